@@ -1,0 +1,1 @@
+//! Test a nexo poller without a daemon, a network or a clock.

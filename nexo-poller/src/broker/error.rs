@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use crate::contract::PatternError;
+
+/// Why a broker did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// A topic or a pattern that is none.
+    #[error(transparent)]
+    Topic(#[from] PatternError),
+    /// A message cannot be published on a pattern.
+    #[error("`{topic}` has a wildcard: messages are published on plain topics")]
+    WildcardTopic {
+        /// As given.
+        topic: String,
+    },
+    /// Nobody listens on the topic.
+    #[error("nobody listens on `{topic}`")]
+    NoResponders {
+        /// The topic.
+        topic: String,
+    },
+    /// Nobody answered in time.
+    #[error("no answer on `{topic}` within {} ms", after.as_millis())]
+    Timeout {
+        /// The topic.
+        topic: String,
+        /// How long it was waited.
+        after: Duration,
+    },
+    /// The other side is gone.
+    #[error("the broker is closed: {reason}")]
+    Closed {
+        /// Why.
+        reason: String,
+    },
+    /// The message is larger than the transport carries.
+    #[error("a message of {size} bytes on `{topic}` is over the limit of {limit} bytes")]
+    TooLarge {
+        /// The topic.
+        topic: String,
+        /// The message's size.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+}

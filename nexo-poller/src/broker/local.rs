@@ -1,0 +1,242 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::{Broker, BrokerError, Delivery, Subscription};
+use crate::wire::{Event, Pattern, open_answer};
+
+/// Answers come back here; the rest of the topic is the request's own id.
+const INBOX: &str = "_inbox.req.";
+
+/// The broker inside one process. Cheap to clone; all clones are one broker.
+///
+/// Each subscription has a bounded queue. A message for a full queue is dropped and counted ([`dropped`](Self::dropped)):
+/// one slow listener never holds up the others.
+#[derive(Debug, Clone, Default)]
+pub struct LocalBroker {
+    shared: Arc<Shared>,
+}
+
+/// Bounds of a [`LocalBroker`].
+#[derive(Debug, Clone)]
+pub struct LocalBrokerOptions {
+    /// Messages that one subscription may have waiting.
+    pub queue_capacity: usize,
+}
+
+impl Default for LocalBrokerOptions {
+    fn default() -> Self {
+        Self { queue_capacity: 1024 }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    options: LocalBrokerOptions,
+    routes: RwLock<Routes>,
+    /// Requests that wait for their answer, by reply topic.
+    waiting: Mutex<HashMap<String, oneshot::Sender<Value>>>,
+    dropped: AtomicU64,
+    next_id: AtomicU64,
+}
+
+/// Who listens to what. Topics without wildcards, by far the most, are one look-up.
+#[derive(Debug, Default)]
+struct Routes {
+    exact: HashMap<String, Vec<Listener>>,
+    wildcard: Vec<(Pattern, Listener)>,
+}
+
+#[derive(Debug, Clone)]
+struct Listener {
+    id: u64,
+    group: Option<Arc<Group>>,
+    queue: mpsc::Sender<Delivery>,
+}
+
+/// A queue group of one pattern; `turn` goes round its members.
+#[derive(Debug)]
+struct Group {
+    name: String,
+    turn: AtomicUsize,
+}
+
+impl LocalBroker {
+    /// A broker with the default bounds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A broker with bounds of the caller's.
+    #[must_use]
+    pub fn with_options(options: LocalBrokerOptions) -> Self {
+        Self { shared: Arc::new(Shared { options, ..Shared::default() }) }
+    }
+
+    /// How many deliveries were dropped because a subscription's queue was full.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody listens on `topic`.
+    #[must_use]
+    pub fn has_listeners(&self, topic: &str) -> bool {
+        !self.shared.listeners(topic).is_empty()
+    }
+
+    /// Delivers to everybody who listens; the number of listeners that were chosen.
+    fn deliver(&self, event: Event) -> usize {
+        let listeners = self.shared.listeners(&event.topic);
+        let mut chosen = Vec::with_capacity(listeners.len());
+        let mut groups: Vec<(&Arc<Group>, Vec<&Listener>)> = Vec::new();
+        for listener in &listeners {
+            match &listener.group {
+                None => chosen.push(vec![listener]),
+                Some(group) => match groups.iter_mut().find(|(known, _)| known.name == group.name) {
+                    Some((_, members)) => members.push(listener),
+                    None => groups.push((group, vec![listener])),
+                },
+            }
+        }
+        chosen.extend(groups.into_iter().map(|(group, mut members)| {
+            let turn = group.turn.fetch_add(1, Ordering::Relaxed) % members.len();
+            members.rotate_left(turn);
+            members
+        }));
+        let delivery = Delivery::from(event);
+        for candidates in &chosen {
+            // A group's next member stands in for one whose queue is full.
+            if !candidates.iter().any(|listener| listener.queue.try_send(delivery.clone()).is_ok()) {
+                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        chosen.len()
+    }
+
+    /// Hands `event` to the request that waits for it, if it is an answer.
+    fn answer(&self, event: Event) -> Option<Event> {
+        if !event.topic.starts_with(INBOX) {
+            return Some(event);
+        }
+        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&event.topic);
+        match waiting {
+            Some(waiting) => {
+                // Whoever asked may have gone by now; then nobody needs the answer.
+                let _ = waiting.send(open_answer(event.payload));
+                None
+            }
+            None => Some(event),
+        }
+    }
+}
+
+impl Shared {
+    fn listeners(&self, topic: &str) -> Vec<Listener> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let exact = routes.exact.get(topic).into_iter().flatten();
+        let wildcard =
+            routes.wildcard.iter().filter(|(pattern, _)| pattern.matches(topic)).map(|(_, listener)| listener);
+        exact.chain(wildcard).cloned().collect()
+    }
+
+    fn unsubscribe(&self, pattern: &Pattern, id: u64) {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        routes.wildcard.retain(|(_, listener)| listener.id != id);
+        if let Some(listeners) = routes.exact.get_mut(pattern.as_str()) {
+            listeners.retain(|listener| listener.id != id);
+            if listeners.is_empty() {
+                routes.exact.remove(pattern.as_str());
+            }
+        }
+    }
+}
+
+impl Routes {
+    /// The group called `name` on `pattern`, shared with whoever is in it already.
+    fn group(&self, pattern: &Pattern, name: &str) -> Arc<Group> {
+        let exact = self.exact.get(pattern.as_str()).into_iter().flatten();
+        let wildcard = self.wildcard.iter().filter(|(known, _)| known == pattern).map(|(_, listener)| listener);
+        exact
+            .chain(wildcard)
+            .filter_map(|listener| listener.group.as_ref())
+            .find(|group| group.name == name)
+            .map_or_else(|| Arc::new(Group { name: name.to_owned(), turn: AtomicUsize::new(0) }), Arc::clone)
+    }
+}
+
+#[async_trait]
+impl Broker for LocalBroker {
+    async fn publish(&self, event: Event) -> Result<(), BrokerError> {
+        check_topic(&event.topic)?;
+        if let Some(event) = self.answer(event) {
+            self.deliver(event);
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, pattern: &str, queue_group: Option<&str>) -> Result<Subscription, BrokerError> {
+        let pattern: Pattern = pattern.parse()?;
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let (queue, receiver) = mpsc::channel(self.shared.options.queue_capacity);
+        let mut routes = self.shared.routes.write().unwrap_or_else(PoisonError::into_inner);
+        let group = queue_group.map(|name| routes.group(&pattern, name));
+        let listener = Listener { id, group, queue };
+        if pattern.is_wildcard() {
+            routes.wildcard.push((pattern.clone(), listener));
+        } else {
+            routes.exact.entry(pattern.as_str().to_owned()).or_default().push(listener);
+        }
+        let shared = Arc::downgrade(&self.shared);
+        Ok(Subscription::new(receiver, move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.unsubscribe(&pattern, id);
+            }
+        }))
+    }
+
+    async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {
+        check_topic(topic)?;
+        let reply_to = format!("{INBOX}{}", Uuid::new_v4());
+        let (sender, answer) = oneshot::channel();
+        let waiting = Waiting { shared: &self.shared, reply_to: &reply_to };
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(reply_to.clone(), sender);
+        if self.deliver(Event::request(topic, source, &reply_to, body)) == 0 {
+            return Err(BrokerError::NoResponders { topic: topic.to_owned() });
+        }
+        let answer = tokio::time::timeout(timeout, answer).await;
+        drop(waiting);
+        match answer {
+            Ok(Ok(body)) => Ok(body),
+            _ => Err(BrokerError::Timeout { topic: topic.to_owned(), after: timeout }),
+        }
+    }
+}
+
+/// Forgets a request however its future ends, so that an abandoned one leaves nothing behind.
+struct Waiting<'a> {
+    shared: &'a Shared,
+    reply_to: &'a str,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(self.reply_to);
+    }
+}
+
+/// Messages are published on topics, not on patterns.
+fn check_topic(topic: &str) -> Result<(), BrokerError> {
+    let pattern: Pattern = topic.parse()?;
+    if pattern.is_wildcard() {
+        return Err(BrokerError::WildcardTopic { topic: topic.to_owned() });
+    }
+    Ok(())
+}

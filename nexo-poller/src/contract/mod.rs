@@ -1,0 +1,30 @@
+//! The contract between a poller and whatever runs it.
+//!
+//! Lives here: the [`Poller`] trait, what one tick gets ([`PollContext`]) and gives back ([`TickAck`]), the world as a
+//! poller sees it ([`PollerHost`]), the typed errors, and the extractors that turn a tick into function arguments.
+//!
+//! May not enter: anything else of this crate. No broker, no wire format, no scheduler: this room imports nothing of ours.
+
+mod ack;
+mod context;
+mod deliver;
+mod describe;
+mod error;
+mod extract;
+mod host;
+mod llm;
+mod name;
+mod poller;
+mod topic;
+
+pub use self::ack::{TickAck, TickMetrics};
+pub use self::context::PollContext;
+pub use self::deliver::Deliver;
+pub use self::describe::describe_decode_error;
+pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
+pub use self::extract::{Config, Cursor, FromTick, State, WarmState};
+pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
+pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
+pub use self::name::{KindError, check_kind};
+pub use self::poller::Poller;
+pub use self::topic::{Pattern, PatternError, matches};

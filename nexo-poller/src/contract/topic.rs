@@ -1,0 +1,145 @@
+use std::fmt;
+
+/// A topic pattern: segments separated by `.`, where `*` stands for exactly one segment and `>` for one or more at the
+/// end.
+///
+/// ```
+/// use nexo_poller::contract::Pattern;
+///
+/// let pattern: Pattern = "plugin.outbound.*.>".parse()?;
+/// assert!(pattern.matches("plugin.outbound.telegram.bot_1"));
+/// assert!(!pattern.matches("plugin.outbound.telegram"));
+/// # Ok::<(), nexo_poller::contract::PatternError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pattern(String);
+
+/// Why a text is not a topic pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{pattern}` is not a topic pattern: {rule}")]
+pub struct PatternError {
+    pattern: String,
+    rule: &'static str,
+}
+
+impl Pattern {
+    /// Whether `topic` matches.
+    #[must_use]
+    pub fn matches(&self, topic: &str) -> bool {
+        matches(&self.0, topic)
+    }
+
+    /// Whether the pattern holds a wildcard.
+    #[must_use]
+    pub fn is_wildcard(&self) -> bool {
+        self.0.split('.').any(|segment| segment == "*" || segment == ">")
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(pattern: &str) -> Result<Self, PatternError> {
+        let refuse = |rule| Err(PatternError { pattern: pattern.to_owned(), rule });
+        let mut segments = pattern.split('.').peekable();
+        while let Some(segment) = segments.next() {
+            match segment {
+                "" => return refuse("a segment is empty"),
+                ">" if segments.peek().is_some() => return refuse("`>` may only be the last segment"),
+                "*" | ">" => {}
+                text if text.contains(['*', '>']) => return refuse("a wildcard must be a whole segment"),
+                text if text.contains(char::is_whitespace) => return refuse("it contains a space"),
+                _ => {}
+            }
+        }
+        Ok(Self(pattern.to_owned()))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether `topic` matches `pattern`; a malformed pattern matches literally.
+#[must_use]
+pub fn matches(pattern: &str, topic: &str) -> bool {
+    let mut wanted = pattern.split('.');
+    let mut found = topic.split('.');
+    loop {
+        match (wanted.next(), found.next()) {
+            (Some(">"), Some(first)) => return !first.is_empty() && found.all(|segment| !segment.is_empty()),
+            (Some("*"), Some(segment)) if !segment.is_empty() => {}
+            (Some(want), Some(have)) if want == have => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn one_star_is_one_segment_and_a_chevron_is_one_or_more() {
+        let table = [
+            ("a.b", "a.b", true),
+            ("a.b", "a.b.c", false),
+            ("a.*", "a.b", true),
+            ("a.*", "a", false),
+            ("a.*", "a.b.c", false),
+            ("a.>", "a.b", true),
+            ("a.>", "a.b.c", true),
+            ("a.>", "a", false),
+            (">", "a", true),
+            ("*.b.>", "a.b.c.d", true),
+            ("a.*", "a.", false),
+            ("a.>", "a..b", false),
+        ];
+        for (pattern, topic, expected) in table {
+            assert_eq!(matches(pattern, topic), expected, "{pattern} against {topic}");
+        }
+    }
+
+    /// The definition, by recursion, to hold the loop against.
+    fn oracle(pattern: &[&str], topic: &[&str]) -> bool {
+        match (pattern, topic) {
+            ([], []) => true,
+            ([">"], rest) => !rest.is_empty(),
+            (["*", more @ ..], [_, rest @ ..]) => oracle(more, rest),
+            ([want, more @ ..], [have, rest @ ..]) => want == have && oracle(more, rest),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matching_agrees_with_its_definition(
+            pattern in prop::collection::vec(prop::sample::select(vec!["a", "b", "*"]), 0..5),
+            tail: bool,
+            topic in prop::collection::vec(prop::sample::select(vec!["a", "b", "c"]), 1..6),
+        ) {
+            let mut pattern = pattern;
+            if tail || pattern.is_empty() {
+                pattern.push(">");
+            }
+            prop_assert_eq!(matches(&pattern.join("."), &topic.join(".")), oracle(&pattern, &topic));
+        }
+
+        #[test]
+        fn a_topic_without_wildcards_is_a_pattern_that_matches_itself(topic in "[a-z_]{1,5}(\\.[a-z_]{1,5}){0,4}") {
+            let pattern: Pattern = topic.parse().unwrap();
+            prop_assert!(pattern.matches(&topic) && !pattern.is_wildcard());
+        }
+    }
+}

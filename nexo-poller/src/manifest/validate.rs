@@ -1,0 +1,164 @@
+use std::collections::BTreeSet;
+
+use super::{Manifest, ManifestError, ManifestProblem, PluginSection, PollerSection};
+use crate::contract::{Pattern, check_kind};
+
+impl Manifest {
+    /// Parses and validates the text of a `nexo-plugin.toml`. `file` names it in errors.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with every rule that is broken.
+    pub fn parse(text: &str, file: &str) -> Result<Self, ManifestError> {
+        let refuse = |key: String, rule: String| ManifestError {
+            file: file.to_owned(),
+            problems: vec![ManifestProblem { key, rule }],
+        };
+        let document = toml::Deserializer::parse(text).map_err(|error| {
+            let at = error.span().map(|span| position(text, span.start)).unwrap_or_default();
+            refuse(String::new(), format!("{at}not TOML: {}", error.message()))
+        })?;
+        let manifest: Self = serde_path_to_error::deserialize(document).map_err(|error| {
+            let path = error.path().to_string();
+            let error = error.into_inner();
+            let at = error.span().map(|span| position(text, span.start)).unwrap_or_default();
+            refuse(if path == "." { String::new() } else { path }, format!("{at}{}", error.message()))
+        })?;
+        manifest.check(file)?;
+        Ok(manifest)
+    }
+
+    /// Checks every rule of the protocol.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with every rule that is broken.
+    pub fn check(&self, file: &str) -> Result<(), ManifestError> {
+        let mut problems = Problems::default();
+        if self.manifest_version != 2 {
+            problems.add("manifest_version", format!("must be 2, found {}", self.manifest_version));
+        }
+        self.plugin.check(&mut problems);
+        if let Some(poller) = &self.plugin.poller {
+            poller.check(&mut problems);
+        }
+        if problems.0.is_empty() { Ok(()) } else { Err(ManifestError { file: file.to_owned(), problems: problems.0 }) }
+    }
+
+    /// The manifest as TOML, as `--print-manifest` writes it.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_else(|error| format!("# this manifest cannot be written: {error}\n"))
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<ManifestProblem>);
+
+impl Problems {
+    fn add(&mut self, key: impl Into<String>, rule: impl Into<String>) {
+        self.0.push(ManifestProblem { key: key.into(), rule: rule.into() });
+    }
+}
+
+impl PluginSection {
+    fn check(&self, problems: &mut Problems) {
+        if !is_plugin_id(&self.id) {
+            problems.add(
+                "plugin.id",
+                format!("must be 1 to 32 of a-z, 0-9 and _, the first a letter; found `{}`", self.id),
+            );
+        }
+        if let Err(error) = semver::Version::parse(&self.version) {
+            problems.add("plugin.version", format!("must be a semver version ({error}); found `{}`", self.version));
+        }
+        if let Some(required) = &self.min_nexo_version
+            && let Err(error) = semver::VersionReq::parse(required)
+        {
+            problems.add(
+                "plugin.min_nexo_version",
+                format!("must be a semver requirement such as `>=0.2.0` ({error}); found `{required}`"),
+            );
+        }
+        if self.name.trim().is_empty() {
+            problems.add("plugin.name", "must not be empty");
+        }
+        self.check_entrypoint(problems);
+        let broker = &self.capabilities.broker;
+        for (list, patterns) in [("subscribe", &broker.subscribe), ("publish", &broker.publish)] {
+            for (index, pattern) in patterns.iter().enumerate() {
+                if let Err(error) = pattern.parse::<Pattern>() {
+                    problems.add(format!("plugin.capabilities.broker.{list}[{index}]"), error.to_string());
+                }
+            }
+        }
+    }
+
+    fn check_entrypoint(&self, problems: &mut Problems) {
+        let command = &self.entrypoint.command;
+        if command.trim().is_empty() {
+            problems.add("plugin.entrypoint.command", "must not be empty");
+        } else if command.contains('/') && !command.starts_with('/') {
+            problems.add(
+                "plugin.entrypoint.command",
+                format!("must be a name on the PATH or an absolute path; found `{command}`"),
+            );
+        }
+        for key in self.entrypoint.env.keys() {
+            if key.starts_with("NEXO_") {
+                problems
+                    .add(format!("plugin.entrypoint.env.{key}"), "names that begin with NEXO_ are the daemon's own");
+            }
+        }
+    }
+}
+
+impl PollerSection {
+    fn check(&self, problems: &mut Problems) {
+        if self.kinds.is_empty() {
+            problems.add("plugin.poller.kinds", "must name at least one kind");
+        }
+        let mut seen = BTreeSet::new();
+        for (index, kind) in self.kinds.iter().enumerate() {
+            let key = || format!("plugin.poller.kinds[{index}]");
+            if let Err(error) = check_kind(kind) {
+                problems.add(key(), error.to_string());
+            }
+            if !seen.insert(kind) {
+                problems.add(key(), format!("`{kind}` is listed twice"));
+            }
+        }
+        let prefix = &self.broker_topic_prefix;
+        let fault = match prefix {
+            prefix if prefix.is_empty() => Some("must not be empty"),
+            prefix if prefix.ends_with('.') => Some("must not end with a dot"),
+            prefix if prefix.contains(char::is_whitespace) => Some("must not contain spaces"),
+            prefix if prefix.contains(['*', '>']) => Some("must not contain wildcards"),
+            prefix if prefix.split('.').any(str::is_empty) => Some("must not contain an empty segment"),
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            problems.add("plugin.poller.broker_topic_prefix", format!("{fault}; found `{prefix}`"));
+        }
+        for (key, value, most) in [
+            ("plugin.poller.max_concurrent_ticks", self.max_concurrent_ticks, 64),
+            ("plugin.poller.tick_timeout_secs", self.tick_timeout_secs, 3600),
+        ] {
+            if !(1..=most).contains(&value) {
+                problems.add(key, format!("must be 1 to {most}; found {value}"));
+            }
+        }
+    }
+}
+
+fn is_plugin_id(id: &str) -> bool {
+    id.len() <= 32
+        && id.starts_with(|c: char| c.is_ascii_lowercase())
+        && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// `line 3, column 5: ` of a byte offset.
+fn position(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: ")
+}

@@ -1,0 +1,18 @@
+//! What travels: the [`Event`]/[`Message`] envelope, JSON-RPC bodies, topic patterns, cursor encoding.
+//!
+//! Lives here: pure types and functions between bytes and meaning; strict in what they write, liberal in what they read.
+//!
+//! May not enter: sockets, pipes, tasks. Imports [`contract`](crate::contract) only.
+
+mod cursor;
+mod envelope;
+mod id;
+mod rpc;
+mod tick;
+
+pub use self::cursor::{CursorEncodingError, decode_cursor, encode_cursor};
+pub use self::envelope::{Event, Message, ReplyTo, open_request};
+pub use self::id::publish_id;
+pub use self::rpc::{HostCall, RpcError, error_body, open_answer, result_body};
+pub use self::tick::{TickOrder, TickReply, TickRequest};
+pub use crate::contract::{Pattern, PatternError, matches};
