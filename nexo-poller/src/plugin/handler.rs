@@ -1,13 +1,27 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::contract::Poller;
-use crate::manifest::{Declaration, DeclaredPoller};
+use tokio::runtime::Handle;
 
-/// The pollers of one plugin.
+use super::command;
+use super::ticks::{Kind, TickGrace, TickRunner};
+use crate::manifest::{Declaration, DeclarationConflict, DeclaredPoller, Manifest, manifest_of};
+
+/// The pollers of one plugin. `#[poller]` on a single function makes one by itself; several share a plugin like this:
+///
+/// ```no_run
+/// # use nexo_poller::prelude::*;
+/// # #[poller(kind = "gmail", main = false)]
+/// # async fn gmail(_: &PollContext) -> Result<TickAck, PollerError> { Ok(TickAck::new()) }
+/// # #[poller(kind = "google_calendar", plugin_id = "gmail", main = false)]
+/// # async fn calendar(_: &PollContext) -> Result<TickAck, PollerError> { Ok(TickAck::new()) }
+/// fn main() -> std::process::ExitCode {
+///     PollerHandler::new().with(Gmail).with(Calendar).main()
+/// }
+/// ```
 #[derive(Default)]
 pub struct PollerHandler {
-    entries: Vec<(Declaration, Arc<dyn Poller>)>,
+    kinds: Vec<Kind>,
 }
 
 impl PollerHandler {
@@ -20,13 +34,34 @@ impl PollerHandler {
     /// Adds a poller.
     #[must_use]
     pub fn with<P: DeclaredPoller>(mut self, poller: P) -> Self {
-        self.entries.push((P::DECLARATION, Arc::new(poller)));
+        self.kinds.push(Kind { declaration: P::DECLARATION, poller: Arc::new(poller), schema: P::config_schema });
         self
     }
 
-    /// Runs the plugin's command line.
+    /// The plugin's manifest.
+    ///
+    /// # Errors
+    /// [`DeclarationConflict`] where the pollers cannot share one plugin.
+    pub fn manifest(&self) -> Result<Manifest, DeclarationConflict> {
+        let declarations: Vec<Declaration> = self.kinds.iter().map(|kind| kind.declaration).collect();
+        manifest_of(&declarations)
+    }
+
+    /// What runs the pollers' ticks, in tasks on `authors`. That should not be the runtime that carries the protocol:
+    /// a tick may block it.
+    #[must_use]
+    pub fn ticks(&self, authors: Handle, grace: TickGrace) -> TickRunner {
+        TickRunner::new(self.kinds.clone(), authors, grace)
+    }
+
+    /// Runs the plugin's command line on the process's own arguments; the value of `fn main`. See the
+    /// [module](super) for the commands.
     #[must_use]
     pub fn main(self) -> ExitCode {
-        ExitCode::SUCCESS
+        command::main(&self)
+    }
+
+    pub(super) fn kinds(&self) -> &[Kind] {
+        &self.kinds
     }
 }

@@ -1,17 +1,70 @@
-//! The subprocess side of a poller.
+//! The subprocess side of a poller: what a poller's binary does.
 //!
-//! Lives here: [`PollerHandler`], which serves one or several kinds, and everything that a poller's binary does: serve
-//! over the stdio bridge, one ephemeral tick, `once`, `dev`, `validate`, `schema`, `--print-manifest`.
+//! Lives here: [`PollerHandler`], which serves one or several kinds, [`TickRunner`] and [`TickServer`] behind it, the
+//! host that ticks get in a plugin ([`BrokerPollerHost`]), and the binary's commands.
 //!
-//! May not enter: schedules, stores, other processes. Imports [`broker`](crate::broker) and [`manifest`](crate::manifest).
+//! May not enter: schedules, stores, other processes. Imports [`broker`](crate::broker), [`wire`](crate::wire),
+//! [`manifest`](crate::manifest) and [`contract`](crate::contract).
+//!
+//! # The commands of a poller's binary
+//!
+//! Every binary that `#[poller]` makes has them; `cargo run -- once` is the quickest way to see a poller work.
+//!
+//! | command | does |
+//! | --- | --- |
+//! | *(none)* | serves the daemon that started it, over stdin and stdout; on a terminal: a short help |
+//! | `once` | runs one tick and shows what it published, logged and counted, and the new cursor |
+//! | `dev` | runs ticks again and again, and keeps the cursor in a file |
+//! | `validate [FILE]` | checks a job's config, without a tick |
+//! | `schema` | prints the JSON Schema of the config |
+//! | `--print-manifest` | prints `nexo-plugin.toml` |
+//!
+//! `once` and `dev` need no daemon: publishes are shown, every channel has a made-up account `console`, and the
+//! manifest's `publish` list is enforced as a daemon would.
+//!
+//! ```sh
+//! cargo run -- once --config job.toml                 # a file (JSON or TOML), `-` for stdin, or JSON itself
+//! cargo run -- once --config '{"project": "NEXO"}' --cursor '{"updated_after": null}' --json
+//! cargo run -- dev --config job.toml --every 10s      # the cursor stays in .nexo-dev/<kind>.cursor
+//! cargo run -- validate job.toml
+//! ```
+//!
+//! | exit code | means |
+//! | --- | --- |
+//! | 0 | it worked |
+//! | 1 | anything that is none of the below: a file that cannot be read or written |
+//! | 2 | the command line is wrong |
+//! | 3 | the config is wrong: the daemon would pause the job until the operator fixes it |
+//! | 4 | permanent: the daemon would pause the job |
+//! | 5 | transient: the daemon would retry |
+//!
+//! # What is kept from the author's code
+//!
+//! The real stdout carries the protocol, so it is set aside first: `println!` and child processes that write to stdout
+//! reach stderr, which the daemon keeps as the plugin's log. A panic becomes an error reply that names the place, not
+//! the message. Ticks run on threads of their own, so one that blocks holds up neither the protocol nor the shutdown.
 
+mod allowlist;
+mod command;
+mod descriptors;
+mod ephemeral;
+mod gate;
 mod handler;
+mod host;
+mod panics;
+mod runtimes;
+mod serve;
+mod ticks;
 
 use std::process::ExitCode;
 
 use crate::manifest::DeclaredPoller;
 
+pub use self::allowlist::Allowlist;
 pub use self::handler::PollerHandler;
+pub use self::host::{BrokerPollerHost, HostTimeouts};
+pub use self::serve::TickServer;
+pub use self::ticks::{TickGrace, TickRunner};
 
 /// The whole of a generated `main`.
 pub fn main_of<P: DeclaredPoller>(poller: P) -> ExitCode {

@@ -1,0 +1,92 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
+use crate::plugin::Allowlist;
+use crate::plugin::host::published_json;
+
+/// Something that a tick did to the world.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Deed {
+    Published { topic: String, payload: Value },
+    Logged { level: LogLevel, message: String, fields: Value },
+    Counted { name: String, labels: Value },
+}
+
+/// The world of `once` and `dev`: it keeps what a tick does, and tells it to `watch` at once.
+pub(super) struct ConsoleHost {
+    allowlist: Allowlist,
+    agent: String,
+    accounts: HashMap<String, Value>,
+    watch: Watch,
+    deeds: Mutex<Vec<Deed>>,
+}
+
+/// Told of each deed as it happens.
+pub(super) type Watch = Arc<dyn Fn(&Deed) + Send + Sync>;
+
+impl ConsoleHost {
+    pub(super) fn new(allowlist: Allowlist, agent: &str, accounts: &[(String, Value)], watch: Watch) -> Self {
+        let accounts = accounts.iter().cloned().collect();
+        Self { allowlist, agent: agent.to_owned(), accounts, watch, deeds: Mutex::default() }
+    }
+
+    /// What was done, in order.
+    pub(super) fn deeds(&self) -> Vec<Deed> {
+        self.deeds.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn done(&self, deed: Deed) {
+        (self.watch)(&deed);
+        self.deeds.lock().unwrap_or_else(PoisonError::into_inner).push(deed);
+    }
+}
+
+#[async_trait]
+impl PollerHost for ConsoleHost {
+    async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
+        self.allowlist.check(&topic)?;
+        let plain = topic.parse::<Pattern>().is_ok_and(|pattern| !pattern.is_wildcard());
+        if !plain {
+            let message = format!("`{topic}` is no plain topic: segments separated by `.`, no wildcards, no spaces");
+            return Err(HostError::Rejected { call: "broker_publish".to_owned(), code: -32002, message });
+        }
+        let payload = published_json(&topic, &payload)?;
+        self.done(Deed::Published { topic, payload });
+        Ok(())
+    }
+
+    async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
+        let mut answer = json!({"channel": channel, "agent_id": self.agent, "account_id": "console"});
+        if let Some(Value::Object(given)) = self.accounts.get(&channel) {
+            for (key, value) in given {
+                answer[key] = value.clone();
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
+        self.done(Deed::Logged { level, message, fields });
+        Ok(())
+    }
+
+    async fn metric_inc(&self, name: String, labels: Value) -> Result<(), HostError> {
+        self.done(Deed::Counted { name, labels });
+        Ok(())
+    }
+
+    async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+        Err(HostError::Rejected {
+            call: "llm_invoke".to_owned(),
+            code: -32601,
+            message: format!(
+                "there is no language model here (`{}` of `{}` was asked for); a daemon has them",
+                request.model, request.provider
+            ),
+        })
+    }
+}

@@ -1,0 +1,136 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::Allowlist;
+use crate::broker::{Broker, BrokerError};
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost};
+use crate::wire::{Event, HostCall, TickOrder, open_host_answer, publish_id};
+
+/// How long a plugin waits for the daemon's answer to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostTimeouts {
+    /// `log` and `metric_inc`: 5 s.
+    pub telemetry: Duration,
+    /// `credentials_get`: 10 s.
+    pub credentials: Duration,
+    /// `llm_invoke`: 120 s.
+    pub llm: Duration,
+}
+
+impl Default for HostTimeouts {
+    fn default() -> Self {
+        Self { telemetry: Duration::from_secs(5), credentials: Duration::from_secs(10), llm: Duration::from_secs(120) }
+    }
+}
+
+/// The host of one tick in a plugin: publishes through the broker, and asks the daemon on `daemon.rpc.<plugin id>` in
+/// the name of the tick's job.
+pub struct BrokerPollerHost {
+    broker: Arc<dyn Broker>,
+    allowlist: Arc<Allowlist>,
+    timeouts: HostTimeouts,
+    tick: TickIdentity,
+}
+
+/// What of a tick its host needs: who asks, and what the ids of its publishes are derived from.
+struct TickIdentity {
+    kind: String,
+    job_id: String,
+    agent_id: String,
+    cursor_before: Option<Vec<u8>>,
+}
+
+impl BrokerPollerHost {
+    /// The host for the tick that `order` asks for.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>, allowlist: Arc<Allowlist>, timeouts: HostTimeouts, order: &TickOrder) -> Self {
+        let tick = TickIdentity {
+            kind: order.kind.clone(),
+            job_id: order.job_id.clone(),
+            agent_id: order.agent_id.clone(),
+            cursor_before: order.cursor.clone(),
+        };
+        Self { broker, allowlist, timeouts, tick }
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        params: Value,
+        channel: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Value, HostError> {
+        let plugin_id = self.allowlist.plugin_id();
+        let call = HostCall {
+            method: method.to_owned(),
+            params,
+            agent_id: self.tick.agent_id.clone(),
+            job_id: self.tick.job_id.clone(),
+        };
+        let topic = format!("daemon.rpc.{plugin_id}");
+        let answer = self.broker.request(&topic, plugin_id, call.to_value(), timeout).await;
+        open_host_answer(method, channel, answer.map_err(|error| host_error(method, error))?)
+    }
+}
+
+#[async_trait]
+impl PollerHost for BrokerPollerHost {
+    async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
+        self.allowlist.check(&topic)?;
+        let value = published_json(&topic, &payload)?;
+        let tick = &self.tick;
+        let id = publish_id(&tick.kind, &tick.job_id, &topic, &payload, tick.cursor_before.as_deref());
+        let event = Event::with_id(id, topic, self.allowlist.plugin_id(), value);
+        self.broker.publish(event).await.map_err(|error| host_error("broker_publish", error))
+    }
+
+    async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
+        let params = json!({"channel": channel, "agent_id": self.tick.agent_id});
+        self.call("credentials_get", params, Some(&channel), self.timeouts.credentials).await
+    }
+
+    async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
+        let params = json!({"level": level, "message": message, "fields": fields});
+        self.call("log", params, None, self.timeouts.telemetry).await.map(|_| ())
+    }
+
+    async fn metric_inc(&self, name: String, labels: Value) -> Result<(), HostError> {
+        let params = json!({"name": name, "labels": labels});
+        self.call("metric_inc", params, None, self.timeouts.telemetry).await.map(|_| ())
+    }
+
+    async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+        let malformed = |what: &str| HostError::Rejected {
+            call: "llm_invoke".to_owned(),
+            code: -32603,
+            message: format!("{what} is malformed"),
+        };
+        let params = serde_json::to_value(&request).map_err(|_| malformed("the request"))?;
+        let result = self.call("llm_invoke", params, None, self.timeouts.llm).await?;
+        // What the model wrote may stand in the decoder's message, so it is left out.
+        serde_json::from_value(result).map_err(|_| malformed("the daemon's answer"))
+    }
+}
+
+/// The payload as the JSON that it must be.
+pub(super) fn published_json(topic: &str, payload: &[u8]) -> Result<Value, HostError> {
+    serde_json::from_slice(payload).map_err(|error| {
+        // The position only: serde's message may quote the payload.
+        HostError::payload(topic, format!("it is not JSON (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+/// What a broker's refusal means to a tick.
+fn host_error(call: &str, error: BrokerError) -> HostError {
+    match error {
+        BrokerError::Timeout { after, .. } => HostError::Timeout { call: call.to_owned(), after },
+        BrokerError::Topic(_) | BrokerError::WildcardTopic { .. } => {
+            HostError::Rejected { call: call.to_owned(), code: -32002, message: error.to_string() }
+        }
+        BrokerError::TooLarge { ref topic, .. } => HostError::payload(topic, error.to_string()),
+        BrokerError::NoResponders { .. } | BrokerError::Closed { .. } => HostError::unavailable(error.to_string()),
+    }
+}

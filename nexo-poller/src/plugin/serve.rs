@@ -1,0 +1,99 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::{Allowlist, BrokerPollerHost, HostTimeouts, TickRunner};
+use crate::broker::{Broker, BrokerError, Delivery};
+use crate::contract::{PollerError, PollerHost};
+use crate::manifest::Manifest;
+use crate::wire::{TickOrder, TickReply};
+
+/// Ticks that may wait for a free slot; more are told to come back later.
+const MAX_PENDING: usize = 1024;
+
+/// Serves a plugin's ticks from any broker.
+#[derive(Clone)]
+pub struct TickServer {
+    broker: Arc<dyn Broker>,
+    ticks: Arc<TickRunner>,
+    allowlist: Arc<Allowlist>,
+    timeouts: HostTimeouts,
+    topic: String,
+}
+
+impl TickServer {
+    /// A server of the plugin that `manifest` describes.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>, ticks: Arc<TickRunner>, manifest: &Manifest) -> Self {
+        Self {
+            broker,
+            ticks,
+            allowlist: Arc::new(Allowlist::of(manifest)),
+            timeouts: HostTimeouts::default(),
+            topic: manifest.plugin.poller.as_ref().map(|poller| poller.tick_topic()).unwrap_or_default(),
+        }
+    }
+
+    /// Waits for other times than the default ones.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: HostTimeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Answers ticks until `stop` or until the broker is closed, then cancels those that still run and answers them.
+    /// Copies of one plugin share the work: they listen as one queue group.
+    ///
+    /// # Errors
+    /// [`BrokerError`] where the tick topic cannot be listened to.
+    pub async fn serve(&self, stop: impl Future<Output = ()>) -> Result<(), BrokerError> {
+        let mut orders = self.broker.subscribe(&self.topic, Some(self.allowlist.plugin_id())).await?;
+        let mut running = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                Some(_) = running.join_next(), if !running.is_empty() => {}
+                delivery = orders.next() => match delivery {
+                    Some(delivery) => {
+                        let server = self.clone();
+                        let full = running.len() >= MAX_PENDING;
+                        running.spawn(async move { server.answer(delivery, full).await });
+                    }
+                    None => break,
+                },
+            }
+        }
+        self.ticks.stop();
+        while running.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// The body that answers the request `body`. `repeated`: see [`TickReply::body`].
+    pub(super) async fn answer_body(&self, body: &Value, repeated: bool) -> Value {
+        self.ticks.answer(body, |order| self.host(order), repeated).await
+    }
+
+    fn host(&self, order: &TickOrder) -> Arc<dyn PollerHost> {
+        let (broker, allowlist) = (Arc::clone(&self.broker), Arc::clone(&self.allowlist));
+        Arc::new(BrokerPollerHost::new(broker, allowlist, self.timeouts.clone(), order))
+    }
+
+    async fn answer(&self, delivery: Delivery, full: bool) {
+        let (body, Some(reply_to)) = delivery.request() else {
+            tracing::warn!(topic = %delivery.event.topic, "a tick that says no reply_to was dropped: nobody would learn its cursor");
+            return;
+        };
+        let answer = if full {
+            let busy = format!("this plugin has {MAX_PENDING} ticks waiting already; start another copy of it");
+            TickReply::body(&Err(PollerError::transient(busy)), true)
+        } else {
+            self.answer_body(body, !reply_to.bare).await
+        };
+        if let Err(error) = self.broker.respond(&reply_to, self.allowlist.plugin_id(), answer).await {
+            tracing::warn!(%error, "the answer to a tick could not be sent; the daemon will run it again from the old cursor");
+        }
+    }
+}

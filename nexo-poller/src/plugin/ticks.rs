@@ -1,0 +1,229 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::Schema;
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::gate::GatedHost;
+use super::panics;
+use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck};
+use crate::manifest::{Declaration, PollerSection};
+use crate::wire::{RpcError, TickOrder, TickReply, error_body};
+
+/// One kind that a plugin serves.
+#[derive(Clone)]
+pub(super) struct Kind {
+    pub(super) declaration: Declaration,
+    pub(super) poller: Arc<dyn Poller>,
+    pub(super) schema: fn() -> Option<Schema>,
+}
+
+impl Kind {
+    /// How many ticks of this kind may run at once.
+    pub(super) fn max_concurrent_ticks(&self) -> usize {
+        let declared = self.declaration.max_concurrent_ticks;
+        declared.unwrap_or_else(PollerSection::default_max_concurrent_ticks).clamp(1, 64) as usize
+    }
+
+    /// The deadline of one tick.
+    fn tick_timeout(&self) -> Duration {
+        let declared = self.declaration.tick_timeout_secs;
+        Duration::from_secs(declared.unwrap_or_else(PollerSection::default_tick_timeout_secs).into())
+    }
+}
+
+/// How patient a [`TickRunner`] is with ticks that were told to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TickGrace {
+    /// After its deadline: 1 s.
+    pub deadline: Duration,
+    /// After a shutdown was asked for: 4 s.
+    pub shutdown: Duration,
+}
+
+impl Default for TickGrace {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(1), shutdown: Duration::from_secs(4) }
+    }
+}
+
+/// Runs ticks of the kinds that a plugin serves: each within its kind's limit and deadline, each in a task of its own,
+/// so that a tick that hangs or panics hurts only itself.
+///
+/// A tick that ignores its `cancel` token is abandoned: its task is aborted and its host is closed. Its slot stays
+/// taken until its code really ends, so that a poller that blocks cannot pile up threads.
+pub struct TickRunner {
+    kinds: Vec<(Kind, Arc<Semaphore>)>,
+    authors: Handle,
+    grace: TickGrace,
+    stopping: CancellationToken,
+}
+
+impl TickRunner {
+    pub(super) fn new(kinds: Vec<Kind>, authors: Handle, grace: TickGrace) -> Self {
+        let with_slots = |kind: Kind| {
+            let slots = Arc::new(Semaphore::new(kind.max_concurrent_ticks()));
+            (kind, slots)
+        };
+        Self { kinds: kinds.into_iter().map(with_slots).collect(), authors, grace, stopping: CancellationToken::new() }
+    }
+
+    /// Cancels every running tick and refuses new ones. Ticks that do not end within the grace are abandoned.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    /// The body that answers the request `body`, whatever it is. `host` makes the tick's host.
+    pub async fn answer(
+        &self,
+        body: &Value,
+        host: impl FnOnce(&TickOrder) -> Arc<dyn PollerHost>,
+        repeated: bool,
+    ) -> Value {
+        let order = match TickOrder::read(body) {
+            Ok(order) => order,
+            Err(error) => return error_body(&error),
+        };
+        if let Err(error) = self.find(&order) {
+            return error_body(&error);
+        }
+        let host = host(&order);
+        TickReply::body(&self.run(order, host).await, repeated)
+    }
+
+    /// Runs one tick to its end.
+    ///
+    /// # Errors
+    /// What the poller returned. Besides: permanent where the kind is not served here, config where the poller refuses
+    /// the job's config, transient where the tick panicked, was abandoned, or found no free slot within its deadline.
+    pub async fn run(&self, order: TickOrder, host: Arc<dyn PollerHost>) -> Result<TickAck, PollerError> {
+        let (kind, slots) = self.find(&order)?;
+        let deadline = kind.tick_timeout();
+        let slot = self.slot(kind, slots, &order.job_id, deadline).await?;
+        let job_id = order.job_id.clone();
+        let mut tick = self.start(kind, order, host, slot);
+        let grace = tokio::select! {
+            ended = &mut tick.task => return self.ended(&job_id, ended),
+            () = tokio::time::sleep(deadline) => self.grace.deadline,
+            () = self.stopping.cancelled() => self.grace.shutdown,
+        };
+        tick.cancel.cancel();
+        match timeout(grace, &mut tick.task).await {
+            Ok(ended) => self.ended(&job_id, ended),
+            Err(_) if self.stopping.is_cancelled() => Err(PollerError::transient(format!(
+                "job `{job_id}`: its tick was abandoned because the plugin is shutting down"
+            ))),
+            Err(_) => Err(PollerError::transient(format!(
+                "job `{job_id}`: its tick did not end within {} s, ignored its cancel token for another {} ms, and was \
+                 abandoned; raise tick_timeout_secs of #[poller] if the source is slow",
+                deadline.as_secs(),
+                grace.as_millis()
+            ))),
+        }
+    }
+
+    fn find(&self, order: &TickOrder) -> Result<&(Kind, Arc<Semaphore>), RpcError> {
+        self.kinds.iter().find(|(kind, _)| kind.declaration.kind == order.kind).ok_or_else(|| {
+            let served: Vec<_> = self.kinds.iter().map(|(kind, _)| format!("`{}`", kind.declaration.kind)).collect();
+            RpcError {
+                code: -32601,
+                message: format!(
+                    "job `{}`: this plugin does not serve kind `{}`; it serves {}",
+                    order.job_id,
+                    order.kind,
+                    served.join(", ")
+                ),
+                retry_after: None,
+            }
+        })
+    }
+
+    async fn slot(
+        &self,
+        kind: &Kind,
+        slots: &Arc<Semaphore>,
+        job_id: &str,
+        patience: Duration,
+    ) -> Result<OwnedSemaphorePermit, PollerError> {
+        let stopping = || PollerError::transient(format!("job `{job_id}`: the plugin is shutting down"));
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => Err(stopping()),
+            slot = timeout(patience, Arc::clone(slots).acquire_owned()) => match slot {
+                Ok(Ok(slot)) => Ok(slot),
+                Ok(Err(_)) => Err(stopping()),
+                Err(_) => Err(PollerError::transient(format!(
+                    "job `{job_id}`: all {} slots of kind `{}` were taken for {} s; raise max_concurrent_ticks of \
+                     #[poller], or look for ticks that hang",
+                    kind.max_concurrent_ticks(),
+                    kind.declaration.kind,
+                    patience.as_secs()
+                ))),
+            },
+        }
+    }
+
+    fn start(
+        &self,
+        kind: &Kind,
+        order: TickOrder,
+        host: Arc<dyn PollerHost>,
+        slot: OwnedSemaphorePermit,
+    ) -> RunningTick {
+        let cancel = self.stopping.child_token();
+        let over = CancellationToken::new();
+        let ctx = PollContext {
+            job_id: order.job_id,
+            agent_id: order.agent_id,
+            kind: kind.declaration.kind,
+            config: order.config,
+            cursor: order.cursor,
+            now: order.now,
+            interval_hint: order.interval_hint,
+            cancel: cancel.clone(),
+            host: Arc::new(GatedHost::new(host, over.clone())),
+        };
+        let poller = Arc::clone(&kind.poller);
+        let task = self.authors.spawn(async move {
+            let _slot = slot;
+            let ended = panics::catch(async {
+                poller.validate(&ctx.config)?;
+                poller.tick(&ctx).await
+            });
+            ended.await.map_err(|panicked| panicked.to_string())
+        });
+        RunningTick { task, cancel, over }
+    }
+
+    fn ended(
+        &self,
+        job_id: &str,
+        ended: Result<Result<Result<TickAck, PollerError>, String>, tokio::task::JoinError>,
+    ) -> Result<TickAck, PollerError> {
+        match ended {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panicked)) => Err(PollerError::transient(format!("job `{job_id}`: its tick {panicked}"))),
+            Err(_) => Err(PollerError::transient(format!("job `{job_id}`: its tick panicked while it was cleaned up"))),
+        }
+    }
+}
+
+/// A tick whose task does not outlive the wait for it, and whose host closes with it.
+struct RunningTick {
+    task: JoinHandle<Result<Result<TickAck, PollerError>, String>>,
+    cancel: CancellationToken,
+    over: CancellationToken,
+}
+
+impl Drop for RunningTick {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        self.over.cancel();
+        self.task.abort();
+    }
+}
