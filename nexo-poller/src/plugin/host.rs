@@ -72,7 +72,7 @@ impl BrokerPollerHost {
         };
         let topic = format!("daemon.rpc.{plugin_id}");
         let answer = self.broker.request(&topic, plugin_id, call.to_value(), timeout).await;
-        open_host_answer(method, channel, answer.map_err(|error| host_error(method, error))?)
+        open_host_answer(method, channel, answer.map_err(|error| host_error(method, &error))?)
     }
 }
 
@@ -84,7 +84,7 @@ impl PollerHost for BrokerPollerHost {
         let tick = &self.tick;
         let id = publish_id(&tick.kind, &tick.job_id, &topic, &payload, tick.cursor_before.as_deref());
         let event = Event::with_id(id, topic, self.allowlist.plugin_id(), value);
-        self.broker.publish(event).await.map_err(|error| host_error("broker_publish", error))
+        self.broker.publish(event).await.map_err(|error| host_error("broker_publish", &error))
     }
 
     async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
@@ -124,13 +124,13 @@ pub(super) fn published_json(topic: &str, payload: &[u8]) -> Result<Value, HostE
 }
 
 /// What a broker's refusal means to a tick.
-fn host_error(call: &str, error: BrokerError) -> HostError {
+fn host_error(call: &str, error: &BrokerError) -> HostError {
     match error {
-        BrokerError::Timeout { after, .. } => HostError::Timeout { call: call.to_owned(), after },
+        BrokerError::Timeout { after, .. } => HostError::Timeout { call: call.to_owned(), after: *after },
         BrokerError::Topic(_) | BrokerError::WildcardTopic { .. } => {
             HostError::Rejected { call: call.to_owned(), code: -32002, message: error.to_string() }
         }
-        BrokerError::TooLarge { ref topic, .. } => HostError::payload(topic, error.to_string()),
+        BrokerError::TooLarge { topic, .. } => HostError::payload(topic, error.to_string()),
         BrokerError::NoResponders { .. } | BrokerError::Closed { .. } => HostError::unavailable(error.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::{Allowlist, BrokerPollerHost, HostTimeouts, TickRunner};
 use crate::broker::{Broker, BrokerError, Delivery};
 use crate::contract::{PollerError, PollerHost};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, PollerSection};
 use crate::wire::{TickOrder, TickReply};
 
 /// Ticks that may wait for a free slot; more are told to come back later.
@@ -32,7 +32,7 @@ impl TickServer {
             ticks,
             allowlist: Arc::new(Allowlist::of(manifest)),
             timeouts: HostTimeouts::default(),
-            topic: manifest.plugin.poller.as_ref().map(|poller| poller.tick_topic()).unwrap_or_default(),
+            topic: manifest.plugin.poller.as_ref().map(PollerSection::tick_topic).unwrap_or_default(),
         }
     }
 

@@ -19,7 +19,7 @@ fn one_tick(handler: &PollerHandler, out: File) -> Result<(), Failure> {
     let manifest = handler.manifest()?;
     let input = set_stdin_aside()?;
     panics::hide_messages();
-    let runtimes = Runtimes::start(1).map_err(no_threads)?;
+    let runtimes = Runtimes::start(1).map_err(|error| no_threads(&error))?;
     let ticks = handler.ticks(runtimes.authors(), TickGrace::default());
     runtimes
         .run(ephemeral::one_tick(input, out, ticks, &manifest))
@@ -30,6 +30,6 @@ fn set_stdin_aside() -> Result<File, Failure> {
     descriptors::set_stdin_aside().map_err(|error| Failure::other(format!("stdin cannot be set aside: {error}")))
 }
 
-fn no_threads(error: std::io::Error) -> Failure {
+fn no_threads(error: &std::io::Error) -> Failure {
     Failure::other(format!("threads cannot be started: {error}"))
 }
