@@ -1,0 +1,238 @@
+//! Reads `src/` and fails when a room imports one that it may not enter, when a name says nothing, or when a file has
+//! grown past what one idea needs.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who may enter whom. A room may always use itself; what is missing here is forbidden.
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("contract", &[]),
+    ("manifest", &["contract"]),
+    ("wire", &["contract"]),
+    ("broker", &["wire", "contract"]),
+    ("plugin", &["broker", "wire", "manifest", "contract"]),
+    ("store", &["contract"]),
+    ("runner", &["contract", "store"]),
+    ("router", &["broker", "wire", "manifest", "contract"]),
+    ("host", &["broker", "wire", "contract"]),
+    ("builtins", &["contract"]),
+    ("daemon", &["builtins", "broker", "contract", "host", "manifest", "plugin", "router", "runner", "store", "wire"]),
+];
+
+/// What the crate's root re-exports under another name: using it is using the room.
+const ROOT_NAMES: [(&str, &str); 2] = [("prelude", "contract"), ("poller", "contract")];
+
+/// Names that say nothing of what lives there.
+const EMPTY_NAMES: [&str; 6] = ["utils", "util", "common", "helpers", "helper", "manager"];
+
+/// More lines than this in one file, tests included, is more than one idea.
+const MOST_LINES: usize = 500;
+
+#[test]
+fn no_room_imports_one_that_it_may_not_enter() {
+    let mut broken = String::new();
+    for file in sources() {
+        let Some(room) = file.room() else { continue };
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+            writeln!(broken, "  {}: room `{room}` has no line in ARROWS: decide whom it may enter", file.shown)
+                .unwrap();
+            continue;
+        };
+        for (line, target) in imports(&file.text) {
+            if target != room && !allowed.contains(&target.as_str()) {
+                writeln!(broken, "  {}:{line}: {room} → {target}", file.shown).unwrap();
+            }
+        }
+    }
+    assert!(broken.is_empty(), "arrows that the design forbids:\n{broken}");
+}
+
+#[test]
+fn every_room_opens_with_what_lives_there_and_what_may_not_enter() {
+    let mut silent = String::new();
+    for (room, _) in ARROWS {
+        let path = src().join(room).join("mod.rs");
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        // A room that nobody has moved into.
+        if text.lines().all(|line| line.trim().is_empty() || line.starts_with("//!")) {
+            continue;
+        }
+        let opening: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        if !opening.contains("Lives here:") || !opening.contains("May not enter:") {
+            writeln!(silent, "  src/{room}/mod.rs").unwrap();
+        }
+    }
+    assert!(
+        silent.is_empty(),
+        "these do not say `Lives here:` and `May not enter:` in their opening comment:\n{silent}"
+    );
+}
+
+#[test]
+fn no_file_or_folder_has_a_name_that_says_nothing() {
+    let named: Vec<_> = sources()
+        .into_iter()
+        .filter(|file| {
+            let path = file.path.with_extension("");
+            path.components().any(|part| EMPTY_NAMES.iter().any(|name| part.as_os_str() == *name))
+        })
+        .map(|file| file.shown)
+        .collect();
+    assert!(named.is_empty(), "name these after what they do: {named:?}");
+}
+
+#[test]
+fn no_file_holds_more_than_one_idea() {
+    let long: Vec<_> = sources()
+        .into_iter()
+        .map(|file| (file.text.lines().count(), file.shown))
+        .filter(|(lines, _)| *lines > MOST_LINES)
+        .collect();
+    assert!(long.is_empty(), "split these, the limit is {MOST_LINES} lines: {long:?}");
+}
+
+#[test]
+fn the_reader_of_imports_sees_every_way_to_write_one() {
+    let table: [(&str, &[&str]); 12] = [
+        ("let url = \"http://a\"; crate::wire::x()", &["wire"]),
+        ("use crate::wire::Event;", &["wire"]),
+        ("use crate::{broker::Broker, wire::{Event, Message}, Plain};", &["broker", "wire"]),
+        ("use crate::{\n    broker::Broker,\n    host,\n};", &["broker", "host"]),
+        ("fn f() { crate::router::go(); }", &["router"]),
+        ("pub(crate) fn f(x: &crate::store::Row) {}", &["store"]),
+        ("pub use crate::prelude::*;", &["contract"]),
+        ("//! See [`runner`](crate::runner).", &[]),
+        ("/// See [`runner`](crate::runner).", &[]),
+        ("let a = 1; // crate::runner is not used", &[]),
+        ("/* crate::runner */ use crate::contract::X;", &["contract"]),
+        ("pub(in crate::daemon) struct X;", &["daemon"]),
+    ];
+    for (text, expected) in table {
+        let found: Vec<_> = imports(text).into_iter().map(|(_, target)| target).collect();
+        assert_eq!(found, expected, "in {text}");
+    }
+    assert_eq!(imports("\n\nuse crate::{\n    wire,\n};"), [(4, "wire".to_owned())]);
+}
+
+struct Source {
+    path: PathBuf,
+    shown: String,
+    text: String,
+}
+
+impl Source {
+    /// The first folder under `src/`, or the file that is a room by itself.
+    fn room(&self) -> Option<String> {
+        let mut parts = self.path.components();
+        let first = parts.next()?.as_os_str().to_string_lossy().into_owned();
+        match parts.next() {
+            Some(_) if first == "bin" => None,
+            Some(_) => Some(first),
+            None => match first.trim_end_matches(".rs") {
+                "lib" | "prelude" => None,
+                room => Some(room.to_owned()),
+            },
+        }
+    }
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![src()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(src()).unwrap().to_owned();
+                found.push(Source { shown: format!("src/{}", path.display()), path, text });
+            }
+        }
+    }
+    assert!(found.len() > 20, "only {} files found: is `src/` where this test looks?", found.len());
+    found.sort_by(|a, b| a.shown.cmp(&b.shown));
+    found
+}
+
+/// Every room that `text` names after `crate::`, with its line.
+fn imports(text: &str) -> Vec<(usize, String)> {
+    let code = without_comments(text);
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        // `nexo_poller_crate::` is another path.
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let rest_at = at + "crate::".len();
+        if code[rest_at..].starts_with('{') {
+            found.extend(group(&code, rest_at + 1));
+        } else {
+            found.extend(name_at(&code, rest_at));
+        }
+    }
+    found
+}
+
+/// The first segment of each element of `{a::B, c::{D, E}}`, whose text begins at `start`.
+fn group(code: &str, start: usize) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut depth = 1;
+    let mut element = true;
+    for (offset, letter) in code[start..].char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => element = true,
+            letter if element && !letter.is_whitespace() => {
+                element = false;
+                found.extend(name_at(code, start + offset));
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    found
+}
+
+/// The room whose name begins at `at`, if it is one.
+fn name_at(code: &str, at: usize) -> Option<(usize, String)> {
+    let name: String = code[at..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let room = ROOT_NAMES.iter().find(|(root, _)| *root == name).map_or(name.as_str(), |(_, room)| room);
+    ARROWS.iter().any(|(known, _)| *known == room).then(|| (code[..at].matches('\n').count() + 1, room.to_owned()))
+}
+
+/// `text` with every comment blanked out, lines kept. `//` after a colon is taken for part of a URL.
+fn without_comments(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut block = false;
+    for line in text.lines() {
+        let mut rest = line;
+        while !rest.is_empty() {
+            if block {
+                let Some(end) = rest.find("*/") else { break };
+                block = false;
+                rest = &rest[end + 2..];
+            } else if rest.starts_with("//") && !code.ends_with(':') {
+                break;
+            } else if let Some(after) = rest.strip_prefix("/*") {
+                block = true;
+                rest = after;
+            } else {
+                let width = rest.chars().next().map_or(1, char::len_utf8);
+                code.push_str(&rest[..width]);
+                rest = &rest[width..];
+            }
+        }
+        code.push('\n');
+    }
+    code
+}
