@@ -55,3 +55,6 @@ fn is_topic_part(text: &str) -> bool {
             !segment.is_empty() && !segment.contains(|c: char| c.is_whitespace() || c.is_control() || "*>".contains(c))
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,9 @@ mod runtimes;
 mod serve;
 mod ticks;
 
+#[cfg(test)]
+mod tests;
+
 use std::process::ExitCode;
 
 use crate::manifest::DeclaredPoller;

@@ -222,8 +222,9 @@ struct RunningTick {
 
 impl Drop for RunningTick {
     fn drop(&mut self) {
-        self.cancel.cancel();
+        // The host first: what wakes up on `cancel` must find it closed.
         self.over.cancel();
+        self.cancel.cancel();
         self.task.abort();
     }
 }

@@ -3,6 +3,8 @@
 mod config;
 mod cursor;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::future::{Future, ready};
 

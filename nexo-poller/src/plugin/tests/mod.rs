@@ -1,0 +1,6 @@
+//! The plugin side against an in-process broker, on a paused clock.
+
+mod host;
+mod probe;
+mod serve;
+mod ticks;
