@@ -1,1 +1,24 @@
 //! Test a nexo poller without a daemon, a network or a clock.
+//!
+//! ```toml
+//! [dev-dependencies]
+//! nexo-poller-testkit = "0.3"
+//! tokio = { version = "1", features = ["macros", "rt"] }
+//! ```
+//!
+//! - [`JobTest`] ticks a poller by hand: config in, cursor carried over, time in the test's hands.
+//! - [`MockPollerHost`] is the world that the ticks see: scripted credentials and models, a record of everything that
+//!   was published, logged and counted, the manifest's allowlist enforced.
+//! - [`Fault`] breaks that world where it hurts: the second publish fails, the answer is lost, the model hangs.
+//! - [`TestClock`] is a wall clock that stands still.
+//!
+//! The [`guide`] shows each of them at work.
+
+mod clock;
+pub mod guide;
+mod host;
+mod job;
+
+pub use self::clock::TestClock;
+pub use self::host::{Fault, LogLine, Method, MetricIncrement, MockPollerHost, Published, Selection};
+pub use self::job::JobTest;

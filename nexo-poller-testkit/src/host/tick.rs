@@ -1,0 +1,150 @@
+use std::future::{pending, ready};
+
+use async_trait::async_trait;
+use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
+use nexo_poller::wire::publish_id;
+use serde_json::Value;
+
+use super::call::{LogLine, MetricIncrement, Published};
+use super::fault::Effect;
+use super::mock::{Inner, Recorded};
+use super::{Method, MockPollerHost};
+
+/// Who asks: what the ids of a tick's publishes are derived from.
+#[derive(Debug, Clone)]
+pub(crate) struct TickIdentity {
+    pub(crate) kind: String,
+    pub(crate) job_id: String,
+    pub(crate) agent_id: String,
+    pub(crate) cursor_before: Option<Vec<u8>>,
+}
+
+/// The mocked host as one tick sees it.
+pub(super) struct TickHost {
+    host: MockPollerHost,
+    tick: TickIdentity,
+}
+
+impl TickHost {
+    pub(super) fn new(host: MockPollerHost, tick: TickIdentity) -> Self {
+        Self { host, tick }
+    }
+
+    /// One call: counted, struck by faults, done.
+    async fn call<T>(
+        &self,
+        method: Method,
+        topic: Option<&str>,
+        work: impl FnOnce(&mut Inner) -> Result<T, HostError> + Send,
+    ) -> Result<T, HostError> {
+        let effect = {
+            let mut inner = self.host.inner();
+            inner.calls.push(method);
+            inner.strike(method, topic)
+        };
+        match effect {
+            Some(Effect::Hangs) => return pending().await,
+            Some(Effect::Fails(error)) => return Err(error),
+            Some(Effect::Delays(delay)) => tokio::time::sleep(delay).await,
+            Some(Effect::LosesTheAnswer(error)) => return work(&mut self.host.inner()).and(Err(error)),
+            None => ready(()).await,
+        }
+        work(&mut self.host.inner())
+    }
+}
+
+#[async_trait]
+impl PollerHost for TickHost {
+    async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
+        // In the order of the real hosts: the list, the payload, then the broker, which is what faults stand for.
+        self.host.inner().check_allowed(&topic)?;
+        let value = serde_json::from_slice(&payload).map_err(|error| {
+            HostError::payload(&topic, format!("it is not JSON (line {}, column {})", error.line(), error.column()))
+        })?;
+        check_topic(&topic)?;
+        let id = publish_id(&self.tick.kind, &self.tick.job_id, &topic, &payload, self.tick.cursor_before.as_deref());
+        let message = Published { topic: topic.clone(), payload: value, id, job_id: self.tick.job_id.clone() };
+        self.call(Method::Publish, Some(&topic), move |inner| {
+            inner.published.push(Recorded { message, asserted: false });
+            Ok(())
+        })
+        .await
+    }
+
+    async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
+        let agent_id = self.tick.agent_id.clone();
+        self.call(Method::Credentials, None, move |inner| inner.script.credentials(&channel, &agent_id)).await
+    }
+
+    async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
+        self.call(Method::Log, None, move |inner| {
+            inner.logs.push(LogLine { level, message, fields });
+            Ok(())
+        })
+        .await
+    }
+
+    async fn metric_inc(&self, name: String, labels: Value) -> Result<(), HostError> {
+        self.call(Method::Metric, None, move |inner| {
+            inner.metrics.push(MetricIncrement { name, labels });
+            Ok(())
+        })
+        .await
+    }
+
+    async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+        self.call(Method::Llm, None, move |inner| {
+            let answer = inner.script.llm(&request);
+            inner.llm_requests.push(request);
+            answer
+        })
+        .await
+    }
+}
+
+/// Publishing needs a topic, not a pattern.
+fn check_topic(topic: &str) -> Result<(), HostError> {
+    let refuse =
+        |message: String| Err(HostError::Rejected { call: "broker_publish".to_owned(), code: -32002, message });
+    match topic.parse::<Pattern>() {
+        Err(error) => refuse(error.to_string()),
+        Ok(pattern) if pattern.is_wildcard() => refuse(format!("`{topic}` is a pattern: publishing needs a topic")),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The host by itself acts for the job `test_job` of the agent `test_agent`, at its first tick.
+#[async_trait]
+impl PollerHost for MockPollerHost {
+    async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
+        self.standing_alone().broker_publish(topic, payload).await
+    }
+
+    async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
+        self.standing_alone().credentials_get(channel).await
+    }
+
+    async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
+        self.standing_alone().log(level, message, fields).await
+    }
+
+    async fn metric_inc(&self, name: String, labels: Value) -> Result<(), HostError> {
+        self.standing_alone().metric_inc(name, labels).await
+    }
+
+    async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+        self.standing_alone().llm_invoke(request).await
+    }
+}
+
+impl MockPollerHost {
+    fn standing_alone(&self) -> TickHost {
+        let tick = TickIdentity {
+            kind: "test".to_owned(),
+            job_id: "test_job".to_owned(),
+            agent_id: "test_agent".to_owned(),
+            cursor_before: None,
+        };
+        TickHost::new(self.clone(), tick)
+    }
+}
