@@ -92,6 +92,29 @@ impl LocalBroker {
         !self.shared.listeners(topic).is_empty()
     }
 
+    /// Opens a question: an answer published on its `reply_to` reaches whoever holds it.
+    pub(super) fn ask(&self) -> Question {
+        let reply_to = format!("{INBOX}{}", Uuid::new_v4());
+        let (sender, answer) = oneshot::channel();
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(reply_to.clone(), sender);
+        Question { broker: self.clone(), reply_to, answer }
+    }
+
+    /// Lets every open question know that no answer will come, and every subscription that nothing more will.
+    pub(super) fn close(&self) {
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.shared.routes.write().unwrap_or_else(PoisonError::into_inner) = Routes::default();
+    }
+
+    /// Publishes without waiting for anything, for callers that are not async.
+    pub(super) fn publish_now(&self, event: Event) -> Result<(), BrokerError> {
+        check_topic(&event.topic)?;
+        if let Some(event) = self.answer(event) {
+            self.deliver(event);
+        }
+        Ok(())
+    }
+
     /// Delivers to everybody who listens; the number of listeners that were chosen.
     fn deliver(&self, event: Event) -> usize {
         let listeners = self.shared.listeners(&event.topic);
@@ -175,11 +198,7 @@ impl Routes {
 #[async_trait]
 impl Broker for LocalBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
-        check_topic(&event.topic)?;
-        if let Some(event) = self.answer(event) {
-            self.deliver(event);
-        }
-        Ok(())
+        self.publish_now(event)
     }
 
     async fn subscribe(&self, pattern: &str, queue_group: Option<&str>) -> Result<Subscription, BrokerError> {
@@ -204,36 +223,45 @@ impl Broker for LocalBroker {
 
     async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {
         check_topic(topic)?;
-        let reply_to = format!("{INBOX}{}", Uuid::new_v4());
-        let (sender, answer) = oneshot::channel();
-        let waiting = Waiting { shared: &self.shared, reply_to: &reply_to };
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(reply_to.clone(), sender);
-        if self.deliver(Event::request(topic, source, &reply_to, body)) == 0 {
+        let question = self.ask();
+        if self.deliver(Event::request(topic, source, question.reply_to(), body)) == 0 {
             return Err(BrokerError::NoResponders { topic: topic.to_owned() });
         }
-        let answer = tokio::time::timeout(timeout, answer).await;
-        drop(waiting);
-        match answer {
+        question.answer(topic, timeout).await
+    }
+}
+
+/// A request that waits for its answer. However it ends, an abandoned one leaves nothing behind.
+pub(super) struct Question {
+    broker: LocalBroker,
+    reply_to: String,
+    answer: oneshot::Receiver<Value>,
+}
+
+impl Question {
+    /// Where the answer is to be published.
+    pub(super) fn reply_to(&self) -> &str {
+        &self.reply_to
+    }
+
+    /// Waits for the answer; `topic` names the request in errors.
+    pub(super) async fn answer(mut self, topic: &str, timeout: Duration) -> Result<Value, BrokerError> {
+        match tokio::time::timeout(timeout, &mut self.answer).await {
             Ok(Ok(body)) => Ok(body),
-            _ => Err(BrokerError::Timeout { topic: topic.to_owned(), after: timeout }),
+            Ok(Err(_)) => Err(BrokerError::Closed { reason: "the other side is gone".to_owned() }),
+            Err(_) => Err(BrokerError::Timeout { topic: topic.to_owned(), after: timeout }),
         }
     }
 }
 
-/// Forgets a request however its future ends, so that an abandoned one leaves nothing behind.
-struct Waiting<'a> {
-    shared: &'a Shared,
-    reply_to: &'a str,
-}
-
-impl Drop for Waiting<'_> {
+impl Drop for Question {
     fn drop(&mut self) {
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(self.reply_to);
+        self.broker.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.reply_to);
     }
 }
 
 /// Messages are published on topics, not on patterns.
-fn check_topic(topic: &str) -> Result<(), BrokerError> {
+pub(super) fn check_topic(topic: &str) -> Result<(), BrokerError> {
     let pattern: Pattern = topic.parse()?;
     if pattern.is_wildcard() {
         return Err(BrokerError::WildcardTopic { topic: topic.to_owned() });

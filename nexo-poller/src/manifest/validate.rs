@@ -27,6 +27,30 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Reads the `{"manifest": {"plugin": {…}}, …}` that a plugin answers in the handshake, and validates it.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with every rule that is broken.
+    pub fn from_handshake(json: &str, file: &str) -> Result<Self, ManifestError> {
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            manifest: Inner,
+        }
+        #[derive(serde::Deserialize)]
+        struct Inner {
+            plugin: PluginSection,
+        }
+        let mut reader = serde_json::Deserializer::from_str(json);
+        let answer: Answer = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let key = error.path().to_string();
+            let rule = error.inner().to_string();
+            ManifestError { file: file.to_owned(), problems: vec![ManifestProblem { key, rule }] }
+        })?;
+        let manifest = Self { manifest_version: 2, plugin: answer.manifest.plugin };
+        manifest.check(file)?;
+        Ok(manifest)
+    }
+
     /// Checks every rule of the protocol.
     ///
     /// # Errors

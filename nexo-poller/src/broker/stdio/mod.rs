@@ -1,1 +1,28 @@
-//! The stdio bridge: newline-delimited JSON-RPC 2.0 between a daemon and the plugin it spawned.
+//! The stdio bridge: newline-delimited JSON-RPC 2.0 between a daemon and the plugin that it spawned.
+//!
+//! Lives here: the line framer, the frames, and both ends. The plugin's end ([`StdioBroker`]) is a [`Broker`] whose other
+//! side is the daemon; the daemon's end ([`StdioParent`]) makes the child a part of the daemon's own broker.
+//!
+//! May not enter: processes (whoever spawns a child brings its pipes), and what messages mean.
+//!
+//! [`Broker`]: super::Broker
+
+mod child;
+mod frame;
+#[cfg(feature = "router")]
+mod outgoing;
+#[cfg(feature = "router")]
+mod parent;
+#[cfg(feature = "router")]
+mod parent_error;
+mod rpc;
+#[cfg(all(test, feature = "router"))]
+mod tests;
+
+pub use self::child::{Hello, SessionEnd, StdioBroker, StdioSession};
+pub use self::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
+#[cfg(feature = "router")]
+pub use self::parent::{BridgeObserver, ParentOptions, StdioParent};
+#[cfg(feature = "router")]
+pub use self::parent_error::{CloseReason, StdioError};
+pub use self::rpc::{Frame, FrameKind};

@@ -1,0 +1,343 @@
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::frame::{DEFAULT_MAX_LINE, LineFramer};
+use super::outgoing::Outgoing;
+use super::rpc::{Carried, Frame, FrameKind, carry, refusal, request};
+use super::{CloseReason, StdioError};
+use crate::broker::{Broker, Delivery, Subscription};
+use crate::contract::matches;
+use crate::manifest::Manifest;
+use crate::wire::{Event, RpcError, error_body};
+
+/// Questions of one plugin that may be open at once; answers to older ones are no longer forwarded.
+const MAX_OPEN_QUESTIONS: usize = 65_536;
+
+/// How the daemon treats the child on the other end.
+#[derive(Clone)]
+pub struct ParentOptions {
+    /// What the child is called until it has said who it is.
+    pub label: String,
+    /// The id that the child must give, where it is known already.
+    pub expected_id: Option<String>,
+    /// The daemon's version, told in the handshake.
+    pub nexo_version: String,
+    /// How long the handshake may take.
+    pub handshake_timeout: Duration,
+    /// The longest line that is accepted from the child.
+    pub max_line: usize,
+    /// Told of everything that the child does wrong.
+    pub observer: Arc<dyn BridgeObserver>,
+}
+
+impl Default for ParentOptions {
+    fn default() -> Self {
+        Self {
+            label: "plugin".to_owned(),
+            expected_id: None,
+            nexo_version: env!("CARGO_PKG_VERSION").to_owned(),
+            handshake_timeout: Duration::from_secs(10),
+            max_line: DEFAULT_MAX_LINE,
+            observer: Arc::new(()),
+        }
+    }
+}
+
+/// Told of what a plugin does wrong; each is survived.
+pub trait BridgeObserver: Send + Sync + 'static {
+    /// A line of its stdout was no protocol: garbage, too long, not text. `what` never quotes it.
+    fn bad_line(&self, plugin: &str, what: &str) {
+        let _ = (plugin, what);
+    }
+
+    /// It published outside its allowlist; the message was dropped.
+    fn not_allowed(&self, plugin: &str, topic: &str, allowed: &[String]) {
+        let _ = (plugin, topic, allowed);
+    }
+
+    /// It does not read its stdin; a message for it was dropped.
+    fn not_reading(&self, plugin: &str, topic: &str) {
+        let _ = (plugin, topic);
+    }
+}
+
+impl BridgeObserver for () {}
+
+/// The daemon's end of the stdio bridge: as long as it lives, the child is a part of `broker`.
+#[derive(Debug)]
+pub struct StdioParent {
+    outgoing: Outgoing,
+    closed: watch::Receiver<Option<CloseReason>>,
+    answers: Arc<Answers>,
+    _tasks: JoinSet<()>,
+}
+
+/// Requests of the daemon to the child, by id.
+#[derive(Debug, Default)]
+struct Answers(Mutex<Vec<(Value, oneshot::Sender<()>)>>);
+
+impl StdioParent {
+    /// Shakes hands with a child over its pipes and makes it a part of `broker`. Returns its manifest, validated.
+    ///
+    /// # Errors
+    /// [`StdioError`], each a sentence that continues "plugin `x`: …".
+    pub async fn connect(
+        reader: impl AsyncRead + Unpin + Send + 'static,
+        writer: impl AsyncWrite + Unpin + Send + 'static,
+        broker: Arc<dyn Broker>,
+        options: ParentOptions,
+    ) -> Result<(Self, Manifest), StdioError> {
+        let (closing, closed) = watch::channel(None);
+        let outgoing = Outgoing::start(writer, closing.clone());
+        let mut lines = Lines { reader, framer: LineFramer::new(options.max_line), chunk: vec![0; 64 * 1024] };
+        let manifest = handshake(&mut lines, &outgoing, &options).await?;
+
+        let plugin: Arc<str> = manifest.plugin.id.as_str().into();
+        let answers = Arc::new(Answers::default());
+        let questions = Arc::new(Mutex::new(HashSet::new()));
+        let mut tasks = JoinSet::new();
+        let capability = &manifest.plugin.capabilities.broker;
+        let tick_topic = manifest.plugin.poller.as_ref().map(crate::manifest::PollerSection::tick_topic);
+        for pattern in &capability.subscribe {
+            // Copies of one plugin share its ticks; everything else is heard by each.
+            let group = (tick_topic.as_ref() == Some(pattern)).then_some(&*plugin);
+            let forward = Forward {
+                subscription: broker.subscribe(pattern, group).await?,
+                outgoing: outgoing.clone(),
+                // Only answers to the plugin's own questions: others' inboxes are not its business.
+                only: pattern.starts_with("_inbox").then(|| Arc::clone(&questions)),
+                broker: Arc::clone(&broker),
+                plugin: Arc::clone(&plugin),
+                observer: Arc::clone(&options.observer),
+            };
+            tasks.spawn(forward.run());
+        }
+        let incoming = Incoming {
+            broker,
+            outgoing: outgoing.clone(),
+            plugin,
+            allowed: capability.publish.clone(),
+            questions,
+            answers: Arc::clone(&answers),
+            observer: options.observer,
+        };
+        tasks.spawn(async move {
+            let reason = incoming.run(lines).await;
+            closing.send_if_modified(|known| known.is_none().then(|| *known = Some(reason)).is_some());
+        });
+        Ok((Self { outgoing, closed, answers, _tasks: tasks }, manifest))
+    }
+
+    /// Waits until the child has closed its side.
+    pub async fn closed(&self) -> CloseReason {
+        let mut closed = self.closed.clone();
+        match closed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or(CloseReason::OutputClosed),
+            Err(_) => CloseReason::OutputClosed,
+        }
+    }
+
+    /// Asks the child to finish and waits up to `grace` for it to say that it has. Whether it did.
+    pub async fn shutdown(&self, reason: &str, grace: Duration) -> bool {
+        let id = json!("shutdown");
+        let (sender, acknowledged) = oneshot::channel();
+        self.answers.0.lock().unwrap_or_else(PoisonError::into_inner).push((id.clone(), sender));
+        if self.outgoing.send(request(&id, "shutdown", &json!({"reason": reason}))).is_err() {
+            return false;
+        }
+        tokio::select! {
+            answer = tokio::time::timeout(grace, acknowledged) => matches!(answer, Ok(Ok(()))),
+            _ = self.closed() => false,
+        }
+    }
+}
+
+/// A child's stdout, line by line.
+struct Lines<R> {
+    reader: R,
+    framer: LineFramer,
+    chunk: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    /// Reads once; false at the end.
+    async fn fill(&mut self) -> std::io::Result<bool> {
+        let length = self.reader.read(&mut self.chunk).await?;
+        self.framer.push(&self.chunk[..length]);
+        Ok(length > 0)
+    }
+}
+
+async fn handshake<R: AsyncRead + Unpin>(
+    lines: &mut Lines<R>,
+    outgoing: &Outgoing,
+    options: &ParentOptions,
+) -> Result<Manifest, StdioError> {
+    let id = json!(1);
+    // A queue that was made just now has room.
+    let _ = outgoing.send(request(&id, "initialize", &json!({"nexo_version": options.nexo_version})));
+    let mut skipped = 0;
+    let answer = async {
+        loop {
+            while let Some(line) = lines.framer.next_line() {
+                let frame = line.as_ref().ok().and_then(|line| Frame::read(line));
+                match frame {
+                    Some(FrameKind::Response { id: found, outcome }) if found == id => {
+                        return Ok(outcome.map(|raw| raw.get().to_owned()).map_err(|raw| raw.get().to_owned()));
+                    }
+                    Some(FrameKind::Response { id: found, .. }) => {
+                        return Err(StdioError::WrongId { expected: id.to_string(), found: found.to_string() });
+                    }
+                    // A well-behaved plugin says nothing before the handshake; what it says is not for us yet.
+                    Some(_) => {}
+                    None => {
+                        skipped += 1;
+                        options.observer.bad_line(&options.label, &describe(line.err()));
+                    }
+                }
+            }
+            if !lines.fill().await? {
+                return Err(StdioError::Closed { skipped });
+            }
+        }
+    };
+    let answer = match tokio::time::timeout(options.handshake_timeout, answer).await {
+        Ok(answer) => answer?,
+        Err(_) => return Err(StdioError::NoAnswer { after: options.handshake_timeout, skipped }),
+    };
+    let result = answer.map_err(|error| StdioError::Refused {
+        message: RpcError::read(&serde_json::from_str(&error).unwrap_or_default()).message,
+    })?;
+    let manifest = Manifest::from_handshake(&result, &format!("the handshake of {}", options.label))?;
+    match &options.expected_id {
+        Some(expected) if *expected != manifest.plugin.id => {
+            Err(StdioError::OtherPlugin { expected: expected.clone(), found: manifest.plugin.id })
+        }
+        _ => Ok(manifest),
+    }
+}
+
+fn describe(error: Option<super::FrameError>) -> String {
+    error.map_or_else(|| "a line that is not JSON-RPC".to_owned(), |error| error.to_string())
+}
+
+/// From the child to the broker.
+struct Incoming {
+    broker: Arc<dyn Broker>,
+    outgoing: Outgoing,
+    plugin: Arc<str>,
+    allowed: Vec<String>,
+    questions: Arc<Mutex<HashSet<String>>>,
+    answers: Arc<Answers>,
+    observer: Arc<dyn BridgeObserver>,
+}
+
+impl Incoming {
+    async fn run<R: AsyncRead + Unpin>(&self, mut lines: Lines<R>) -> CloseReason {
+        loop {
+            while let Some(line) = lines.framer.next_line() {
+                let publish = match line {
+                    Ok(line) => self.read(line),
+                    Err(error) => {
+                        self.observer.bad_line(&self.plugin, &error.to_string());
+                        None
+                    }
+                };
+                if let Some(event) = publish {
+                    self.publish(event).await;
+                }
+            }
+            if !lines.fill().await.unwrap_or(false) {
+                return CloseReason::OutputClosed;
+            }
+        }
+    }
+
+    /// Handles one line; what is to be published is handed back.
+    fn read(&self, line: &str) -> Option<Event> {
+        match Frame::read(line) {
+            Some(FrameKind::Notification { method, params }) if method == "broker.publish" => {
+                let event = Carried::read(params);
+                if event.is_none() {
+                    self.observer.bad_line(&self.plugin, "a malformed `broker.publish`");
+                }
+                return event;
+            }
+            Some(FrameKind::Response { id, .. }) => {
+                let mut answers = self.answers.0.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(at) = answers.iter().position(|(waiting, _)| *waiting == id) {
+                    // Whoever asked may have stopped waiting.
+                    let _ = answers.swap_remove(at).1.send(());
+                }
+            }
+            Some(FrameKind::Request { id, method, .. }) => {
+                let message = format!("method `{method}` is not known; calls to the daemon go over its broker topic");
+                let _ = self.outgoing.send(refusal(&id, -32601, &message));
+            }
+            Some(FrameKind::Notification { .. }) => {}
+            None => self.observer.bad_line(&self.plugin, &describe(None)),
+        }
+        None
+    }
+
+    async fn publish(&self, mut event: Event) {
+        if !self.allowed.iter().any(|pattern| matches(pattern, &event.topic)) {
+            self.observer.not_allowed(&self.plugin, &event.topic, &self.allowed);
+            return;
+        }
+        // Nobody publishes in another's name.
+        self.plugin.as_ref().clone_into(&mut event.source);
+        if let Some(reply_to) = event.payload.get("reply_to").and_then(Value::as_str) {
+            let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+            if questions.len() >= MAX_OPEN_QUESTIONS {
+                questions.clear();
+            }
+            questions.insert(reply_to.to_owned());
+        }
+        if let Err(error) = self.broker.publish(event).await {
+            self.observer.bad_line(&self.plugin, &format!("a publish that the broker refused: {error}"));
+        }
+    }
+}
+
+/// From the broker to the child: one subscription of its manifest.
+struct Forward {
+    subscription: Subscription,
+    outgoing: Outgoing,
+    only: Option<Arc<Mutex<HashSet<String>>>>,
+    broker: Arc<dyn Broker>,
+    plugin: Arc<str>,
+    observer: Arc<dyn BridgeObserver>,
+}
+
+impl Forward {
+    async fn run(mut self) {
+        while let Some(delivery) = self.subscription.next().await {
+            if let Some(questions) = &self.only
+                && !questions.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery.event.topic)
+            {
+                continue;
+            }
+            if self.outgoing.send(carry("broker.event", &delivery.event)).is_err() {
+                self.observer.not_reading(&self.plugin, &delivery.event.topic);
+                self.refuse(&delivery).await;
+            }
+        }
+    }
+
+    /// A request that cannot be handed over is answered for the plugin, so that nobody waits for its deadline.
+    async fn refuse(&self, delivery: &Delivery) {
+        if let (_, Some(reply_to)) = delivery.request() {
+            let message = format!("plugin `{}` does not read its stdin: its queue is full", self.plugin);
+            let body = error_body(&RpcError { code: -32001, message, retry_after: None });
+            // Where the broker is closed nobody waits any more.
+            let _ = self.broker.respond(&reply_to, &self.plugin, body).await;
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::wire::Event;
+
+/// One line of the bridge: a JSON-RPC 2.0 request, notification or response. Unknown members are ignored.
+#[derive(Debug, Deserialize)]
+pub struct Frame<'l> {
+    /// Present in requests and responses; any JSON.
+    #[serde(default)]
+    id: Option<Value>,
+    #[serde(default, borrow)]
+    method: Option<std::borrow::Cow<'l, str>>,
+    #[serde(default, borrow)]
+    params: Option<&'l RawValue>,
+    #[serde(default, borrow)]
+    result: Option<&'l RawValue>,
+    #[serde(default, borrow)]
+    error: Option<&'l RawValue>,
+}
+
+/// A frame by what it asks of its reader.
+#[derive(Debug)]
+pub enum FrameKind<'l> {
+    /// To be answered under `id`.
+    Request {
+        /// Repeated in the answer.
+        id: Value,
+        /// The method.
+        method: std::borrow::Cow<'l, str>,
+        /// Its parameters, unread.
+        params: Option<&'l RawValue>,
+    },
+    /// Not to be answered.
+    Notification {
+        /// The method.
+        method: std::borrow::Cow<'l, str>,
+        /// Its parameters, unread.
+        params: Option<&'l RawValue>,
+    },
+    /// The answer to the request `id`.
+    Response {
+        /// The request's id.
+        id: Value,
+        /// The result or the error, unread.
+        outcome: Result<&'l RawValue, &'l RawValue>,
+    },
+}
+
+impl<'l> Frame<'l> {
+    /// Reads one line; `None` where it is no JSON-RPC frame.
+    #[must_use]
+    pub fn read(line: &'l str) -> Option<FrameKind<'l>> {
+        let frame: Self = serde_json::from_str(line).ok()?;
+        match (frame.method, frame.id) {
+            (Some(method), Some(id)) => Some(FrameKind::Request { id, method, params: frame.params }),
+            (Some(method), None) => Some(FrameKind::Notification { method, params: frame.params }),
+            (None, id) => {
+                let outcome = match (frame.error, frame.result) {
+                    (Some(error), _) if error.get() != "null" => Err(error),
+                    (_, Some(result)) => Ok(result),
+                    _ => return None,
+                };
+                Some(FrameKind::Response { id: id.unwrap_or(Value::Null), outcome })
+            }
+        }
+    }
+}
+
+/// `broker.event` and `broker.publish` carry the same parameters.
+#[derive(Debug, Deserialize)]
+pub(super) struct Carried {
+    #[serde(default)]
+    pub(super) topic: String,
+    pub(super) event: Event,
+}
+
+impl Carried {
+    /// The event of a `broker.event` or `broker.publish`, under the topic that the frame names.
+    pub(super) fn read(params: Option<&RawValue>) -> Option<Event> {
+        let Self { topic, mut event } = serde_json::from_str(params?.get()).ok()?;
+        if !topic.is_empty() {
+            event.topic = topic;
+        }
+        (!event.topic.is_empty()).then_some(event)
+    }
+}
+
+#[derive(Serialize)]
+struct Carry<'e> {
+    topic: &'e str,
+    event: &'e Event,
+}
+
+#[derive(Serialize)]
+struct Outgoing<'f, P> {
+    jsonrpc: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'f Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    params: Option<P>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'f Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Value>,
+}
+
+impl<P> Default for Outgoing<'_, P> {
+    fn default() -> Self {
+        Self { jsonrpc: "2.0", id: None, method: None, params: None, result: None, error: None }
+    }
+}
+
+fn line<P: Serialize>(frame: &Outgoing<'_, P>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1024);
+    // Writing to memory cannot fail, and no type here has keys that are not strings.
+    if serde_json::to_writer(&mut bytes, frame).is_err() {
+        bytes.clear();
+    }
+    bytes.push(b'\n');
+    bytes
+}
+
+/// The line of a `broker.event` or `broker.publish`.
+pub(super) fn carry(method: &'static str, event: &Event) -> Vec<u8> {
+    let params = Some(Carry { topic: &event.topic, event });
+    line(&Outgoing { method: Some(method), params, ..Outgoing::default() })
+}
+
+/// The line of a request.
+#[cfg(feature = "router")]
+pub(super) fn request(id: &Value, method: &'static str, params: &Value) -> Vec<u8> {
+    line(&Outgoing { id: Some(id), method: Some(method), params: Some(params), ..Outgoing::default() })
+}
+
+/// The line that answers a request.
+pub(super) fn result(id: &Value, result: &Value) -> Vec<u8> {
+    line::<()>(&Outgoing { id: Some(id), result: Some(result), ..Outgoing::default() })
+}
+
+/// The line that refuses a request.
+pub(super) fn refusal(id: &Value, code: i64, message: &str) -> Vec<u8> {
+    let error = serde_json::json!({"code": code, "message": message});
+    line::<()>(&Outgoing { id: Some(id), error: Some(error), ..Outgoing::default() })
+}

@@ -1,0 +1,337 @@
+//! Both ends of the bridge, joined by real sockets; and the daemon's end against children that misbehave.
+
+use std::io::Write as _;
+use std::os::unix::net::UnixStream as StdStream;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::*;
+use crate::broker::{Broker, LocalBroker};
+use crate::manifest::Manifest;
+use crate::wire::Event;
+
+const LONG: Duration = Duration::from_secs(30);
+
+const MANIFEST: &str = r#"
+manifest_version = 2
+[plugin]
+id = "jira"
+version = "0.1.0"
+name = "Jira"
+[plugin.entrypoint]
+command = "jira-poller"
+[plugin.capabilities.broker]
+subscribe = ["plugin.poller.jira.tick", "news.*", "_inbox.>"]
+publish = ["daemon.rpc.jira", "plugin.outbound.>", "_inbox.>"]
+[plugin.poller]
+kinds = ["jira"]
+broker_topic_prefix = "plugin.poller.jira"
+"#;
+
+fn hello() -> Hello {
+    Hello { manifest: Manifest::parse(MANIFEST, "test").unwrap(), server_version: "jira-0.1.0".to_owned() }
+}
+
+/// Keeps what the daemon would log.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Notes {
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl BridgeObserver for Notes {
+    fn bad_line(&self, plugin: &str, what: &str) {
+        self.0.lock().unwrap().push(format!("{plugin}: {what}"));
+    }
+
+    fn not_allowed(&self, plugin: &str, topic: &str, _: &[String]) {
+        self.0.lock().unwrap().push(format!("{plugin}: not allowed: {topic}"));
+    }
+
+    fn not_reading(&self, plugin: &str, topic: &str) {
+        self.0.lock().unwrap().push(format!("{plugin}: not reading: {topic}"));
+    }
+}
+
+fn options(notes: &Arc<Notes>) -> ParentOptions {
+    ParentOptions { label: "child".to_owned(), observer: Arc::clone(notes) as _, ..ParentOptions::default() }
+}
+
+fn tokio_half(stream: StdStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+    stream.set_nonblocking(true).unwrap();
+    UnixStream::from_std(stream).unwrap().into_split()
+}
+
+struct Joined {
+    broker: LocalBroker,
+    parent: StdioParent,
+    child: StdioBroker,
+    session: StdioSession,
+    notes: Arc<Notes>,
+}
+
+async fn joined() -> Joined {
+    let (daemon_side, plugin_side) = StdStream::pair().unwrap();
+    let (child, session) = StdioBroker::start(plugin_side.try_clone().unwrap(), plugin_side, hello());
+    let notes = Arc::new(Notes::default());
+    let broker = LocalBroker::new();
+    let (reader, writer) = tokio_half(daemon_side);
+    let (parent, manifest) =
+        StdioParent::connect(reader, writer, Arc::new(broker.clone()), options(&notes)).await.unwrap();
+    assert_eq!(manifest, hello().manifest);
+    Joined { broker, parent, child, session, notes }
+}
+
+#[tokio::test]
+async fn a_request_of_the_daemon_is_answered_by_the_plugin() {
+    let joined = joined().await;
+    let mut ticks = joined.child.subscribe("plugin.poller.jira.tick", Some("jira")).await.unwrap();
+    let child = joined.child.clone();
+    tokio::spawn(async move {
+        while let Some(delivery) = ticks.next().await {
+            let (body, reply_to) = delivery.request();
+            let answer = json!({"result": {"echo": body["params"]}});
+            child.respond(&reply_to.unwrap(), "jira", answer).await.unwrap();
+        }
+    });
+    for n in 0..100 {
+        let body = json!({"method": "poll_tick", "params": n});
+        let answer = joined.broker.request("plugin.poller.jira.tick", "daemon", body, LONG).await.unwrap();
+        assert_eq!(answer, json!({"result": {"echo": n}}));
+    }
+    assert_eq!(joined.notes.all(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_call_of_the_plugin_is_answered_by_the_daemon_and_by_nobody_else() {
+    let joined = joined().await;
+    let mut calls = joined.broker.subscribe("daemon.rpc.jira", None).await.unwrap();
+    let broker = joined.broker.clone();
+    tokio::spawn(async move {
+        while let Some(delivery) = calls.next().await {
+            assert_eq!(delivery.event.source, "jira", "the bridge says who it is, whatever the plugin claims");
+            let (body, reply_to) = delivery.request();
+            broker.respond(&reply_to.unwrap(), "daemon", json!({"result": body["method"]})).await.unwrap();
+        }
+    });
+    let body = json!({"method": "log", "params": {}});
+    let answer = joined.child.request("daemon.rpc.jira", "somebody-else", body, LONG).await.unwrap();
+    assert_eq!(answer, json!({"result": "log"}));
+}
+
+#[tokio::test]
+async fn an_answer_in_somebody_elses_inbox_is_not_forwarded() {
+    let joined = joined().await;
+    let mut inbox = joined.child.subscribe("_inbox.>", None).await.unwrap();
+    let mut news = joined.child.subscribe("news.*", None).await.unwrap();
+    joined.broker.publish(Event::new("_inbox.req.others", "x", json!({"result": "secret"}))).await.unwrap();
+    joined.broker.publish(Event::new("news.today", "x", json!(1))).await.unwrap();
+    // The two subscriptions are forwarded by two tasks, so the first is given time by a second piece of news.
+    assert_eq!(news.next().await.unwrap().event.payload, json!(1));
+    joined.broker.publish(Event::new("news.today", "x", json!(2))).await.unwrap();
+    assert_eq!(news.next().await.unwrap().event.payload, json!(2));
+    let nothing = std::pin::pin!(inbox.next());
+    assert!(futures_are_pending(nothing).await);
+}
+
+async fn futures_are_pending(future: impl Future + Unpin) -> bool {
+    tokio::select! { biased; _ = future => false, () = std::future::ready(()) => true }
+}
+
+#[tokio::test]
+async fn a_publish_outside_the_allowlist_never_reaches_the_broker() {
+    let joined = joined().await;
+    let mut everything = joined.broker.subscribe(">", None).await.unwrap();
+    joined.child.publish(Event::new("plugin.poller.other.tick", "jira", json!({}))).await.unwrap();
+    joined.child.publish(Event::new("plugin.outbound.telegram.bot", "jira", json!({"to": 1}))).await.unwrap();
+    assert_eq!(everything.next().await.unwrap().event.topic, "plugin.outbound.telegram.bot");
+    assert_eq!(joined.notes.all(), ["jira: not allowed: plugin.poller.other.tick"]);
+}
+
+#[tokio::test]
+async fn a_shutdown_is_acknowledged_once_the_plugin_has_finished() {
+    let mut joined = joined().await;
+    let ended = tokio::spawn(async move {
+        let end = joined.session.ended().await;
+        joined.session.acknowledge().unwrap();
+        end
+    });
+    assert!(joined.parent.shutdown("test is over", LONG).await);
+    assert_eq!(ended.await.unwrap(), SessionEnd::Shutdown { reason: "test is over".to_owned() });
+}
+
+#[tokio::test]
+async fn the_plugin_learns_that_the_daemon_is_gone_and_open_calls_end() {
+    let joined = joined().await;
+    let (child, mut session) = (joined.child.clone(), joined.session);
+    let call =
+        tokio::spawn(async move { child.request("daemon.rpc.jira", "jira", json!({"method": "log"}), LONG).await });
+    drop(joined.parent);
+    assert_eq!(session.ended().await, SessionEnd::InputClosed);
+    call.await.unwrap().unwrap_err();
+}
+
+/// A child that a test writes by hand.
+struct Puppet {
+    lines: tokio::io::Lines<BufReader<OwnedReadHalf>>,
+    writer: OwnedWriteHalf,
+}
+
+impl Puppet {
+    async fn read(&mut self) -> Value {
+        serde_json::from_str(&self.lines.next_line().await.unwrap().unwrap()).unwrap()
+    }
+
+    async fn write(&mut self, text: &str) {
+        self.writer.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Answers the handshake properly.
+    async fn introduce(&mut self) {
+        let asked = self.read().await;
+        assert_eq!(asked["method"], "initialize");
+        assert_eq!(asked["jsonrpc"], "2.0");
+        let plugin = serde_json::to_value(hello().manifest.plugin).unwrap();
+        let answer = json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"manifest": {"plugin": plugin}, "server_version": "x"}});
+        self.write(&format!("{answer}\n")).await;
+    }
+}
+
+type Connecting = tokio::task::JoinHandle<Result<(StdioParent, Manifest), StdioError>>;
+
+fn puppet(broker: &LocalBroker, options: ParentOptions) -> (Puppet, Connecting) {
+    let (daemon_side, plugin_side) = StdStream::pair().unwrap();
+    let (reader, writer) = tokio_half(daemon_side);
+    let broker: Arc<dyn Broker> = Arc::new(broker.clone());
+    let connecting = tokio::spawn(StdioParent::connect(reader, writer, broker, options));
+    let (reader, writer) = tokio_half(plugin_side);
+    (Puppet { lines: BufReader::new(reader).lines(), writer }, connecting)
+}
+
+async fn refused(say: &str, options: ParentOptions) -> String {
+    let (mut puppet, connecting) = puppet(&LocalBroker::new(), options);
+    puppet.read().await;
+    puppet.write(say).await;
+    drop(puppet);
+    connecting.await.unwrap().unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn an_answer_under_another_id_is_a_hard_failure() {
+    let message = refused("{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{}}\n", ParentOptions::default()).await;
+    assert_eq!(message, "it answered `initialize` under id 99 instead of 1: it does not speak this protocol");
+}
+
+#[tokio::test]
+async fn a_child_that_only_prints_is_told_apart_from_a_silent_one() {
+    let message = refused("hello\nworld\n", ParentOptions::default()).await;
+    assert_eq!(
+        message,
+        "it closed its stdout before it answered `initialize` (2 lines of its stdout were no protocol: a plugin logs to stderr)"
+    );
+    assert_eq!(refused("", ParentOptions::default()).await, "it closed its stdout before it answered `initialize`");
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_refused_or_malformed_says_so() {
+    let message =
+        refused("{\"id\":1,\"error\":{\"code\":1,\"message\":\"no licence\"}}\n", ParentOptions::default()).await;
+    assert_eq!(message, "it refused `initialize`: no licence");
+    let message = refused("{\"id\":1,\"result\":{\"manifest\":{}}}\n", ParentOptions::default()).await;
+    assert!(message.contains("missing field `plugin`"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_never_answers_is_given_up() {
+    let (puppet, connecting) = puppet(&LocalBroker::new(), ParentOptions::default());
+    let message = connecting.await.unwrap().unwrap_err().to_string();
+    drop(puppet);
+    assert_eq!(
+        message,
+        "it did not answer `initialize` within 10 s; is it a nexo plugin, and does it wait for something?"
+    );
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_another_one_is_refused() {
+    let options = ParentOptions { expected_id: Some("rss".to_owned()), ..ParentOptions::default() };
+    let (mut puppet, connecting) = puppet(&LocalBroker::new(), options);
+    puppet.introduce().await;
+    let message = connecting.await.unwrap().unwrap_err().to_string();
+    assert_eq!(message, "it says it is plugin `jira`, but its manifest file says `rss`");
+}
+
+#[tokio::test]
+async fn garbage_a_huge_line_and_broken_text_are_survived_and_the_next_good_line_counts() {
+    let notes = Arc::new(Notes::default());
+    let broker = LocalBroker::new();
+    let mut outbound = broker.subscribe("plugin.outbound.>", None).await.unwrap();
+    let (mut puppet, connecting) = puppet(&broker, options(&notes));
+    puppet.introduce().await;
+    let (_parent, _) = connecting.await.unwrap().unwrap();
+    puppet.write("garbage\n\n{\"half\n").await;
+    for _ in 0..100 {
+        puppet.write(&"x".repeat(64 * 1024)).await;
+    }
+    puppet.write("\n").await;
+    puppet.writer.write_all(b"\xff\xfe\n").await.unwrap();
+    puppet.write("{\"method\":\"broker.publish\",\"params\":{\"topic\":\"plugin.outbound.a\"}}\n").await;
+    let event = serde_json::to_value(Event::new("ignored", "x", json!({"n": 1}))).unwrap();
+    let good = json!({"jsonrpc": "2.0", "method": "broker.publish", "params": {"topic": "plugin.outbound.a.b", "event": event}});
+    puppet.write(&format!("{good}\n")).await;
+    assert_eq!(outbound.next().await.unwrap().event.payload, json!({"n": 1}));
+    assert_eq!(
+        notes.all(),
+        [
+            "jira: a line that is not JSON-RPC",
+            "jira: a line that is not JSON-RPC",
+            "jira: a line of 6553600 bytes is over the limit of 1048576 bytes",
+            "jira: a line is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0",
+            "jira: a malformed `broker.publish`",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_plugin_that_does_not_read_holds_nobody_up() {
+    let notes = Arc::new(Notes::default());
+    let broker = LocalBroker::new();
+    let (mut puppet, connecting) = puppet(&broker, options(&notes));
+    puppet.introduce().await;
+    let (_parent, _) = connecting.await.unwrap().unwrap();
+    // The puppet reads nothing from here on. Its pipe and its queue fill up; then requests are refused at once.
+    let big = "x".repeat(8 * 1024);
+    let refused = async {
+        let mut asking = tokio::task::JoinSet::new();
+        loop {
+            let (broker, body) = (broker.clone(), json!({"method": "poll_tick", "params": {"config": big}}));
+            asking.spawn(async move { broker.request("plugin.poller.jira.tick", "daemon", body, LONG).await });
+            tokio::task::yield_now().await;
+            if let Some(Ok(Ok(answer))) = asking.try_join_next() {
+                return answer;
+            }
+        }
+    };
+    let answer = tokio::time::timeout(LONG, refused).await.expect("a full queue is answered at once");
+    assert_eq!(answer["error"]["code"], -32001);
+    assert!(notes.all().iter().any(|note| note.starts_with("jira: not reading")));
+}
+
+#[tokio::test]
+async fn an_unknown_method_of_the_daemon_is_refused_by_the_plugin() {
+    let (mut daemon_side, plugin_side) = StdStream::pair().unwrap();
+    let (_child, _session) = StdioBroker::start(plugin_side.try_clone().unwrap(), plugin_side, hello());
+    daemon_side.write_all(b"not json\n{\"id\":\"a\",\"method\":\"dance\"}\n").unwrap();
+    let (reader, _writer) = tokio_half(daemon_side);
+    let line = BufReader::new(reader).lines().next_line().await.unwrap().unwrap();
+    let answer: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("a"), &json!(-32601)));
+}
