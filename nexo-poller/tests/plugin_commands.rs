@@ -1,5 +1,7 @@
 //! The commands of a poller's binary, as an author types them.
 
+#![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
+
 mod chatty;
 
 use std::io::Write as _;

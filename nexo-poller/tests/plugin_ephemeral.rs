@@ -1,5 +1,7 @@
 //! One process per tick: a line in, frames in between, a line out.
 
+#![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
+
 mod chatty;
 
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -26,8 +26,8 @@ async fn plugin(broker: &LocalBroker, probe: &Probe) -> (oneshot::Sender<()>, Jo
     (stop, serving)
 }
 
-fn tick(job: &str, config: Value) -> Value {
-    json!({"method": "poll_tick", "params": {"kind": "probe", "job_id": job, "agent_id": "ana", "config": config}})
+fn tick(job: &str, config: impl Into<Value>) -> Value {
+    json!({"method": "poll_tick", "params": {"kind": "probe", "job_id": job, "agent_id": "ana", "config": config.into()}})
 }
 
 async fn ask(broker: &LocalBroker, body: Value) -> Value {
