@@ -54,6 +54,7 @@ mod host;
 mod panics;
 mod runtimes;
 mod serve;
+mod stdio;
 mod ticks;
 
 #[cfg(test)]

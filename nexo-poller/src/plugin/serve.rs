@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::{Allowlist, BrokerPollerHost, HostTimeouts, TickRunner};
-use crate::broker::{Broker, BrokerError, Delivery};
+use crate::broker::{Broker, BrokerError, Delivery, Subscription};
 use crate::contract::{PollerError, PollerHost};
 use crate::manifest::{Manifest, PollerSection};
 use crate::wire::{TickOrder, TickReply};
@@ -49,7 +49,18 @@ impl TickServer {
     /// # Errors
     /// [`BrokerError`] where the tick topic cannot be listened to.
     pub async fn serve(&self, stop: impl Future<Output = ()>) -> Result<(), BrokerError> {
-        let mut orders = self.broker.subscribe(&self.topic, Some(self.allowlist.plugin_id())).await?;
+        let orders = self.listen().await?;
+        self.answer_all(orders, stop).await;
+        Ok(())
+    }
+
+    /// Listens for ticks; [`answer_all`](Self::answer_all) takes them from there.
+    pub(super) async fn listen(&self) -> Result<Subscription, BrokerError> {
+        self.broker.subscribe(&self.topic, Some(self.allowlist.plugin_id())).await
+    }
+
+    /// What [`serve`](Self::serve) does once it listens.
+    pub(super) async fn answer_all(&self, mut orders: Subscription, stop: impl Future<Output = ()>) {
         let mut running = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -68,7 +79,6 @@ impl TickServer {
         }
         self.ticks.stop();
         while running.join_next().await.is_some() {}
-        Ok(())
     }
 
     /// The body that answers the request `body`. `repeated`: see [`TickReply::body`].

@@ -1,35 +1,40 @@
 use std::fs::File;
+use std::io::IsTerminal as _;
 
 use super::failure::Failure;
 use super::show;
 use crate::plugin::runtimes::Runtimes;
-use crate::plugin::{PollerHandler, TickGrace, descriptors, ephemeral, panics};
+use crate::plugin::ticks::Kind;
+use crate::plugin::{PollerHandler, TickGrace, descriptors, ephemeral, panics, stdio};
 
 /// What a binary without arguments does: serve whoever started it, or tell a person how it is used.
 pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
     let asked = |name: &str| std::env::var(name).unwrap_or_default();
-    if asked("NEXO_POLLER_EPHEMERAL") == "1" {
-        return one_tick(handler, out);
+    let ephemeral = asked("NEXO_POLLER_EPHEMERAL") == "1";
+    if !ephemeral && asked("NEXO_BROKER_URL").starts_with("nats://") {
+        // The address may hold a password.
+        return Err(Failure::usage(
+            "NEXO_BROKER_URL asks for NATS, which this binary was built without; unset it to be served over stdin and \
+             stdout",
+        ));
     }
-    show::help(handler, out)
-}
-
-/// One tick, for a daemon that starts a process for each.
-fn one_tick(handler: &PollerHandler, out: File) -> Result<(), Failure> {
+    if !ephemeral && std::io::stdin().is_terminal() {
+        return show::help(handler, out);
+    }
     let manifest = handler.manifest()?;
-    let input = set_stdin_aside()?;
+    let input = descriptors::set_stdin_aside()
+        .map_err(|error| Failure::other(format!("stdin cannot be set aside: {error}")))?;
     panics::hide_messages();
-    let runtimes = Runtimes::start(1).map_err(|error| no_threads(&error))?;
+    let slots = handler.kinds().iter().map(Kind::max_concurrent_ticks).sum();
+    let runtimes =
+        Runtimes::start(slots).map_err(|error| Failure::other(format!("threads cannot be started: {error}")))?;
     let ticks = handler.ticks(runtimes.authors(), TickGrace::default());
-    runtimes
-        .run(ephemeral::one_tick(input, out, ticks, &manifest))
-        .map_err(|error| Failure::other(format!("plugin `{}`: {error}", manifest.plugin.id)))
-}
-
-fn set_stdin_aside() -> Result<File, Failure> {
-    descriptors::set_stdin_aside().map_err(|error| Failure::other(format!("stdin cannot be set aside: {error}")))
-}
-
-fn no_threads(error: &std::io::Error) -> Failure {
-    Failure::other(format!("threads cannot be started: {error}"))
+    let served = if ephemeral {
+        let id = manifest.plugin.id.clone();
+        let tick = runtimes.run(ephemeral::one_tick(input, out, ticks, &manifest));
+        tick.map_err(|error| format!("plugin `{id}`: {error}"))
+    } else {
+        runtimes.run(stdio::serve(input, out, ticks, manifest))
+    };
+    served.map_err(Failure::other)
 }
