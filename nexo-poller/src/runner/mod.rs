@@ -1,1 +1,33 @@
-//! The runner room.
+//! The scheduler: when a job runs, what a failure means, and that its cursor is durable before it runs again.
+//!
+//! Lives here: schedules, the pure [`policy`], the engine with its one timeline, the registry of kinds, reload, telemetry.
+//!
+//! May not enter: channels, credentials, brokers, plugins, LLMs. A tick reaches the world through the host that a
+//! [`HostProvider`] makes for it. Imports [`contract`](crate::contract) and [`store`](crate::store) only.
+#![doc = include_str!("../../docs/embedding.md")]
+
+mod engine;
+mod error;
+mod explain;
+mod handle;
+mod hosts;
+mod job;
+mod metrics;
+mod options;
+mod plan;
+pub mod policy;
+mod registry;
+mod schedule;
+mod seed;
+mod status;
+
+pub use self::error::RunnerError;
+pub use self::handle::PollerRunner;
+pub use self::hosts::{HostProvider, TickIdentity};
+pub use self::job::{CatchUp, FailureTarget, JobSpec};
+pub use self::options::RunnerOptions;
+pub use self::plan::{RejectedJob, ReloadPlan};
+pub use self::registry::{KindLimits, PollerRegistry, RegistryError};
+pub use self::schedule::{Schedule, ScheduleError};
+pub use self::status::{JobPhase, JobStatus, LeaseHolder, TickReport};
+pub use crate::store::{Clock, SystemClock, UnixMs, VirtualClock};

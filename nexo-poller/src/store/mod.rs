@@ -1,1 +1,59 @@
-//! The store room.
+//! Where the state of jobs lives: cursor, next run, errors, pause, lease.
+//!
+//! Lives here: the [`StateStore`] trait with what it stores, the clock that judges leases, the stores themselves, and the
+//! [`conformance`] suite that each of them passes.
+//!
+//! May not enter: decisions about schedules and retries. Imports [`contract`](crate::contract) only.
+//!
+//! Every write is conditional on the row's revision, and a commit also on its *epoch*, the fencing number that grows with
+//! each claim. So two daemons can share one store, and a daemon that was asleep while its lease ran out changes nothing.
+
+mod batch;
+mod clock;
+pub mod conformance;
+mod error;
+mod memory;
+mod record;
+mod row;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod time;
+
+use async_trait::async_trait;
+
+pub use self::batch::{
+    Answers, Batch, Claim, ClaimAnswer, Commit, Edit, NewJob, Release, Renew, StoredJob, WriteAnswer,
+};
+pub use self::clock::{Clock, SystemClock, VirtualClock};
+pub use self::error::StoreError;
+pub use self::memory::MemoryStore;
+pub use self::record::{Breaker, FailureNote, JobState, LastRun, Pause, PauseCause, RunOutcome, Slot};
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use self::time::UnixMs;
+
+/// A durable home for the state of jobs, shared by any number of daemons.
+///
+/// What every store must keep (the [`conformance`] suite checks it):
+/// - when [`write`](Self::write) returns `Ok`, everything that was answered `Granted` or `Done` survives a crash;
+/// - of concurrent claims of one job, one is granted; an unexpired lease of another owner is never taken;
+/// - whether a lease has expired is judged by the store's clock alone;
+/// - the epoch of a job only grows, and a commit under an old epoch changes nothing.
+#[async_trait]
+pub trait StateStore: Send + Sync + 'static {
+    /// The stored state of each job in `jobs`, in their order; jobs that the store does not know are created with the
+    /// state given.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store cannot be reached.
+    async fn open_jobs(&self, jobs: Vec<NewJob>) -> Result<Vec<StoredJob>, StoreError>;
+
+    /// Does what `batch` asks, each entry under its own condition, and answers entry by entry.
+    ///
+    /// # Errors
+    /// [`StoreError`] where nothing of the batch may be taken as done; the caller may send it again.
+    async fn write(&self, batch: Batch) -> Result<Answers, StoreError>;
+
+    /// The store's own clock, which judges leases.
+    fn now(&self) -> UnixMs;
+}

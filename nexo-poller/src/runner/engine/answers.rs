@@ -1,0 +1,472 @@
+//! What the store answered, and what a tick returned.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::commands::Edit;
+use super::job::Phase;
+use super::outbox::{LeaseNote, PendingCommit, PendingEdit, Sent};
+use super::runs::{RunningTick, Stop};
+use super::tick::{Ended, TickResult};
+use super::{Engine, STORE_RETRY, Trouble};
+use crate::contract::{ErrorClass, PollerError};
+use crate::runner::RunnerError;
+use crate::runner::policy::{self, Change, Outcome, Run};
+use crate::runner::status::{LeaseHolder, TickReport};
+use crate::store::{Answers, ClaimAnswer, RunOutcome, StoreError, StoredJob, UnixMs, WriteAnswer};
+
+/// A lease of another daemon is looked at again at the latest after this.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// While the store does not work, it is said again after this.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
+impl Engine {
+    pub(super) fn answered(&mut self, sent: Sent, answers: Result<Answers, StoreError>) {
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err(error) => return self.store_failed(sent, error),
+        };
+        if let Some(trouble) = self.trouble.take() {
+            let lasted = self.clock.now().since(trouble.since);
+            tracing::info!(lasted_secs = lasted.as_secs(), "the job state can be written again; ticks go on");
+        }
+        for (pending, answer) in sent.commits.into_iter().zip(answers.commits) {
+            self.commit_answered(pending, answer);
+        }
+        for (pending, answer) in sent.edits.into_iter().zip(answers.edits) {
+            self.edit_answered(pending, answer);
+        }
+        for ((slot, ttl), answer) in sent.claims.into_iter().zip(answers.claims) {
+            self.claim_answered(slot, ttl, answer);
+        }
+        for (note, answer) in sent.renewals.into_iter().zip(answers.renewals) {
+            self.renewal_answered(note, &answer);
+        }
+        for (note, answer) in sent.releases.into_iter().zip(answers.releases) {
+            self.release_answered(note, &answer);
+        }
+    }
+
+    /// Nothing of the batch is taken as done: all of it waits, and no tick starts meanwhile.
+    fn store_failed(&mut self, sent: Sent, error: StoreError) {
+        let elapsed = Instant::now();
+        let now = self.clock.now();
+        let said_at = match &self.trouble {
+            Some(trouble) if elapsed < trouble.said_at + SAY_AGAIN => trouble.said_at,
+            _ => {
+                tracing::error!(%error, "no tick starts until the job state can be written again");
+                elapsed
+            }
+        };
+        let since = self.trouble.as_ref().map_or(now, |trouble| trouble.since);
+        self.trouble = Some(Trouble { error: error.clone(), since, retry_at: elapsed + STORE_RETRY, said_at });
+        self.outbox.commits.splice(0..0, sent.commits);
+        self.outbox.releases.splice(0..0, sent.releases);
+        // A renewal that is still needed is asked for again when the ticks are looked at.
+        for claim in sent.claims.into_iter().rev() {
+            self.outbox.claims.push_front(claim);
+        }
+        for mut pending in sent.edits.into_iter().rev() {
+            // An operator is told at once; what the runner itself wants stays wanted.
+            match pending.edit.reply.take() {
+                Some(reply) => {
+                    let _ = reply.send(Err(RunnerError::Store(error.clone())));
+                    self.edit_ended(pending.slot);
+                }
+                None => self.outbox.edits.insert(0, pending),
+            }
+        }
+    }
+
+    fn claim_answered(&mut self, slot: u32, ttl: Duration, answer: ClaimAnswer) {
+        self.claiming = self.claiming.saturating_sub(1);
+        let now = self.clock.now();
+        let draining = self.draining.is_some();
+        let Some(job) = self.job_mut(slot) else { return };
+        let (id, kind) = (Arc::clone(&job.id), job.kind);
+        match answer {
+            ClaimAnswer::Granted { epoch, revision, takeover } => {
+                (job.epoch, job.revision) = (epoch, revision);
+                if takeover {
+                    job.rare().counters.takeovers += 1;
+                    tracing::warn!(job = %id, epoch, "took over a lease that had run out");
+                }
+                if let Some(rare) = &mut job.rare {
+                    rare.holder = None;
+                }
+                // Paused, removed or reset while the claim was on its way.
+                let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
+                if draining || job.removed || (!by_hand && job.state.pause.is_some()) {
+                    return self.give_back(slot);
+                }
+                self.start_tick(slot, ttl);
+            }
+            ClaimAnswer::Held { owner, until, remaining } => {
+                let holder = LeaseHolder { owner: owner.to_string(), until };
+                job.rare().holder = Some(holder);
+                if let Some(by_hand) = job.rare().by_hand.take() {
+                    let error = RunnerError::Held { id: id.to_string(), owner: owner.to_string(), until };
+                    let _ = by_hand.send(Err(error));
+                }
+                // When that lease ends, by renewal or by expiry, there is something new to see.
+                let again = remaining.clamp(Duration::from_millis(20), LOOK_AGAIN);
+                self.wake_at(slot, Some(now.plus(again)));
+                self.free_place(kind);
+            }
+            ClaimAnswer::Changed(stored) => {
+                let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
+                self.adopt(slot, *stored);
+                if by_hand {
+                    // Somebody waits for this run: claim it again as it is now.
+                    self.wake_at(slot, Some(now));
+                }
+                self.free_place(kind);
+            }
+            ClaimAnswer::Missing => {
+                tracing::error!(job = %id, "the job's row is gone from the store; reload to create it again");
+                self.wake_at(slot, None);
+                self.free_place(kind);
+            }
+        }
+    }
+
+    /// Takes over what another daemon or an operator wrote.
+    pub(super) fn adopt(&mut self, slot: u32, stored: StoredJob) {
+        let now = self.clock.now();
+        let rules = self.rules.clone();
+        let Some(job) = self.job_mut(slot) else { return };
+        job.know(stored);
+        let stored = std::mem::take(&mut job.state);
+        job.state = policy::adopt(&job.rule(), &rules, stored, now);
+        if let Some(rare) = &mut job.rare {
+            rare.holder = None;
+        }
+        self.schedule(slot);
+    }
+
+    /// Gives a lease back unused.
+    pub(super) fn give_back(&mut self, slot: u32) {
+        let Some(job) = self.job_mut(slot) else { return };
+        let (kind, note) = (job.kind, LeaseNote { slot, epoch: job.epoch, run: u32::MAX, ttl: Duration::ZERO });
+        job.phase = Phase::Committing;
+        if let Some(by_hand) = job.rare().by_hand.take() {
+            let _ = by_hand.send(Err(RunnerError::ShutDown));
+        }
+        self.outbox.releases.push(note);
+        self.free_place(kind);
+    }
+
+    /// A tick's task has gone.
+    pub(super) fn tick_ended(&mut self, gone: Ended, now: UnixMs) {
+        let Some(tick) = self.runs.remove(gone.run) else { return };
+        let slot = tick.slot;
+        if tick.stop == Stop::Abandoned {
+            // Its outcome was settled when it was abandoned; now the job may run again.
+            self.abandoned.remove(&slot);
+            if self.job(slot).is_some_and(|job| job.phase == Phase::Abandoned) {
+                self.run_over(slot);
+            }
+        } else {
+            self.settle(&tick, gone.result, now);
+        }
+        self.free_place(tick.kind);
+    }
+
+    /// What follows from a tick's end, on its way to the store.
+    pub(super) fn settle(&mut self, tick: &RunningTick, result: TickResult, now: UnixMs) {
+        let slot = tick.slot;
+        let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
+        let void = matches!(tick.stop, Stop::Void(_)) || job.epoch != tick.epoch;
+        if void {
+            tracing::warn!(job = %job.id, "the tick's outcome is void: its lease is gone, or the job was reset");
+            let epoch = job.epoch;
+            if let Some(by_hand) = job.rare().by_hand.take() {
+                let id = job.id.to_string();
+                let reason = "its lease was lost while it ran, or it was reset".to_owned();
+                let _ = by_hand.send(Err(RunnerError::Busy { id, reason }));
+            }
+            job.phase = Phase::Committing;
+            // Where the lease is still ours (a reset), it is given back; else the store says so.
+            self.outbox.releases.push(LeaseNote { slot, epoch, run: u32::MAX, ttl: Duration::ZERO });
+            return;
+        }
+        let Some((outcome, metrics)) = outcome_of(tick, result) else {
+            // Cut short by the shutdown: it repeats from the old cursor, as if it had not begun.
+            return self.interrupted(slot);
+        };
+        let run = Run { nominal: tick.nominal, started: tick.started, by_hand: tick.by_hand };
+        let random = self.random.next();
+        let finished = policy::finish(&job.rule(), &self.rules, job.state.clone(), &run, outcome.clone(), now, random);
+        job.phase = Phase::Committing;
+        self.outbox.commits.push(PendingCommit {
+            slot,
+            epoch: tick.epoch,
+            run,
+            outcome,
+            metrics,
+            took: tick.started_at.elapsed(),
+            random,
+            finished,
+        });
+    }
+
+    fn interrupted(&mut self, slot: u32) {
+        let Some(job) = self.job_mut(slot) else { return };
+        job.phase = Phase::Committing;
+        let note = LeaseNote { slot, epoch: job.epoch, run: u32::MAX, ttl: Duration::ZERO };
+        if let Some(by_hand) = job.rare().by_hand.take() {
+            let _ = by_hand.send(Err(RunnerError::ShutDown));
+        }
+        self.outbox.releases.push(note);
+    }
+
+    fn commit_answered(&mut self, mut pending: PendingCommit, answer: WriteAnswer) {
+        let slot = pending.slot;
+        let now = self.clock.now();
+        let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
+        match answer {
+            WriteAnswer::Done { revision, epoch } => {
+                (job.revision, job.epoch) = (revision, epoch);
+                self.committed(pending);
+            }
+            WriteAnswer::Changed(stored) if stored.state == pending.finished.state => {
+                // An earlier attempt had arrived, only its answer had not.
+                (job.revision, job.epoch) = (stored.revision, stored.epoch);
+                self.committed(pending);
+            }
+            WriteAnswer::Changed(stored) => {
+                // Somebody changed the job while it ran, without touching the lease: both changes hold.
+                job.revision = stored.revision;
+                pending.finished = policy::finish(
+                    &job.rule(),
+                    &self.rules,
+                    stored.state,
+                    &pending.run,
+                    pending.outcome.clone(),
+                    now,
+                    pending.random,
+                );
+                self.outbox.commits.push(pending);
+            }
+            WriteAnswer::Fenced | WriteAnswer::Missing => {
+                tracing::warn!(job = %job.id, epoch = pending.epoch, "the tick's outcome came too late and was refused");
+                if let Some(by_hand) = job.rare().by_hand.take() {
+                    let id = job.id.to_string();
+                    let reason = "its lease was lost while it ran".to_owned();
+                    let _ = by_hand.send(Err(RunnerError::Busy { id, reason }));
+                }
+                // The next claim is told what is so now.
+                self.run_over(slot);
+                self.wake_if_idle(slot, now.plus(Duration::from_secs(1)));
+            }
+        }
+    }
+
+    /// A run's outcome is durable.
+    fn committed(&mut self, pending: PendingCommit) {
+        let slot = pending.slot;
+        let Some(job) = self.job_mut(slot) else { return };
+        job.state = pending.finished.state;
+        let next_due = job.state.next.map(|next| next.due);
+        let (outcome, error) = match &pending.outcome {
+            Outcome::Ok { .. } => (RunOutcome::Ok, None),
+            Outcome::Failed { class, message, .. } => {
+                let outcome = match class {
+                    ErrorClass::Transient => RunOutcome::Transient,
+                    ErrorClass::Permanent => RunOutcome::Permanent,
+                    ErrorClass::Config => RunOutcome::Config,
+                };
+                (outcome, Some(message.clone()))
+            }
+        };
+        if let Some(message) = &error {
+            tracing::warn!(
+                job = %job.id, agent = %job.agent, run_key = pending.run.nominal.0, outcome = outcome.as_str(),
+                errors = job.state.errors, "the tick failed: {message}"
+            );
+        }
+        let rare = job.rare();
+        let counters = &mut rare.counters;
+        match outcome {
+            RunOutcome::Ok => counters.ok += 1,
+            RunOutcome::Transient => counters.transient += 1,
+            RunOutcome::Permanent | RunOutcome::Config => counters.permanent += 1,
+        }
+        counters.latency.record(pending.took);
+        counters.skipped_overlap += u64::from(pending.finished.skipped_overlap);
+        counters.skipped_misfire += u64::from(pending.finished.skipped_misfire);
+        if pending.finished.skipped_overlap > 0 {
+            rare.last_skip = Some("it came while the run before it still ran");
+        } else if pending.finished.skipped_misfire > 0 {
+            rare.last_skip = Some("it was missed, and one later run stood for it");
+        }
+        if let Some(metrics) = pending.metrics {
+            counters.items_seen += u64::from(metrics.items_seen);
+            counters.items_dispatched += u64::from(metrics.items_dispatched);
+        }
+        if let Some(by_hand) = rare.by_hand.take() {
+            let report = TickReport {
+                job_id: job.id.to_string(),
+                run_key: pending.run.nominal,
+                outcome,
+                error,
+                metrics: pending.metrics,
+                took: pending.took,
+                next_due,
+            };
+            let _ = by_hand.send(Ok(report));
+        }
+        if let Some(text) = pending.finished.alert {
+            self.alert(slot, text);
+        }
+        self.run_over(slot);
+    }
+
+    /// The job's last run is settled; it may run again once its task is gone too.
+    pub(super) fn run_over(&mut self, slot: u32) {
+        let abandoned = self.abandoned.contains(&slot);
+        let Some(job) = self.job_mut(slot) else { return };
+        if abandoned {
+            job.phase = Phase::Abandoned;
+            return;
+        }
+        if job.removed {
+            self.wake_at(slot, None);
+            self.forget_if_done(slot);
+        } else {
+            self.schedule(slot);
+        }
+    }
+
+    /// A job whose definition is gone goes once nothing of it is on the way.
+    pub(super) fn forget_if_done(&mut self, slot: u32) {
+        let done = self.job(slot).is_some_and(|job| {
+            job.removed && job.phase == Phase::Idle && !job.rare.as_ref().is_some_and(|rare| rare.editing)
+        });
+        if done {
+            self.forget(slot);
+        }
+    }
+
+    fn wake_if_idle(&mut self, slot: u32, at: UnixMs) {
+        if self.job(slot).is_some_and(|job| job.phase == Phase::Idle && job.state.pause.is_none()) {
+            self.wake_at(slot, Some(at));
+        }
+    }
+
+    fn edit_answered(&mut self, mut pending: PendingEdit, answer: WriteAnswer) {
+        let slot = pending.slot;
+        let now = self.clock.now();
+        let rules = self.rules.clone();
+        let Some(job) = self.job_mut(slot) else { return };
+        match answer {
+            WriteAnswer::Done { revision, epoch } => {
+                let fenced = job.epoch != epoch;
+                (job.revision, job.epoch) = (revision, epoch);
+                job.state = pending.state;
+                let phase = job.phase;
+                if let Some(reply) = pending.edit.reply.take() {
+                    let _ = reply.send(Ok(()));
+                }
+                if phase == Phase::Idle || phase == Phase::Parked {
+                    self.schedule(slot);
+                }
+                if let (true, Phase::Running(run)) = (fenced, phase) {
+                    self.void(run);
+                }
+                self.edit_ended(slot);
+            }
+            WriteAnswer::Changed(stored) => {
+                // Somebody else was first: the change is made to what is there now.
+                job.know(*stored);
+                let rare_phase = job.phase;
+                pending.state = policy::edit(&job.rule(), &rules, job.state.clone(), &pending.edit.change, now);
+                if rare_phase == Phase::Idle {
+                    self.schedule(slot);
+                }
+                self.outbox.edits.push(pending);
+            }
+            WriteAnswer::Fenced | WriteAnswer::Missing => {
+                if let Some(reply) = pending.edit.reply.take() {
+                    let _ = reply.send(Err(RunnerError::UnknownJob { id: job.id.to_string() }));
+                }
+                self.edit_ended(slot);
+            }
+        }
+    }
+
+    /// The next change of the job may go.
+    fn edit_ended(&mut self, slot: u32) {
+        let Some(rare) = self.job_mut(slot).and_then(|job| job.rare.as_mut()) else { return };
+        rare.editing = false;
+        if let Some(next) = rare.queued.pop_front() {
+            self.edit(slot, next);
+        } else {
+            self.forget_if_done(slot);
+        }
+    }
+
+    fn renewal_answered(&mut self, note: LeaseNote, answer: &WriteAnswer) {
+        let Some(tick) = self.runs.get_mut(note.run).filter(|tick| tick.slot == note.slot && tick.epoch == note.epoch)
+        else {
+            return;
+        };
+        match answer {
+            WriteAnswer::Done { revision, .. } => {
+                tick.give_up_at = Instant::now() + tick.ttl.mul_f64(0.7);
+                let revision = *revision;
+                if let Some(job) = self.job_mut(note.slot) {
+                    job.revision = revision;
+                }
+            }
+            _ => self.void(note.run),
+        }
+        self.runs.refresh_next_check();
+    }
+
+    fn release_answered(&mut self, note: LeaseNote, answer: &WriteAnswer) {
+        let now = self.clock.now();
+        let Some(job) = self.job_mut(note.slot) else { return };
+        if let WriteAnswer::Done { revision, epoch } = answer {
+            (job.revision, job.epoch) = (*revision, *epoch);
+        }
+        self.run_over(note.slot);
+        if !matches!(answer, WriteAnswer::Done { .. }) {
+            self.wake_if_idle(note.slot, now.plus(Duration::from_secs(1)));
+        }
+    }
+
+    /// A change that its definition or the runner asks for.
+    pub(super) fn edit_quietly(&mut self, slot: u32, change: Change) {
+        self.edit(slot, Edit { change, reply: None });
+    }
+}
+
+/// What a tick's end means; nothing where the shutdown cut it short.
+fn outcome_of(tick: &RunningTick, result: TickResult) -> Option<(Outcome, Option<crate::contract::TickMetrics>)> {
+    let transient = |message: String| Outcome::Failed {
+        class: ErrorClass::Transient,
+        message: policy::shorten(message),
+        retry_after: None,
+    };
+    let late = format!("it did not end within its {} s", tick.timeout.as_secs_f64());
+    let overdue = matches!(tick.stop, Stop::Deadline(_));
+    let outcome = match result {
+        TickResult::Returned(Ok(ack)) => {
+            return Some((Outcome::Ok { cursor: ack.next_cursor, hint: ack.next_interval_hint }, ack.metrics));
+        }
+        TickResult::Returned(Err(_)) | TickResult::Dropped if tick.stop == Stop::Shutdown => return None,
+        TickResult::Returned(Err(error)) if overdue => transient(format!("{late}: {error}")),
+        TickResult::Returned(Err(error)) => failed(&error),
+        TickResult::Panicked(message) => transient(format!("the poller panicked: {message}")),
+        TickResult::Dropped if overdue => transient(format!("{late}, ignored its cancel token and was abandoned")),
+        TickResult::Dropped => transient("the tick was dropped before it ended".to_owned()),
+    };
+    Some((outcome, None))
+}
+
+fn failed(error: &PollerError) -> Outcome {
+    Outcome::Failed { class: error.class(), message: policy::message_of(error), retry_after: error.retry_after() }
+}

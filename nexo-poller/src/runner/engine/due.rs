@@ -1,0 +1,259 @@
+//! From due to running.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::job::Phase;
+use super::outbox::PendingEdit;
+use super::runs::{RunningTick, Stop};
+use super::tick::TickOrder;
+use super::{Edit, Engine};
+use crate::contract::Poller;
+use crate::runner::hosts::TickIdentity;
+use crate::runner::policy::{self, Change, Fire};
+use crate::runner::{RunnerError, seed};
+use crate::store::{Pause, PauseCause, UnixMs};
+
+/// A claimed lease is at most this long, whatever the job's interval: it is renewed while the tick runs.
+const LONGEST_LEASE: Duration = Duration::from_secs(300);
+
+impl Engine {
+    /// Everything that is due gets in line.
+    pub(super) fn take_due(&mut self) {
+        let now = self.clock.now();
+        while let Some(slot) = self.timeline.pop_due(now) {
+            self.line_up(slot, now);
+        }
+    }
+
+    /// A due job gets a place of its kind, or waits for one.
+    fn line_up(&mut self, slot: u32, now: UnixMs) {
+        let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
+        let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
+        if !by_hand {
+            match policy::fire(&job.rule(), &self.rules, &job.state, now) {
+                Fire::Run { .. } => {}
+                // A wake-up that was only meant to look again, at a lease for one.
+                Fire::Wait(until) => return self.wake_at(slot, Some(until)),
+                Fire::Never => return self.wake_at(slot, None),
+                Fire::Skip { state, skipped } => return self.skip(slot, *state, skipped),
+            }
+        }
+        let kind = job.kind;
+        let place = self.kinds.get(kind).has_place();
+        let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
+        job.wake = None;
+        if place {
+            job.phase = Phase::Ready;
+            self.kinds.get_mut(kind).in_use += 1;
+            self.ready.push_back(slot);
+        } else {
+            job.phase = Phase::Parked;
+            self.kinds.get_mut(kind).parked.push_back(slot);
+        }
+    }
+
+    /// A missed run that `catch_up: skip` leaves out. It is stored, so that a restart does not find it again.
+    fn skip(&mut self, slot: u32, state: crate::store::JobState, skipped: u32) {
+        let Some(job) = self.job_mut(slot) else { return };
+        job.rare().counters.skipped_misfire += u64::from(skipped);
+        job.rare().last_skip = Some("it was missed while nothing ran, and `catch_up: skip` leaves such runs out");
+        let at = state.next.map(|next| next.due);
+        job.state = state.clone();
+        // Where another change is on its way already, this one goes with the next commit.
+        let alone = !std::mem::replace(&mut job.rare().editing, true);
+        self.wake_at(slot, at);
+        if alone {
+            let edit = Edit { change: Change::Adopt, reply: None };
+            self.outbox.edits.push(PendingEdit { slot, edit, state, fence: false });
+        }
+    }
+
+    /// A place of `kind` is free: whoever waited longest gets it.
+    pub(super) fn free_place(&mut self, kind: u32) {
+        let entry = self.kinds.get_mut(kind);
+        entry.in_use = entry.in_use.saturating_sub(1);
+        self.unpark(kind);
+    }
+
+    /// As many of those who wait for `kind` as there are places.
+    pub(super) fn unpark(&mut self, kind: u32) {
+        if self.draining.is_some() {
+            return;
+        }
+        let now = self.clock.now();
+        while self.kinds.get(kind).has_place() {
+            let Some(slot) = self.kinds.get_mut(kind).parked.pop_front() else { return };
+            if self.job(slot).is_some_and(|job| job.phase == Phase::Parked && job.kind == kind) {
+                self.line_up(slot, now);
+            }
+        }
+    }
+
+    /// Claims for the jobs in line, as far as ticks may start.
+    pub(super) fn claim_ready(&mut self) {
+        while self.claiming + self.runs.len() < self.options.max_in_flight.max(1) {
+            let Some(slot) = self.ready.pop_front() else { return };
+            if self.job(slot).is_none_or(|job| job.phase != Phase::Ready) {
+                continue;
+            }
+            if let Err(reason) = self.accept_config(slot) {
+                self.quarantine(slot, reason);
+                continue;
+            }
+            let ttl = self.lease_ttl(slot);
+            let Some(job) = self.job_mut(slot) else { continue };
+            job.phase = Phase::Claiming;
+            self.claiming += 1;
+            self.outbox.claims.push_back((slot, ttl));
+        }
+    }
+
+    /// The job's config in the eyes of the poller that is registered now, asked once for each that comes.
+    pub(super) fn accept_config(&mut self, slot: u32) -> Result<(), String> {
+        let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return Ok(()) };
+        let kind = self.kinds.get(job.kind);
+        let Some(registered) = &kind.registered else { return Ok(()) };
+        if job.validated == kind.generation {
+            return Ok(());
+        }
+        validate(registered.poller.as_ref(), &job.config)?;
+        job.validated = kind.generation;
+        Ok(())
+    }
+
+    /// A config that its poller refuses stops that one job.
+    pub(super) fn quarantine(&mut self, slot: u32, reason: String) {
+        let now = self.clock.now();
+        let Some(job) = self.job_mut(slot) else { return };
+        let had_place = matches!(job.phase, Phase::Ready);
+        let (id, kind, config) = (Arc::clone(&job.id), job.kind, job.config_print);
+        tracing::error!(job = %id, reason, "the job is quarantined until its config is mended");
+        let pause =
+            Pause { cause: PauseCause::Config, reason: reason.clone(), by: "runner".to_owned(), at: now, config };
+        job.state.pause = Some(Box::new(pause.clone()));
+        if let Some(by_hand) = job.rare().by_hand.take() {
+            // Whoever asked may have gone.
+            let _ = by_hand.send(Err(RunnerError::Quarantined { id: id.to_string(), reason }));
+        }
+        self.wake_at(slot, None);
+        self.edit(slot, Edit { change: Change::Pause(pause), reply: None });
+        if had_place {
+            self.free_place(kind);
+        }
+    }
+
+    fn lease_ttl(&self, slot: u32) -> Duration {
+        let Some(job) = self.job(slot) else { return self.options.min_lease_ttl };
+        let timeout =
+            self.kinds.get(job.kind).registered.as_ref().map_or(Duration::ZERO, |kind| kind.limits.tick_timeout);
+        let wanted = job.schedule.typical_interval().mul_f64(self.options.lease_ttl_factor.clamp(0.0, 1000.0));
+        // A tick's deadline, and its grace, end before its lease does.
+        let needed = timeout + self.options.cancel_grace + Duration::from_secs(5);
+        wanted.min(LONGEST_LEASE).max(self.options.min_lease_ttl).max(needed)
+    }
+
+    /// The lease is ours: the tick starts.
+    pub(super) fn start_tick(&mut self, slot: u32, ttl: Duration) {
+        let now = self.clock.now();
+        let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
+        let Some(registered) = self.kinds.get(job.kind).registered.clone() else {
+            // Its kind went away between the claim and now.
+            return self.give_back(slot);
+        };
+        let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
+        let last = job.state.last.map_or(UnixMs(i64::MIN), |last| last.nominal);
+        let (nominal, attempt) = match job.state.next {
+            Some(next) if !by_hand => (next.nominal, job.state.attempt),
+            // A run by hand has a key of its own, which no slot has had.
+            _ => (UnixMs(now.0.max(last.0.saturating_add(1))), 0),
+        };
+        if let (Some(next), false) = (job.state.next, by_hand) {
+            self.lag.record(now.since(next.due));
+        }
+        let run = self.runs.reserve();
+        let cancel = CancellationToken::new();
+        let phase = crate::runner::schedule::Phase::from_seed(job.seed, job.state.skew);
+        let hint = job.schedule.next_after(nominal.max(now), phase).map_or(Duration::ZERO, |next| next.since(now));
+        let order = TickOrder {
+            run,
+            identity: TickIdentity {
+                job_id: Arc::clone(&job.id),
+                agent_id: Arc::clone(&job.agent),
+                kind: registered.poller.kind(),
+                run_key: nominal,
+                attempt,
+                cursor_before: job.state.cursor.as_deref().map(Arc::from),
+            },
+            poller: registered.poller,
+            hosts: Arc::clone(&self.hosts),
+            config: Arc::clone(&job.config),
+            now,
+            interval_hint: hint,
+            cancel: cancel.clone(),
+            ended: self.ended_sender.clone(),
+        };
+        job.phase = Phase::Running(run);
+        let (kind, epoch) = (job.kind, job.epoch);
+        let started_at = Instant::now();
+        let task = tokio::spawn(order.run()).abort_handle();
+        let timeout = registered.limits.tick_timeout;
+        let tick = RunningTick {
+            slot,
+            kind,
+            epoch,
+            nominal,
+            by_hand,
+            started: now,
+            started_at,
+            timeout,
+            deadline: started_at + timeout,
+            ttl,
+            renew_at: started_at + ttl / 4,
+            give_up_at: started_at + ttl.mul_f64(0.7),
+            stop: Stop::No,
+            cancel,
+            task,
+        };
+        self.runs.insert(run, tick);
+    }
+
+    /// Missed runs of many jobs start spread, not all at once.
+    pub(super) fn spread_missed(&mut self, now: UnixMs) {
+        let grace = self.rules.misfire_grace;
+        let slots = 0..u32::try_from(self.jobs.len()).unwrap_or(u32::MAX);
+        let missed: Vec<u32> = slots
+            .filter(|slot| {
+                self.job(*slot)
+                    .is_some_and(|job| job.phase == Phase::Idle && job.wake.is_some_and(|wake| now.since(wake) > grace))
+            })
+            .collect();
+        // A handful need no spreading.
+        let each = Duration::from_millis(60);
+        let spread =
+            self.options.misfire_spread.min(each.saturating_mul(u32::try_from(missed.len()).unwrap_or(u32::MAX)));
+        let most = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+        for slot in missed {
+            let Some(job) = self.job(slot) else { continue };
+            let delay = seed::within(seed::mix(job.seed ^ now.0.cast_unsigned()), most);
+            self.wake_at(slot, Some(now.plus(Duration::from_millis(delay))));
+        }
+    }
+}
+
+/// Whether `poller` takes this config; a panic counts as a no.
+pub(super) fn validate(poller: &dyn Poller, config: &str) -> Result<(), String> {
+    let value = serde_json::from_str(config).map_err(|error| error.to_string())?;
+    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poller.validate(&value)));
+    match checked {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(policy::message_of(&error)),
+        Err(panic) => Err(policy::shorten(format!(
+            "the poller panicked while it checked the config: {}",
+            super::tick::panic_message(panic.as_ref())
+        ))),
+    }
+}

@@ -1,0 +1,182 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::engine::{Command, Edit, Engine, Install};
+use super::hosts::HostProvider;
+use super::policy::{self, Change, JobRule, Rules, seed_of};
+use super::{JobSpec, JobStatus, PollerRegistry, ReloadPlan, RunnerError, RunnerOptions, TickReport, UnixMs};
+use crate::store::{Clock, JobState, NewJob, Pause, PauseCause, StateStore};
+
+/// A running scheduler. Cheap to clone: all clones are one runner. It ends with [`shutdown`](Self::shutdown), or, without
+/// any grace for its ticks, when the last clone is dropped.
+#[derive(Clone)]
+pub struct PollerRunner {
+    commands: mpsc::UnboundedSender<Command>,
+    store: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+    rules: Rules,
+    /// One reload at a time.
+    reload: Arc<Mutex<()>>,
+}
+
+impl PollerRunner {
+    /// Starts a runner without jobs; [`apply`](Self::apply) gives it some. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn start(
+        store: Arc<dyn StateStore>,
+        registry: PollerRegistry,
+        hosts: Arc<dyn HostProvider>,
+        options: RunnerOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let rules = Rules::from(&options);
+        let engine = Engine::new(Arc::clone(&store), registry, hosts, options, Arc::clone(&clock), receiver);
+        tokio::spawn(engine.run());
+        Self { commands, store, clock, rules, reload: Arc::default() }
+    }
+
+    /// What [`apply`](Self::apply) would do.
+    ///
+    /// # Errors
+    /// [`RunnerError::ShutDown`].
+    pub async fn plan(&self, jobs: &[JobSpec]) -> Result<ReloadPlan, RunnerError> {
+        Ok(self.compare(jobs.to_vec()).await?.1)
+    }
+
+    /// Makes `jobs` the jobs of this runner: new ones start (from their stored cursor, if there is one), changed ones keep
+    /// their cursor, others end after a tick in flight. Jobs that are the same do not notice. A definition that cannot be
+    /// used is left out and reported; one whose config its poller refuses is loaded, but quarantined.
+    ///
+    /// # Errors
+    /// [`RunnerError::Store`] where the state of new jobs cannot be read: then nothing has changed.
+    pub async fn apply(&self, jobs: Vec<JobSpec>) -> Result<ReloadPlan, RunnerError> {
+        let _one_at_a_time = self.reload.lock().await;
+        let (specs, plan) = self.compare(jobs).await?;
+        let mut add = Vec::with_capacity(plan.add.len());
+        let mut replace = Vec::with_capacity(plan.replace.len());
+        for spec in specs {
+            if plan.add.binary_search(&spec.id).is_ok() {
+                add.push(spec);
+            } else if plan.replace.binary_search(&spec.id).is_ok() {
+                replace.push(spec);
+            }
+        }
+        // In the order of their ids, so that neighbours are stored side by side. The first of two with one id counts.
+        add.sort_by(|a, b| a.id.cmp(&b.id));
+        add.dedup_by(|later, first| later.id == first.id);
+        replace.reverse();
+        replace.sort_by(|a, b| a.id.cmp(&b.id));
+        let now = self.clock.now();
+        let new = add.iter().map(|spec| self.first_plan(spec, now)).collect();
+        let stored = self.store.open_jobs(new).await?;
+        let install = Install { add: add.into_iter().zip(stored).collect(), replace, remove: plan.remove.clone() };
+        self.ask(|reply| Command::Install(Box::new(install), reply)).await?;
+        Ok(plan)
+    }
+
+    /// A job's state before its first run: what it will do is durable from the moment it is loaded.
+    fn first_plan(&self, spec: &JobSpec, now: UnixMs) -> NewJob {
+        let rule = JobRule { schedule: &spec.schedule, catch_up: spec.catch_up, seed: seed_of(&spec.id), config: 0 };
+        let state = policy::adopt(&rule, &self.rules, JobState::default(), now);
+        NewJob { id: spec.id.as_str().into(), state }
+    }
+
+    /// All jobs, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`RunnerError::ShutDown`].
+    pub async fn list(&self) -> Result<Vec<JobStatus>, RunnerError> {
+        self.ask(Command::List).await
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownJob`].
+    pub async fn show(&self, id: &str) -> Result<JobStatus, RunnerError> {
+        self.ask(|reply| Command::Show(id.to_owned(), reply)).await?
+    }
+
+    /// When the job is due next, as if every run succeeded at once: at most `count` instants, at most 1,000.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownJob`].
+    pub async fn next_firings(&self, id: &str, count: usize) -> Result<Vec<UnixMs>, RunnerError> {
+        self.ask(|reply| Command::NextFirings(id.to_owned(), count, reply)).await?
+    }
+
+    /// Runs one tick of the job now, paused or not, under the same lease as any other, and waits until its outcome is
+    /// durable. The schedule does not move.
+    ///
+    /// # Errors
+    /// [`RunnerError`] where the tick could not be run. A tick that ran and failed is no error here: see
+    /// [`TickReport::outcome`].
+    pub async fn run_now(&self, id: &str) -> Result<TickReport, RunnerError> {
+        self.ask(|reply| Command::RunNow(id.to_owned(), reply)).await?
+    }
+
+    /// Stops running the job until it is resumed; a tick in flight ends first. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownJob`], [`RunnerError::Store`].
+    pub async fn pause(&self, id: &str, reason: &str, by: &str) -> Result<(), RunnerError> {
+        let (reason, by) = (reason.to_owned(), by.to_owned());
+        let pause = Pause { cause: PauseCause::Operator, reason, by, at: self.clock.now(), config: 0 };
+        self.change(id, Change::Pause(pause)).await
+    }
+
+    /// Lets a paused job run again, from its cursor, at its next slot; failures before are forgotten.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownJob`], [`RunnerError::Store`].
+    pub async fn resume(&self, id: &str) -> Result<(), RunnerError> {
+        self.change(id, Change::Resume).await
+    }
+
+    /// Clears cursor, failures and pause; the outcome of a tick in flight is void.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownJob`], [`RunnerError::Store`].
+    pub async fn reset(&self, id: &str) -> Result<(), RunnerError> {
+        self.change(id, Change::Reset).await
+    }
+
+    /// All metrics in the OpenMetrics text format, which Prometheus reads.
+    ///
+    /// # Errors
+    /// [`RunnerError::ShutDown`].
+    pub async fn metrics_text(&self) -> Result<String, RunnerError> {
+        // The engine only copies numbers; the text is made here.
+        Ok(self.ask(Command::Metrics).await?.to_text())
+    }
+
+    /// Stops: no new ticks, `cancel` for those that run, `grace` for them to end, then what was acknowledged is committed
+    /// and all leases are given back.
+    pub async fn shutdown(&self, grace: Duration) {
+        // A runner that has ended already is what was asked for.
+        let _ = self.ask(|reply| Command::Shutdown(grace, reply)).await;
+    }
+
+    async fn compare(&self, jobs: Vec<JobSpec>) -> Result<(Vec<JobSpec>, ReloadPlan), RunnerError> {
+        self.ask(|reply| Command::Compare(jobs, reply)).await
+    }
+
+    async fn change(&self, id: &str, change: Change) -> Result<(), RunnerError> {
+        self.ask(|reply| Command::Edit(id.to_owned(), Edit { change, reply: Some(reply) })).await?
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, RunnerError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).map_err(|_| RunnerError::ShutDown)?;
+        answer.await.map_err(|_| RunnerError::ShutDown)
+    }
+}
+
+impl std::fmt::Debug for PollerRunner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PollerRunner").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,26 @@
+use serde::{Deserialize, Serialize};
+
+/// What a reload does, by job id, each list in alphabetical order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadPlan {
+    /// Jobs that are new. State that the store still has under their id is taken up again.
+    pub add: Vec<String>,
+    /// Jobs whose definition changes; they keep their cursor.
+    pub replace: Vec<String>,
+    /// Jobs that go; a tick in flight ends first, and their state stays in the store.
+    pub remove: Vec<String>,
+    /// Jobs that do not notice.
+    pub keep: Vec<String>,
+    /// Definitions that were left out. Where a job of that id runs already, its old definition stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<RejectedJob>,
+}
+
+/// A job definition that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedJob {
+    /// The job's id.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}

@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use super::slots::next_due_after;
+use super::{JobRule, Rules};
+use crate::store::{Breaker, JobState, Pause, PauseCause, Slot, UnixMs};
+
+/// A change to a job that is not a run's outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Stop running it.
+    Pause(Pause),
+    /// Run it again, from its cursor.
+    Resume,
+    /// Forget cursor, failures and pause.
+    Reset,
+    /// The definition changed, or the runner has just started: see [`adopt`].
+    Adopt,
+    /// The wall clock was set back while the runner ran.
+    ClockSetBack,
+}
+
+/// The job's state after `change` at `now`.
+#[must_use]
+pub fn edit(job: &JobRule<'_>, rules: &Rules, mut state: JobState, change: &Change, now: UnixMs) -> JobState {
+    match change {
+        Change::Pause(pause) => state.pause = Some(Box::new(pause.clone())),
+        Change::Resume => {
+            state.pause = None;
+            start_over(&mut state);
+            plan(job, rules, &mut state, now);
+        }
+        Change::Reset => {
+            if state.cursor.is_some() {
+                state.previous_cursor = state.cursor.take();
+            }
+            state.pause = None;
+            (state.last_success, state.last_alert) = (None, None);
+            start_over(&mut state);
+            plan(job, rules, &mut state, now);
+        }
+        Change::Adopt => return adopt(job, rules, state, now),
+        Change::ClockSetBack => clock_set_back(job, rules, &mut state, now),
+    }
+    state
+}
+
+/// A stored state under the job's present definition: another schedule is planned anew, another config lifts a quarantine,
+/// a clock that was set back starts intervals over. All else, the cursor first, stays as it was.
+#[must_use]
+pub fn adopt(job: &JobRule<'_>, rules: &Rules, mut state: JobState, now: UnixMs) -> JobState {
+    let mended = state.pause.as_ref().is_some_and(|p| p.cause == PauseCause::Config && p.config != job.config);
+    if mended {
+        state.pause = None;
+        start_over(&mut state);
+        plan(job, rules, &mut state, now);
+    } else if state.planned_by != job.schedule.fingerprint() {
+        state.attempt = 0;
+        plan(job, rules, &mut state, now);
+        if let (Some(slot), Some(until)) = (&mut state.next, state.backoff_until) {
+            slot.due = slot.due.max(until);
+        }
+    }
+    // Nothing ended in the future; two machines may differ by a little.
+    if state.last.is_some_and(|last| last.ended > now.plus(Duration::from_secs(60))) {
+        clock_set_back(job, rules, &mut state, now);
+    }
+    state
+}
+
+/// Everything that waits for an instant of the old clock.
+fn clock_set_back(job: &JobRule<'_>, rules: &Rules, state: &mut JobState, now: UnixMs) {
+    if let Some(last) = &mut state.last {
+        last.ended = last.ended.min(now);
+    }
+    state.last_success = state.last_success.map(|at| at.min(now));
+    state.last_alert = state.last_alert.map(|at| at.min(now));
+    let longest = rules.backoff_cap.max(Duration::from_secs(3600)).max(job.schedule.typical_interval());
+    state.backoff_until = state.backoff_until.map(|until| until.min(now.plus(longest)));
+    if let Breaker::Open { until, trips } = state.breaker {
+        state.breaker = Breaker::Open { until: until.min(now.plus(longest)), trips };
+    }
+    if job.schedule.is_interval() {
+        // The same grid would name the same instants again; a run key is never used twice.
+        state.skew += 1;
+        state.attempt = 0;
+        plan(job, rules, state, now);
+        if let (Some(slot), Some(until)) = (&mut state.next, state.backoff_until) {
+            slot.due = slot.due.max(until);
+        }
+    } else if let (Some(slot), Some(until)) = (&mut state.next, state.backoff_until) {
+        // Times of the day wait for the day; a retry does not.
+        slot.due = slot.due.min(until);
+    }
+}
+
+fn start_over(state: &mut JobState) {
+    (state.errors, state.attempt) = (0, 0);
+    (state.backoff_until, state.failure) = (None, None);
+    state.breaker = Breaker::Closed;
+}
+
+/// Plans the next slot from `now` on.
+fn plan(job: &JobRule<'_>, rules: &Rules, state: &mut JobState, now: UnixMs) {
+    let planned_before = state.planned_by == job.schedule.fingerprint();
+    state.planned_by = job.schedule.fingerprint();
+    // A job that runs once and never succeeded is run as soon as it may.
+    if let Some(slot) = state.next.filter(|_| planned_before && job.schedule.is_once()) {
+        state.next = Some(Slot { due: slot.nominal.max(now), ..slot });
+        return;
+    }
+    // Slots of cron jobs never go back; those of intervals have a skew where the clock did.
+    let after = match state.last {
+        Some(last) if planned_before && !job.schedule.is_interval() => last.nominal.max(now),
+        _ => now,
+    };
+    state.next = next_due_after(job, rules, state.skew, after, now).0;
+}

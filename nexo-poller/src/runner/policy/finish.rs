@@ -1,0 +1,182 @@
+use std::time::Duration;
+
+use super::slots::following;
+use super::{JobRule, Rules, retry};
+use crate::contract::ErrorClass;
+use crate::runner::CatchUp;
+use crate::store::{Breaker, FailureNote, JobState, LastRun, Pause, PauseCause, RunOutcome, Slot, UnixMs};
+
+/// The longest that a tick may put off its next slot.
+const MAX_HINT: Duration = Duration::from_secs(7 * 86_400);
+/// The shortest: a tick that says "at once" does not spin.
+const MIN_HINT: Duration = Duration::from_millis(10);
+
+/// A run that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Its key within the job.
+    pub nominal: UnixMs,
+    /// When it started.
+    pub started: UnixMs,
+    /// An operator asked for it: the schedule does not move.
+    pub by_hand: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Acknowledged.
+    Ok {
+        /// `None` keeps the cursor, an empty one forgets it.
+        cursor: Option<Vec<u8>>,
+        /// When to come back, for the upcoming slot only.
+        hint: Option<Duration>,
+    },
+    /// It failed.
+    Failed {
+        /// What kind of failure.
+        class: ErrorClass,
+        /// What happened.
+        message: String,
+        /// The source's own word on when to come back.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What follows from a run's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// What the job becomes.
+    pub state: JobState,
+    /// Slots that came and went because this run still ran.
+    pub skipped_overlap: u32,
+    /// Slots that came and went before it started.
+    pub skipped_misfire: u32,
+    /// What to tell `failure_to`, if anything.
+    pub alert: Option<String>,
+}
+
+/// What follows from the end of `run` at `now`. `random` is any number: the same one gives the same answer.
+#[must_use]
+pub fn finish(
+    job: &JobRule<'_>,
+    rules: &Rules,
+    mut state: JobState,
+    run: &Run,
+    outcome: Outcome,
+    now: UnixMs,
+    random: u64,
+) -> Finished {
+    let mut finished = Finished { state: JobState::default(), skipped_overlap: 0, skipped_misfire: 0, alert: None };
+    let kind = match &outcome {
+        Outcome::Ok { .. } => RunOutcome::Ok,
+        Outcome::Failed { class: ErrorClass::Transient, .. } => RunOutcome::Transient,
+        Outcome::Failed { class: ErrorClass::Permanent, .. } => RunOutcome::Permanent,
+        Outcome::Failed { class: ErrorClass::Config, .. } => RunOutcome::Config,
+    };
+    state.last = Some(LastRun { nominal: run.nominal, started: run.started, ended: now, outcome: kind });
+    match outcome {
+        Outcome::Ok { cursor, hint } => {
+            move_cursor(&mut state, cursor);
+            let was_retrying = state.attempt > 0;
+            (state.errors, state.attempt) = (0, 0);
+            (state.backoff_until, state.failure) = (None, None);
+            state.breaker = Breaker::Closed;
+            state.last_success = Some(now);
+            if !run.by_hand || was_retrying {
+                advance(job, rules, &mut finished, &mut state, run, now);
+            }
+            if let Some(hint) = hint {
+                apply_hint(&mut state, hint, run, now);
+            }
+        }
+        Outcome::Failed { class: ErrorClass::Transient, message, retry_after } => {
+            let (until, opened) = match retry_after {
+                Some(after) => (retry::rate_limited(&mut state, after, now, random), false),
+                None => retry::failed(&mut state, rules, job.schedule.typical_interval(), now, random),
+            };
+            state.backoff_until = Some(until);
+            // The retry is of the same run; one by hand leaves the run that is planned alone, but not before the backoff.
+            let nominal = match state.next {
+                Some(slot) if run.by_hand => slot.nominal,
+                _ => run.nominal,
+            };
+            if !run.by_hand || state.next.is_some() {
+                let due = state.next.filter(|_| run.by_hand).map_or(until, |slot| slot.due.max(until));
+                state.next = Some(Slot { nominal, due });
+            }
+            note_failure(&mut state, &message);
+            if opened {
+                let errors = state.errors;
+                finished.alert = alert(&mut state, rules, now, || {
+                    format!("failed {errors} times in a row and is only probed from now on: {message}")
+                });
+            }
+        }
+        Outcome::Failed { class, message, .. } => {
+            state.errors = state.errors.saturating_add(1);
+            state.backoff_until = None;
+            note_failure(&mut state, &message);
+            let (cause, config) = match class {
+                ErrorClass::Config => (PauseCause::Config, job.config),
+                _ => (PauseCause::Permanent, 0),
+            };
+            finished.alert = alert(&mut state, rules, now, || format!("is paused: {message}"));
+            // An operator's pause, made while the tick ran, keeps its author.
+            if state.pause.is_none() {
+                state.pause =
+                    Some(Box::new(Pause { cause, reason: message, by: "runner".to_owned(), at: now, config }));
+            }
+        }
+    }
+    finished.state = state;
+    finished
+}
+
+fn move_cursor(state: &mut JobState, cursor: Option<Vec<u8>>) {
+    let Some(candidate) = cursor else { return };
+    let candidate = Some(candidate.into_boxed_slice()).filter(|cursor| !cursor.is_empty());
+    if candidate != state.cursor {
+        state.previous_cursor = std::mem::replace(&mut state.cursor, candidate);
+    }
+}
+
+/// Puts the clock past the run, and past what was missed meanwhile.
+fn advance(job: &JobRule<'_>, rules: &Rules, finished: &mut Finished, state: &mut JobState, run: &Run, now: UnixMs) {
+    let from = state.next.filter(|_| run.by_hand).map_or(run.nominal, |slot| slot.nominal);
+    let (next, passed) = following(job, rules, state, from, now);
+    state.next = next;
+    if passed > 0 {
+        let interval = job.schedule.typical_interval().as_millis().max(1);
+        let during = u32::try_from(now.since(run.started.max(from)).as_millis() / interval).unwrap_or(u32::MAX);
+        finished.skipped_overlap = if job.catch_up == CatchUp::All { 0 } else { during.min(passed) };
+        finished.skipped_misfire = passed - finished.skipped_overlap;
+    }
+}
+
+/// Moves the upcoming slot, once. The run it becomes has a key of its own, later than the one that just ended.
+fn apply_hint(state: &mut JobState, hint: Duration, run: &Run, now: UnixMs) {
+    if state.next.is_some() && !run.by_hand {
+        let due = now.plus(hint.clamp(MIN_HINT, MAX_HINT));
+        // Where the wall clock was set back, the key of the last run may lie ahead.
+        state.next = Some(Slot { nominal: due.max(UnixMs(run.nominal.0.saturating_add(1))), due });
+    }
+}
+
+/// The first cause is kept: what fails later is often only a consequence.
+fn note_failure(state: &mut JobState, message: &str) {
+    match &mut state.failure {
+        Some(note) => note.last = message.to_owned(),
+        None => {
+            state.failure = Some(Box::new(FailureNote { first: message.to_owned(), last: message.to_owned() }));
+        }
+    }
+}
+
+fn alert(state: &mut JobState, rules: &Rules, now: UnixMs, text: impl FnOnce() -> String) -> Option<String> {
+    let quiet = state.last_alert.is_some_and(|last| last <= now && now.since(last) < rules.failure_alert_cooldown);
+    (!quiet).then(|| {
+        state.last_alert = Some(now);
+        text()
+    })
+}

@@ -1,0 +1,120 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::contract::{KindError, Poller, check_kind};
+
+/// The pollers that jobs can name. Cheap to clone; kinds may come and go while a runner runs.
+#[derive(Clone)]
+pub struct PollerRegistry {
+    kinds: Arc<Mutex<HashMap<String, RegisteredKind>>>,
+    /// Counts changes.
+    changes: watch::Sender<u64>,
+}
+
+/// What a kind may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KindLimits {
+    /// Ticks of this kind that run at once.
+    pub max_concurrent_ticks: usize,
+    /// A tick is cancelled after this, and abandoned a little later.
+    pub tick_timeout: Duration,
+}
+
+/// Why a kind was not registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The name is none.
+    #[error(transparent)]
+    Kind(#[from] KindError),
+    /// Somebody else is registered under it.
+    #[error("kind `{kind}` is registered already; unregister it first, or give one of the two another name")]
+    Duplicate {
+        /// The kind.
+        kind: String,
+    },
+}
+
+#[derive(Clone)]
+pub(crate) struct RegisteredKind {
+    pub(crate) poller: Arc<dyn Poller>,
+    pub(crate) limits: KindLimits,
+}
+
+impl Default for KindLimits {
+    fn default() -> Self {
+        Self { max_concurrent_ticks: 1, tick_timeout: Duration::from_secs(60) }
+    }
+}
+
+impl PollerRegistry {
+    /// An empty registry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { kinds: Arc::default(), changes: watch::Sender::new(0) }
+    }
+
+    /// Makes `poller` available to jobs of its kind.
+    ///
+    /// # Errors
+    /// [`RegistryError`] where the kind is no kind, or is taken.
+    pub fn register(&self, poller: Arc<dyn Poller>, limits: KindLimits) -> Result<(), RegistryError> {
+        let kind = poller.kind();
+        check_kind(kind)?;
+        {
+            let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+            if kinds.contains_key(kind) {
+                return Err(RegistryError::Duplicate { kind: kind.to_owned() });
+            }
+            kinds.insert(kind.to_owned(), RegisteredKind { poller, limits });
+        }
+        self.changes.send_modify(|changes| *changes += 1);
+        Ok(())
+    }
+
+    /// Takes a kind away; its jobs wait until it is back. Whether it was there.
+    pub fn unregister(&self, kind: &str) -> bool {
+        let removed = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).remove(kind).is_some();
+        if removed {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+        removed
+    }
+
+    /// The poller of `kind`.
+    #[must_use]
+    pub fn get(&self, kind: &str) -> Option<Arc<dyn Poller>> {
+        self.entry(kind).map(|entry| entry.poller)
+    }
+
+    /// The registered kinds, in alphabetical order.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<String> {
+        let mut kinds: Vec<_> = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        kinds.sort_unstable();
+        kinds
+    }
+
+    pub(crate) fn entry(&self, kind: &str) -> Option<RegisteredKind> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+impl Default for PollerRegistry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for PollerRegistry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PollerRegistry").field("kinds", &self.kinds()).finish()
+    }
+}

@@ -1,0 +1,184 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{JobState, UnixMs};
+
+/// A job that the store may not know yet.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// The job's id.
+    pub id: Arc<str>,
+    /// Its state where the store does not know it.
+    pub state: JobState,
+}
+
+/// One job as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredJob {
+    /// The store's own name for the job, by which it is written.
+    pub key: i64,
+    /// Grows with every write.
+    pub revision: u64,
+    /// The fencing number: grows with every claim.
+    pub epoch: u64,
+    /// Who holds the lease, and until when by the store's clock; it may have expired.
+    pub lease: Option<(Arc<str>, UnixMs)>,
+    /// The state.
+    pub state: JobState,
+}
+
+/// What to write. Each entry has its own condition; those of one kind are answered in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// In whose name leases are claimed, kept and given back.
+    pub owner: Arc<str>,
+    /// States after a run; each gives the lease back.
+    pub commits: Vec<Commit>,
+    /// Changes by somebody who does not hold the lease.
+    pub edits: Vec<Edit>,
+    /// Leases to take.
+    pub claims: Vec<Claim>,
+    /// Leases to keep.
+    pub renewals: Vec<Renew>,
+    /// Leases to give back.
+    pub releases: Vec<Release>,
+}
+
+/// The outcome of a run: granted only to the holder of the epoch.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The job.
+    pub key: i64,
+    /// The epoch that the claim was granted.
+    pub epoch: u64,
+    /// The revision that `state` was made from.
+    pub revision: u64,
+    /// What the job becomes.
+    pub state: JobState,
+}
+
+/// A change by somebody who does not hold the lease: pause, resume, reset, a new schedule.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    /// The job.
+    pub key: i64,
+    /// The revision that `state` was made from.
+    pub revision: u64,
+    /// What the job becomes.
+    pub state: JobState,
+    /// Raises the epoch, so that a run in flight can no longer commit.
+    pub fence: bool,
+}
+
+/// A lease to take.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    /// The job.
+    pub key: i64,
+    /// The revision that the claimant knows. Where the store has moved on it says so and grants nothing.
+    pub revision: u64,
+    /// The epoch that belongs to that revision.
+    pub epoch: u64,
+    /// How long the lease holds without a renewal.
+    pub ttl: Duration,
+}
+
+/// A lease to keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Renew {
+    /// The job.
+    pub key: i64,
+    /// The epoch that the claim was granted.
+    pub epoch: u64,
+    /// How long it holds from now on.
+    pub ttl: Duration,
+}
+
+/// A lease to give back without a change of state.
+#[derive(Debug, Clone, Copy)]
+pub struct Release {
+    /// The job.
+    pub key: i64,
+    /// The epoch that is current.
+    pub epoch: u64,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimAnswer {
+    /// The lease is the claimant's.
+    Granted {
+        /// The fencing number to commit under.
+        epoch: u64,
+        /// The new revision.
+        revision: u64,
+        /// The lease of another owner had expired.
+        takeover: bool,
+    },
+    /// Another owner holds it.
+    Held {
+        /// Who.
+        owner: Arc<str>,
+        /// Until when, by the store's clock.
+        until: UnixMs,
+        /// How long that is from now.
+        remaining: Duration,
+    },
+    /// The state is not what the claimant knows; here is what it is. Nothing was granted.
+    Changed(Box<StoredJob>),
+    /// The store does not know the job.
+    Missing,
+}
+
+/// What became of a commit, edit, renewal or release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteAnswer {
+    /// It is done.
+    Done {
+        /// The new revision.
+        revision: u64,
+        /// The current epoch.
+        epoch: u64,
+    },
+    /// The epoch has moved on: the lease is somebody else's, and nothing was changed.
+    Fenced,
+    /// The epoch holds, but somebody changed the state meanwhile; nothing was changed. Merge and write again.
+    Changed(Box<StoredJob>),
+    /// The store does not know the job.
+    Missing,
+}
+
+/// The answers to a [`Batch`], list by list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Of the commits.
+    pub commits: Vec<WriteAnswer>,
+    /// Of the edits.
+    pub edits: Vec<WriteAnswer>,
+    /// Of the claims.
+    pub claims: Vec<ClaimAnswer>,
+    /// Of the renewals.
+    pub renewals: Vec<WriteAnswer>,
+    /// Of the releases.
+    pub releases: Vec<WriteAnswer>,
+}
+
+impl Batch {
+    /// An empty batch in the name of `owner`.
+    #[must_use]
+    pub fn of(owner: Arc<str>) -> Self {
+        Self { owner, ..Self::default() }
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.commits.len() + self.edits.len() + self.claims.len() + self.renewals.len() + self.releases.len()
+    }
+}

@@ -1,0 +1,179 @@
+use std::io::Read as _;
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{SqliteOptions, Synchronous};
+use crate::store::StoreError;
+
+/// Marks a file as ours, so that nothing is written into somebody else's database.
+const APPLICATION_ID: i64 = 0x6e70_6f6c;
+/// The newest schema that this program knows.
+const SCHEMA_VERSION: i64 = 1;
+/// Older ones can lose commits in WAL mode.
+const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
+
+const SCHEMA: &str = "
+    CREATE TABLE job (
+        key             INTEGER PRIMARY KEY,
+        id              TEXT    NOT NULL UNIQUE,
+        revision        INTEGER NOT NULL,
+        epoch           INTEGER NOT NULL,
+        lease_owner     TEXT,
+        lease_until     INTEGER NOT NULL DEFAULT 0,
+        lease_ttl       INTEGER NOT NULL DEFAULT 0,
+        next_nominal    INTEGER,
+        next_due        INTEGER,
+        cursor          BLOB,
+        previous_cursor BLOB,
+        attempt         INTEGER NOT NULL,
+        errors          INTEGER NOT NULL,
+        backoff_until   INTEGER,
+        breaker_until   INTEGER,
+        breaker_trips   INTEGER,
+        pause           TEXT,
+        last_nominal    INTEGER,
+        last_started    INTEGER,
+        last_ended      INTEGER,
+        last_outcome    INTEGER,
+        failure         TEXT,
+        last_success    INTEGER,
+        last_alert      INTEGER,
+        planned_by      INTEGER NOT NULL,
+        skew            INTEGER NOT NULL
+    ) STRICT;
+";
+
+pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE.0 {
+        return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned(), needed: OLDEST_SQLITE.1 });
+    }
+    create_private(path)?;
+    check_header(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))?;
+    prepare(&mut connection, path, options).map_err(|problem| match problem {
+        Problem::Sqlite(error) => explain(path, &error),
+        Problem::Store(error) => error,
+    })?;
+    Ok(connection)
+}
+
+enum Problem {
+    Sqlite(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// SQLite would create the file with the process' umask; the WAL beside it gets the file's own mode.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(not_writable(path, error)),
+    }
+}
+
+/// Whatever else is in the file is found here, before SQLite may touch it.
+fn check_header(path: &Path) -> Result<(), StoreError> {
+    let mut header = [0; 100];
+    let mut file = std::fs::File::open(path).map_err(|error| not_writable(path, error))?;
+    let mut length = 0;
+    while length < header.len() {
+        match file.read(&mut header[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) => return Err(not_writable(path, error)),
+        }
+    }
+    if length == 0 || (length == header.len() && header.starts_with(b"SQLite format 3\0")) {
+        return Ok(());
+    }
+    Err(corrupt(path, "it is no SQLite database"))
+}
+
+fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions) -> Result<(), Problem> {
+    connection.busy_timeout(options.busy_timeout)?;
+    if connection.is_readonly("main")? {
+        return Err(Problem::Store(not_writable(path, "the file or its directory is read-only")));
+    }
+    let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if check != "ok" {
+        return Err(Problem::Store(corrupt(path, "SQLite's own check failed")));
+    }
+    check_identity(connection, path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(
+        None,
+        "synchronous",
+        match options.synchronous {
+            Synchronous::Full => "FULL",
+            Synchronous::Normal => "NORMAL",
+        },
+    )?;
+    // Measured: at 100,000 jobs these two double the rows written in a second.
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Again, now that nobody else can create the schema at the same time.
+    if check_identity(&transaction, path)? == 0 {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The schema's version; 0 for a new file.
+fn check_identity(connection: &Connection, path: &Path) -> Result<i64, Problem> {
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && tables > 0 {
+        return Err(Problem::Store(corrupt(path, "it is the database of another program")));
+    }
+    if version > SCHEMA_VERSION {
+        let path = path.to_owned();
+        return Err(Problem::Store(StoreError::NewerSchema { path, found: version, known: SCHEMA_VERSION }));
+    }
+    Ok(if tables == 0 { 0 } else { version })
+}
+
+fn corrupt(path: &Path, reason: &str) -> StoreError {
+    StoreError::Corrupt { path: path.to_owned(), reason: reason.to_owned() }
+}
+
+fn not_writable(path: &Path, reason: impl ToString) -> StoreError {
+    StoreError::NotWritable { path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// What an operator can do about an error while the file is opened.
+fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => corrupt(path, &error.to_string()),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => not_writable(path, error),
+        _ => unavailable(error),
+    }
+}
+
+/// What an operator can do about an error while the store runs.
+pub(super) fn unavailable(error: &rusqlite::Error) -> StoreError {
+    StoreError::unavailable(match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "the file is locked by another process; end that process, or wait for it".to_owned()
+        }
+        Some(ErrorCode::DiskFull) => "the disk is full; free some space".to_owned(),
+        Some(ErrorCode::ReadOnly) => "the file or its disk has become read-only".to_owned(),
+        _ => error.to_string(),
+    })
+}
