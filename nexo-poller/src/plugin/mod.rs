@@ -51,6 +51,7 @@ mod ephemeral;
 mod gate;
 mod handler;
 mod host;
+mod notice;
 mod panics;
 mod runtimes;
 mod serve;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::{Allowlist, BrokerPollerHost, HostTimeouts, TickRunner};
+use super::{Allowlist, BrokerPollerHost, HostTimeouts, TickRunner, notice};
 use crate::broker::{Broker, BrokerError, Delivery, Subscription};
 use crate::contract::{PollerError, PollerHost};
 use crate::manifest::{Manifest, PollerSection};
@@ -93,7 +93,10 @@ impl TickServer {
 
     async fn answer(&self, delivery: Delivery, full: bool) {
         let (body, Some(reply_to)) = delivery.request() else {
-            tracing::warn!(topic = %delivery.event.topic, "a tick that says no reply_to was dropped: nobody would learn its cursor");
+            let topic = &delivery.event.topic;
+            notice::warn(&format!(
+                "a tick on `{topic}` names no reply_to and was dropped: nobody would learn its cursor"
+            ));
             return;
         };
         let answer = if full {
@@ -103,7 +106,9 @@ impl TickServer {
             self.answer_body(body, !reply_to.bare).await
         };
         if let Err(error) = self.broker.respond(&reply_to, self.allowlist.plugin_id(), answer).await {
-            tracing::warn!(%error, "the answer to a tick could not be sent; the daemon will run it again from the old cursor");
+            notice::warn(&format!(
+                "the answer to a tick could not be sent, so the daemon will run it again from the old cursor: {error}"
+            ));
         }
     }
 }
