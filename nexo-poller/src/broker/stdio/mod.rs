@@ -16,7 +16,7 @@ mod parent;
 #[cfg(feature = "router")]
 mod parent_error;
 mod rpc;
-#[cfg(all(test, feature = "router"))]
+#[cfg(test)]
 mod tests;
 
 pub use self::child::{Hello, SessionEnd, StdioBroker, StdioSession};

@@ -1,4 +1,5 @@
 //! Both ends of the bridge, joined by real sockets; and the daemon's end against children that misbehave.
+#![cfg(feature = "router")]
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream as StdStream;
