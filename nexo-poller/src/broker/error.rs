@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::contract::PatternError;
+use crate::contract::{HostError, PatternError};
 
 /// Why a broker did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,4 +45,19 @@ pub enum BrokerError {
         /// The limit.
         limit: usize,
     },
+}
+
+impl BrokerError {
+    /// What this means to a tick that made `call`.
+    #[must_use]
+    pub fn to_host_error(&self, call: &str) -> HostError {
+        match self {
+            Self::Timeout { after, .. } => HostError::Timeout { call: call.to_owned(), after: *after },
+            Self::Topic(_) | Self::WildcardTopic { .. } => {
+                HostError::Rejected { call: call.to_owned(), code: -32002, message: self.to_string() }
+            }
+            Self::TooLarge { topic, .. } => HostError::payload(topic, self.to_string()),
+            Self::NoResponders { .. } | Self::Closed { .. } => HostError::unavailable(self.to_string()),
+        }
+    }
 }

@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::Allowlist;
-use crate::broker::{Broker, BrokerError};
+use crate::broker::Broker;
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost};
-use crate::wire::{Event, HostCall, TickOrder, open_host_answer, publish_id};
+use crate::wire::{HostCall, Publisher, TickOrder, open_host_answer};
 
 /// How long a plugin waits for the daemon's answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl BrokerPollerHost {
         };
         let topic = format!("daemon.rpc.{plugin_id}");
         let answer = self.broker.request(&topic, plugin_id, call.to_value(), timeout).await;
-        open_host_answer(method, channel, answer.map_err(|error| host_error(method, &error))?)
+        open_host_answer(method, channel, answer.map_err(|error| error.to_host_error(method))?)
     }
 }
 
@@ -80,11 +80,14 @@ impl BrokerPollerHost {
 impl PollerHost for BrokerPollerHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
         self.allowlist.check(&topic)?;
-        let value = published_json(&topic, &payload)?;
-        let tick = &self.tick;
-        let id = publish_id(&tick.kind, &tick.job_id, &topic, &payload, tick.cursor_before.as_deref());
-        let event = Event::with_id(id, topic, self.allowlist.plugin_id(), value);
-        self.broker.publish(event).await.map_err(|error| host_error("broker_publish", &error))
+        let publisher = Publisher {
+            kind: &self.tick.kind,
+            job_id: &self.tick.job_id,
+            cursor_before: self.tick.cursor_before.as_deref(),
+            source: self.allowlist.plugin_id(),
+        };
+        let event = publisher.event(topic, &payload)?;
+        self.broker.publish(event).await.map_err(|error| error.to_host_error("broker_publish"))
     }
 
     async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
@@ -112,25 +115,5 @@ impl PollerHost for BrokerPollerHost {
         let result = self.call("llm_invoke", params, None, self.timeouts.llm).await?;
         // What the model wrote may stand in the decoder's message, so it is left out.
         serde_json::from_value(result).map_err(|_| malformed("the daemon's answer"))
-    }
-}
-
-/// The payload as the JSON that it must be.
-pub(super) fn published_json(topic: &str, payload: &[u8]) -> Result<Value, HostError> {
-    serde_json::from_slice(payload).map_err(|error| {
-        // The position only: serde's message may quote the payload.
-        HostError::payload(topic, format!("it is not JSON (line {}, column {})", error.line(), error.column()))
-    })
-}
-
-/// What a broker's refusal means to a tick.
-fn host_error(call: &str, error: &BrokerError) -> HostError {
-    match error {
-        BrokerError::Timeout { after, .. } => HostError::Timeout { call: call.to_owned(), after: *after },
-        BrokerError::Topic(_) | BrokerError::WildcardTopic { .. } => {
-            HostError::Rejected { call: call.to_owned(), code: -32002, message: error.to_string() }
-        }
-        BrokerError::TooLarge { topic, .. } => HostError::payload(topic, error.to_string()),
-        BrokerError::NoResponders { .. } | BrokerError::Closed { .. } => HostError::unavailable(error.to_string()),
     }
 }

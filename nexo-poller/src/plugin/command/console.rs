@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
 use crate::plugin::Allowlist;
-use crate::plugin::host::published_json;
+use crate::wire::payload_json;
 
 /// Something that a tick did to the world.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,7 @@ impl PollerHost for ConsoleHost {
             let message = format!("`{topic}` is no plain topic: segments separated by `.`, no wildcards, no spaces");
             return Err(HostError::Rejected { call: "broker_publish".to_owned(), code: -32002, message });
         }
-        let payload = published_json(&topic, &payload)?;
+        let payload = payload_json(&topic, &payload)?;
         self.done(Deed::Published { topic, payload });
         Ok(())
     }

@@ -1,0 +1,183 @@
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{HostServices, credentials};
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, matches};
+use crate::wire::Publisher;
+
+/// The longest message of a poller that is logged, in bytes.
+const MAX_LOG_MESSAGE: usize = 4096;
+
+/// The tick that a host is made for.
+#[derive(Debug, Clone)]
+pub struct Tick {
+    /// The poller's kind.
+    pub kind: String,
+    /// The job.
+    pub job_id: String,
+    /// The agent that owns it; the host answers for no other.
+    pub agent_id: String,
+    /// Where the tick resumes.
+    pub cursor_before: Option<Vec<u8>>,
+}
+
+/// The host of one tick inside the daemon. A plugin's calls end here as well.
+pub struct InProcessHost {
+    services: HostServices,
+    tick: Tick,
+    allowed: Option<Vec<String>>,
+}
+
+impl InProcessHost {
+    /// A host for `tick`.
+    #[must_use]
+    pub fn new(services: HostServices, tick: Tick) -> Self {
+        Self { services, tick, allowed: None }
+    }
+
+    /// Allows publishing on topics that match one of `patterns` only.
+    #[must_use]
+    pub fn with_allowlist(mut self, patterns: Vec<String>) -> Self {
+        self.allowed = Some(patterns);
+        self
+    }
+}
+
+#[async_trait]
+impl PollerHost for InProcessHost {
+    async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
+        if let Some(allowed) = &self.allowed
+            && !allowed.iter().any(|pattern| matches(pattern, &topic))
+        {
+            return Err(HostError::NotAllowed { topic, allowed: allowed.clone() });
+        }
+        let publisher = Publisher {
+            kind: &self.tick.kind,
+            job_id: &self.tick.job_id,
+            cursor_before: self.tick.cursor_before.as_deref(),
+            source: "daemon",
+        };
+        let event = publisher.event(topic, &payload)?;
+        self.services.broker.publish(event).await.map_err(|error| error.to_host_error("broker_publish"))
+    }
+
+    async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
+        credentials::answer(&*self.services.credentials, &self.tick.agent_id, &channel).await
+    }
+
+    async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
+        let Tick { kind, job_id, agent_id, .. } = &self.tick;
+        let message = shortened(&message);
+        let fields = if fields.is_null() { String::new() } else { fields.to_string() };
+        let fields = shortened(&fields);
+        // tracing's levels are part of a call site, so each has its own.
+        match level {
+            LogLevel::Trace => tracing::trace!(job = job_id, kind, agent = agent_id, fields, "{message}"),
+            LogLevel::Debug => tracing::debug!(job = job_id, kind, agent = agent_id, fields, "{message}"),
+            LogLevel::Info => tracing::info!(job = job_id, kind, agent = agent_id, fields, "{message}"),
+            LogLevel::Warn => tracing::warn!(job = job_id, kind, agent = agent_id, fields, "{message}"),
+            LogLevel::Error => tracing::error!(job = job_id, kind, agent = agent_id, fields, "{message}"),
+        }
+        Ok(())
+    }
+
+    async fn metric_inc(&self, name: String, labels: Value) -> Result<(), HostError> {
+        self.services.metrics.increment(&self.tick.kind, &self.tick.job_id, &name, &labels);
+        Ok(())
+    }
+
+    async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+        match &self.services.llm {
+            Some(llm) => llm.invoke(&self.tick.agent_id, request).await,
+            None => Err(HostError::Rejected {
+                call: "llm_invoke".to_owned(),
+                code: -32602,
+                message: "this daemon has no LLM provider configured".to_owned(),
+            }),
+        }
+    }
+}
+
+/// At most [`MAX_LOG_MESSAGE`] bytes, cut between characters.
+fn shortened(text: &str) -> &str {
+    let mut end = text.len().min(MAX_LOG_MESSAGE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::broker::{Broker, LocalBroker};
+    use crate::host::StaticCredentials;
+
+    fn host(broker: &LocalBroker) -> InProcessHost {
+        let mut telegram = serde_json::Map::new();
+        telegram.insert("account_id".to_owned(), json!("bot_1"));
+        let services = HostServices {
+            broker: Arc::new(broker.clone()),
+            credentials: Arc::new(StaticCredentials::new().with("ana", "telegram", telegram)),
+            metrics: Arc::new(()),
+            llm: None,
+        };
+        let (kind, job_id, agent_id) = ("jira".to_owned(), "ana_jira".to_owned(), "ana".to_owned());
+        InProcessHost::new(services, Tick { kind, job_id, agent_id, cursor_before: None })
+    }
+
+    #[tokio::test]
+    async fn credentials_are_those_of_the_agent_that_owns_the_tick() {
+        let host = host(&LocalBroker::new());
+        let found = host.credentials_get("telegram".to_owned()).await.unwrap();
+        assert_eq!(found, json!({"account_id": "bot_1", "channel": "telegram", "agent_id": "ana"}));
+        let missing = host.credentials_get("google".to_owned()).await.unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "no credentials for channel `google`: agent `ana` has no account there; add it to the credentials file and reload"
+        );
+    }
+
+    #[tokio::test]
+    async fn every_agent_has_an_account_on_the_console() {
+        let found = host(&LocalBroker::new()).credentials_get("console".to_owned()).await.unwrap();
+        assert_eq!(found["account_id"], "console");
+    }
+
+    #[tokio::test]
+    async fn a_repeated_publish_has_the_same_id_and_one_outside_the_allowlist_goes_nowhere() {
+        let broker = LocalBroker::new();
+        let mut heard = broker.subscribe(">", None).await.unwrap();
+        let host = host(&broker).with_allowlist(vec!["plugin.outbound.>".to_owned()]);
+        for _ in 0..2 {
+            host.broker_publish("plugin.outbound.a.b".to_owned(), b"{}".to_vec()).await.unwrap();
+        }
+        let ids = (heard.next().await.unwrap().event.id.clone(), heard.next().await.unwrap().event.id.clone());
+        assert_eq!(ids.0, ids.1);
+        let refused = host.broker_publish("plugin.poller.x.tick".to_owned(), b"{}".to_vec()).await.unwrap_err();
+        assert!(matches!(refused, HostError::NotAllowed { .. }), "{refused}");
+        let refused = host.broker_publish("plugin.outbound.a.b".to_owned(), b"{hunter2".to_vec()).await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the payload for `plugin.outbound.a.b` cannot be published: it is not JSON (line 1, column 2)"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_daemon_without_a_language_model_says_so_as_a_config_error() {
+        let request = LlmInvokeRequest {
+            provider: "x".into(),
+            model: "y".into(),
+            messages: vec![],
+            max_tokens: None,
+            temperature: None,
+        };
+        let refused = host(&LocalBroker::new()).llm_invoke(request).await.unwrap_err();
+        assert_eq!(refused.class(), crate::contract::ErrorClass::Config);
+        assert_eq!(refused.to_string(), "`llm_invoke` was refused: this daemon has no LLM provider configured");
+    }
+}

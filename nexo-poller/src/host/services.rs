@@ -1,0 +1,42 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::CredentialResolver;
+use crate::broker::Broker;
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse};
+
+/// Counts what pollers count.
+pub trait MetricSink: Send + Sync + 'static {
+    /// Adds one to the counter `name`. The sink bounds how many names and labels it keeps.
+    fn increment(&self, kind: &str, job_id: &str, name: &str, labels: &Value);
+}
+
+/// Counts nothing.
+impl MetricSink for () {
+    fn increment(&self, _: &str, _: &str, _: &str, _: &Value) {}
+}
+
+/// Answers `llm_invoke`.
+#[async_trait]
+pub trait LlmProvider: Send + Sync + 'static {
+    /// One turn, on `agent`'s account.
+    ///
+    /// # Errors
+    /// Any [`HostError`]; its class decides what happens to the job.
+    async fn invoke(&self, agent: &str, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError>;
+}
+
+/// What every [`InProcessHost`](super::InProcessHost) of a daemon shares.
+#[derive(Clone)]
+pub struct HostServices {
+    /// Where publishes go.
+    pub broker: Arc<dyn Broker>,
+    /// Where accounts are found.
+    pub credentials: Arc<dyn CredentialResolver>,
+    /// Where counts go.
+    pub metrics: Arc<dyn MetricSink>,
+    /// Who answers `llm_invoke`, if anybody does.
+    pub llm: Option<Arc<dyn LlmProvider>>,
+}

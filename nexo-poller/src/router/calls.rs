@@ -1,0 +1,112 @@
+use std::sync::Arc;
+
+use serde::Deserialize as _;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::InFlight;
+use crate::broker::{Broker, BrokerError};
+use crate::contract::{HostError, LlmInvokeRequest, LogLevel, PollerHost};
+use crate::wire::{HostCall, RpcError, error_body, host_error_body, result_body};
+
+/// Calls of one plugin that are answered at once; more wait.
+const MAX_CALLS: usize = 64;
+
+/// Answers what `plugin` asks on `daemon.rpc.<plugin>`, each call through the host of the tick that it belongs to. Ends
+/// with the broker.
+///
+/// # Errors
+/// [`BrokerError`] where the topic cannot be listened to.
+pub async fn serve_calls(broker: Arc<dyn Broker>, in_flight: InFlight, plugin: String) -> Result<(), BrokerError> {
+    let mut calls = broker.subscribe(&format!("daemon.rpc.{plugin}"), Some("nexo-poller")).await?;
+    let slots = Arc::new(Semaphore::new(MAX_CALLS));
+    let mut running = JoinSet::new();
+    while let Some(delivery) = calls.next().await {
+        while running.try_join_next().is_some() {}
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        let (broker, in_flight, plugin) = (Arc::clone(&broker), in_flight.clone(), plugin.clone());
+        running.spawn(async move {
+            let _slot = slot;
+            let (body, reply_to) = delivery.request();
+            let answer = answer_call(&in_flight, &plugin, body).await;
+            if let Some(reply_to) = reply_to
+                && let Err(error) = broker.respond(&reply_to, "daemon", answer).await
+            {
+                tracing::warn!(plugin, %error, "the answer to a plugin's call could not be sent");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// The body that answers one call of `plugin`.
+pub(super) async fn answer_call(in_flight: &InFlight, plugin: &str, body: &Value) -> Value {
+    let call = match HostCall::read(body) {
+        Ok(call) => call,
+        Err(error) => return error_body(&error),
+    };
+    let host = match in_flight.host_of(plugin, &call) {
+        Ok(host) => host,
+        Err(error) => return error_body(&error),
+    };
+    match perform(&*host, call).await {
+        Ok(result) => result_body(result),
+        Err(Failure::Malformed(error)) => error_body(&error),
+        Err(Failure::Host(error)) => host_error_body(&error),
+    }
+}
+
+enum Failure {
+    Malformed(RpcError),
+    Host(HostError),
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+async fn perform(host: &dyn PollerHost, call: HostCall) -> Result<Value, Failure> {
+    let HostCall { method, mut params, .. } = call;
+    let malformed = |what: &str| {
+        let message = format!("`{method}`: {what}");
+        Failure::Malformed(RpcError { code: -32602, message, retry_after: None })
+    };
+    let mut take = |key: &str| params.get_mut(key).map(Value::take).unwrap_or_default();
+    match method.as_str() {
+        "credentials_get" => match take("channel") {
+            Value::String(channel) => Ok(host.credentials_get(channel).await?),
+            _ => Err(malformed("`channel` must be a string")),
+        },
+        "log" => {
+            let level = take("level").as_str().and_then(|level| level.parse().ok()).unwrap_or(LogLevel::Info);
+            let message = match take("message") {
+                Value::String(message) => message,
+                other => other.to_string(),
+            };
+            host.log(level, message, take("fields")).await?;
+            Ok(Value::Null)
+        }
+        "metric_inc" => match take("name") {
+            Value::String(name) => {
+                host.metric_inc(name, take("labels")).await?;
+                Ok(Value::Null)
+            }
+            _ => Err(malformed("`name` must be a string")),
+        },
+        "llm_invoke" => {
+            // What is asked of the model may stand in the decoder's message, so it is left out.
+            let request = LlmInvokeRequest::deserialize(&params)
+                .map_err(|_| malformed("the parameters are not those of an LLM request"))?;
+            let response = host.llm_invoke(request).await?;
+            serde_json::to_value(response).map_err(|_| malformed("the answer cannot be written as JSON"))
+        }
+        other => {
+            let known = "credentials_get, log, metric_inc, llm_invoke";
+            let message = format!("method `{other}` is not known; the daemon answers {known}");
+            Err(Failure::Malformed(RpcError { code: -32601, message, retry_after: None }))
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+
+use super::supervisor::Group;
+use crate::manifest::{Manifest, ManifestError};
+
+/// A manifest is a page of text.
+const MAX_MANIFEST: u64 = 256 * 1024;
+
+/// How long a binary may take to print its manifest.
+const PRINT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A plugin that was found on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginBinary {
+    /// Who it is and what it serves.
+    pub manifest: Manifest,
+    /// The program to start: a path, or a name on the PATH.
+    pub program: PathBuf,
+}
+
+/// Why a path is no plugin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoverError {
+    /// Nothing is there, or it cannot be read.
+    #[error("plugin {}: {error}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// A file that is not a program.
+    #[error("plugin {}: not an executable file (chmod +x?)", path.display())]
+    NotExecutable {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A directory without any plugin.
+    #[error("plugins directory {}: no executable and no nexo-plugin.toml in it", path.display())]
+    Empty {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It has no manifest beside it and does not print one.
+    #[error(
+        "plugin {}: no nexo-plugin.toml beside it, and `--print-manifest` {why}; is it a nexo plugin?",
+        path.display()
+    )]
+    NoManifest {
+        /// The path.
+        path: PathBuf,
+        /// What happened instead.
+        why: String,
+    },
+    /// The manifest breaks a rule.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+/// The plugins at `path`: a binary, a directory with a `nexo-plugin.toml`, or a directory of either.
+///
+/// The manifest is the `nexo-plugin.toml` beside a binary where that names it as its command, else what the binary
+/// prints for `--print-manifest`.
+///
+/// # Errors
+/// One [`DiscoverError`] for each path that is no plugin, after everything was looked at; the plugins that were found
+/// are the other half.
+pub async fn discover(path: &Path) -> (Vec<PluginBinary>, Vec<DiscoverError>) {
+    let (mut found, mut errors) = (Vec::new(), Vec::new());
+    match candidates(path) {
+        Ok(paths) => {
+            for path in paths {
+                match read_plugin(&path).await {
+                    Ok(plugin) => found.push(plugin),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        Err(error) => errors.push(error),
+    }
+    (found, errors)
+}
+
+/// What might be a plugin: `path` itself, or what stands in the directory `path`, in the order of names.
+fn candidates(path: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
+    let failed = |error| DiscoverError::Io { path: path.to_owned(), error };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_dir() || path.join(MANIFEST_FILE).is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut inside = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?.path();
+        if entry.join(MANIFEST_FILE).is_file() || is_executable(&entry) {
+            inside.push(entry);
+        }
+    }
+    inside.sort();
+    if inside.is_empty() { Err(DiscoverError::Empty { path: path.to_owned() }) } else { Ok(inside) }
+}
+
+const MANIFEST_FILE: &str = "nexo-plugin.toml";
+
+async fn read_plugin(path: &Path) -> Result<PluginBinary, DiscoverError> {
+    if path.is_dir() {
+        let manifest = read_manifest(&path.join(MANIFEST_FILE))?;
+        let beside = path.join(&manifest.plugin.entrypoint.command);
+        let program = if is_executable(&beside) { beside } else { manifest.plugin.entrypoint.command.clone().into() };
+        return Ok(PluginBinary { manifest, program });
+    }
+    if !is_executable(path) {
+        return Err(DiscoverError::NotExecutable { path: path.to_owned() });
+    }
+    let beside = path.with_file_name(MANIFEST_FILE);
+    if beside.is_file() {
+        let manifest = read_manifest(&beside)?;
+        // A directory may hold several binaries; the manifest is that of the one which it names.
+        let command = Path::new(&manifest.plugin.entrypoint.command);
+        if command.file_name() == path.file_name() {
+            return Ok(PluginBinary { manifest, program: path.to_owned() });
+        }
+    }
+    let text = print_manifest(path).await?;
+    let manifest = Manifest::parse(&text, &format!("`{} --print-manifest`", path.display()))?;
+    Ok(PluginBinary { manifest, program: path.to_owned() })
+}
+
+fn read_manifest(file: &Path) -> Result<Manifest, DiscoverError> {
+    let text = std::fs::read_to_string(file).map_err(|error| DiscoverError::Io { path: file.to_owned(), error })?;
+    Ok(Manifest::parse(&text, &file.display().to_string())?)
+}
+
+/// Runs the binary, in a process group of its own that is killed whatever happens.
+async fn print_manifest(path: &Path) -> Result<String, DiscoverError> {
+    let no_manifest = |why: String| DiscoverError::NoManifest { path: path.to_owned(), why };
+    let mut child = Command::new(path)
+        .arg("--print-manifest")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| DiscoverError::Io { path: path.to_owned(), error })?;
+    let _group = Group::of(&child);
+    let mut text = String::new();
+    let read = async {
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(MAX_MANIFEST).read_to_string(&mut text).await?;
+        }
+        child.wait().await
+    };
+    match tokio::time::timeout(PRINT_TIMEOUT, read).await {
+        Err(_) => Err(no_manifest(format!("did not end within {} s", PRINT_TIMEOUT.as_secs()))),
+        Ok(Err(error)) => Err(no_manifest(format!("could not be read: {error}"))),
+        Ok(Ok(status)) if !status.success() => Err(no_manifest(format!("failed ({status})"))),
+        Ok(Ok(_)) => Ok(text),
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}

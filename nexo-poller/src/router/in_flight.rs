@@ -1,0 +1,74 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::contract::{PollContext, PollerHost};
+use crate::wire::{HostCall, RpcError};
+
+/// The ticks that plugins run right now, by plugin and job: whose calls are answered, and through which host. Clones are
+/// one table.
+#[derive(Clone, Default)]
+pub struct InFlight {
+    ticks: Arc<Mutex<HashMap<(String, String), Running>>>,
+    next: Arc<AtomicU64>,
+}
+
+struct Running {
+    number: u64,
+    agent_id: String,
+    host: Arc<dyn PollerHost>,
+}
+
+/// A tick's place in the table, as long as it runs.
+pub(super) struct Place {
+    table: InFlight,
+    key: (String, String),
+    number: u64,
+}
+
+impl InFlight {
+    /// Enters a tick of `plugin`; it leaves when the place is dropped.
+    pub(super) fn enter(&self, plugin: &str, ctx: &PollContext) -> Place {
+        let key = (plugin.to_owned(), ctx.job_id.clone());
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let running = Running { number, agent_id: ctx.agent_id.clone(), host: Arc::clone(&ctx.host) };
+        self.ticks.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), running);
+        Place { table: self.clone(), key, number }
+    }
+
+    /// The host that answers `call` of `plugin`: the one of the tick that it belongs to.
+    ///
+    /// # Errors
+    /// -32002 where the job has no tick in flight there, or the call names another agent than the job's.
+    pub(super) fn host_of(&self, plugin: &str, call: &HostCall) -> Result<Arc<dyn PollerHost>, RpcError> {
+        let refuse = |message| RpcError { code: -32002, message, retry_after: None };
+        let key = (plugin.to_owned(), call.job_id.clone());
+        let ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(running) = ticks.get(&key) else {
+            return Err(refuse(format!(
+                "`{}` is answered while a tick runs: plugin `{plugin}` has none in flight for job `{}`",
+                call.method, call.job_id
+            )));
+        };
+        let named = call.params.get("agent_id").and_then(serde_json::Value::as_str);
+        for agent in [Some(call.agent_id.as_str()), named].into_iter().flatten().filter(|agent| !agent.is_empty()) {
+            if agent != running.agent_id {
+                return Err(refuse(format!(
+                    "job `{}` belongs to agent `{}`: plugin `{plugin}` may not act for agent `{agent}`",
+                    call.job_id, running.agent_id
+                )));
+            }
+        }
+        Ok(Arc::clone(&running.host))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut ticks = self.table.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        // A tick that was abandoned may have been followed by the next one of its job.
+        if ticks.get(&self.key).is_some_and(|running| running.number == self.number) {
+            ticks.remove(&self.key);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::{EphemeralPollerProxy, InFlight, PluginBinary, PluginLink, PluginPollerProxy};
+use crate::broker::Broker;
+use crate::contract::Poller;
+use crate::manifest::{Lifecycle, Manifest};
+
+/// Which plugin serves which kind. Built empty; filled as plugins are found and come up; clones are one router.
+#[derive(Clone)]
+pub struct PluginPollerRouter {
+    broker: Arc<dyn Broker>,
+    in_flight: InFlight,
+    plugins: Arc<RwLock<BTreeMap<String, Entry>>>,
+}
+
+struct Entry {
+    link: PluginLink,
+    kinds: Vec<PluginKind>,
+}
+
+/// One kind that a plugin serves.
+#[derive(Clone)]
+pub struct PluginKind {
+    /// The kind.
+    pub kind: String,
+    /// The plugin that serves it.
+    pub plugin: String,
+    /// Ticks of it that may run at once.
+    pub max_concurrent_ticks: u32,
+    /// The deadline of one tick, in seconds.
+    pub tick_timeout_secs: u32,
+    /// The kind as a poller.
+    pub poller: Arc<dyn Poller>,
+}
+
+/// Two plugins want to serve one kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "kind `{kind}` is declared by plugin `{first}` and by plugin `{second}`: remove one of them, or rename its kind"
+)]
+pub struct DuplicateKind {
+    /// The kind.
+    pub kind: String,
+    /// The plugin that was there first.
+    pub first: String,
+    /// The other.
+    pub second: String,
+}
+
+impl PluginPollerRouter {
+    /// A router without plugins, on `broker`.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>) -> Self {
+        Self { broker, in_flight: InFlight::default(), plugins: Arc::default() }
+    }
+
+    /// The broker that its plugins are on.
+    #[must_use]
+    pub fn broker(&self) -> Arc<dyn Broker> {
+        Arc::clone(&self.broker)
+    }
+
+    /// The ticks that its plugins run.
+    #[must_use]
+    pub fn in_flight(&self) -> InFlight {
+        self.in_flight.clone()
+    }
+
+    /// Adds a plugin that was found on this machine, or replaces its entry; the kinds that it serves from now on.
+    ///
+    /// # Errors
+    /// [`DuplicateKind`] where another plugin serves one of its kinds; nothing is changed then.
+    pub fn register(&self, binary: &PluginBinary) -> Result<Vec<PluginKind>, DuplicateKind> {
+        let manifest = &binary.manifest;
+        let ephemeral = manifest.plugin.poller.as_ref().is_some_and(|p| p.lifecycle == Lifecycle::Ephemeral);
+        self.enter(manifest, PluginLink::new(&manifest.plugin.id), |kind, link| {
+            if ephemeral {
+                let broker = Arc::clone(&self.broker);
+                Arc::new(EphemeralPollerProxy::new(kind, binary.clone(), broker, self.in_flight.clone()))
+            } else {
+                self.proxy(kind, manifest, link)
+            }
+        })
+    }
+
+    /// Adds a plugin that runs elsewhere and is reached through the broker, or replaces its entry.
+    ///
+    /// # Errors
+    /// [`DuplicateKind`], as [`register`](Self::register).
+    pub fn register_remote(&self, manifest: &Manifest) -> Result<Vec<PluginKind>, DuplicateKind> {
+        self.enter(manifest, PluginLink::always_up(), |kind, link| self.proxy(kind, manifest, link))
+    }
+
+    /// Forgets a plugin.
+    pub fn remove(&self, plugin: &str) {
+        self.plugins.write().unwrap_or_else(PoisonError::into_inner).remove(plugin);
+    }
+
+    /// Every kind that is served, by plugin.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<PluginKind> {
+        let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
+        plugins.values().flat_map(|entry| entry.kinds.iter().cloned()).collect()
+    }
+
+    /// The link that a plugin's supervisor reports on.
+    pub(super) fn link(&self, plugin: &str) -> Option<PluginLink> {
+        let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
+        plugins.get(plugin).map(|entry| entry.link.clone())
+    }
+
+    fn proxy(&self, kind: &str, manifest: &Manifest, link: &PluginLink) -> Arc<dyn Poller> {
+        let (broker, in_flight) = (Arc::clone(&self.broker), self.in_flight.clone());
+        Arc::new(PluginPollerProxy::new(kind, manifest, broker, link.clone(), in_flight))
+    }
+
+    fn enter(
+        &self,
+        manifest: &Manifest,
+        link: PluginLink,
+        poller: impl Fn(&str, &PluginLink) -> Arc<dyn Poller>,
+    ) -> Result<Vec<PluginKind>, DuplicateKind> {
+        let id = &manifest.plugin.id;
+        let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
+        // A plugin that is registered again keeps the link that its supervisor holds.
+        let link = plugins.get(id).map_or(link, |entry| entry.link.clone());
+        let mut kinds = Vec::new();
+        if let Some(section) = &manifest.plugin.poller {
+            for kind in &section.kinds {
+                let taken = plugins
+                    .iter()
+                    .find(|(other, entry)| *other != id && entry.kinds.iter().any(|served| served.kind == *kind));
+                if let Some((first, _)) = taken {
+                    return Err(DuplicateKind { kind: kind.clone(), first: first.clone(), second: id.clone() });
+                }
+                kinds.push(PluginKind {
+                    kind: kind.clone(),
+                    plugin: id.clone(),
+                    max_concurrent_ticks: section.max_concurrent_ticks,
+                    tick_timeout_secs: section.tick_timeout_secs,
+                    poller: poller(kind, &link),
+                });
+            }
+        }
+        plugins.insert(id.clone(), Entry { link, kinds: kinds.clone() });
+        Ok(kinds)
+    }
+}

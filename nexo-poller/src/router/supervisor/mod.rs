@@ -1,0 +1,15 @@
+//! One supervisor a plugin: starts its process, keeps it up, and ends it with everything that it has forked.
+
+mod process;
+mod rate;
+mod restart;
+mod run;
+mod status;
+mod stderr;
+
+pub(super) use self::process::{Group, PluginProcess, exit_sentence};
+pub use self::restart::RestartPolicy;
+pub use self::run::{Supervisor, SupervisorOptions};
+pub use self::status::{PluginState, PluginStatus};
+pub use self::stderr::Redact;
+pub(super) use self::stderr::{StderrTail, drain};

@@ -1,0 +1,89 @@
+use std::io;
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use crate::router::PluginBinary;
+
+/// A plugin's process with its three pipes, the head of a process group of its own.
+pub(in crate::router) struct PluginProcess {
+    pub(in crate::router) child: Child,
+    pub(in crate::router) stdin: ChildStdin,
+    pub(in crate::router) stdout: ChildStdout,
+    pub(in crate::router) stderr: ChildStderr,
+    pub(in crate::router) group: Group,
+}
+
+impl PluginProcess {
+    /// Starts `plugin`. It inherits the daemon's environment but for what is the daemon's own (`NEXO_…`); the manifest's
+    /// `env` is added.
+    pub(in crate::router) fn start(plugin: &PluginBinary, ephemeral: bool) -> io::Result<Self> {
+        let entrypoint = &plugin.manifest.plugin.entrypoint;
+        let mut command = Command::new(&plugin.program);
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"NEXO_") {
+                command.env_remove(name);
+            }
+        }
+        command.args(&entrypoint.args).envs(&entrypoint.env).env("NEXO_POLLER_PLUGIN_ID", &plugin.manifest.plugin.id);
+        if ephemeral {
+            command.env("NEXO_POLLER_EPHEMERAL", "1");
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.process_group(0).kill_on_drop(true).spawn()?;
+        let group = Group::of(&child);
+        match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+            (Some(stdin), Some(stdout), Some(stderr)) => Ok(Self { child, stdin, stdout, stderr, group }),
+            _ => Err(io::Error::other("a pipe to it is missing")),
+        }
+    }
+}
+
+/// The process group of a child: killed whole when it is dropped, so that nothing that the child has forked stays behind.
+/// (A process that has left the group with `setsid` is out of reach.)
+#[derive(Debug)]
+pub(in crate::router) struct Group(Option<Pid>);
+
+impl Group {
+    /// The group that `child`, started with `process_group(0)`, is the head of.
+    pub(in crate::router) fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// The group's id, which is the child's.
+    pub(in crate::router) fn id(&self) -> Option<u32> {
+        self.0.and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok())
+    }
+
+    /// Asks every process of the group to end.
+    pub(in crate::router) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.0 {
+            // A group that is empty already is what we want.
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+/// How a process ended, in words that continue "plugin `x` …".
+pub(in crate::router) fn exit_sentence(status: io::Result<ExitStatus>) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match status {
+        Err(error) => format!("ended in a way that cannot be read ({error})"),
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("exited with code {code}"),
+            (None, Some(signal)) => format!("was killed by signal {signal}"),
+            (None, None) => format!("ended ({status})"),
+        },
+    }
+}

@@ -1,0 +1,111 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use super::rate::{RateLimit, Verdict};
+use crate::broker::stdio::{FrameError, LineFramer};
+
+/// The longest line of a plugin's log that is kept.
+const MAX_LINE: usize = 4096;
+
+/// Lines that are remembered for `show` and for error messages.
+const REMEMBERED: usize = 20;
+
+/// Lines that reach the daemon's log in a second.
+const LINES_PER_SECOND: u32 = 100;
+
+/// The last lines of a plugin's stderr. Clones are one tail.
+#[derive(Debug, Clone, Default)]
+pub(in crate::router) struct StderrTail(Arc<Mutex<VecDeque<String>>>);
+
+impl StderrTail {
+    /// Oldest first.
+    pub(in crate::router) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// The last line, as the end of a sentence.
+    pub(in crate::router) fn last_as_clause(&self) -> String {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.back().map(|line| format!("; its last line of stderr: {line}")).unwrap_or_default()
+    }
+
+    fn push(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == REMEMBERED {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+}
+
+/// What is done to a line before anybody sees it: secrets that the daemon knows are taken out.
+pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// Reads a plugin's stderr to its end, whatever it writes: a pipe that nobody empties would stop the plugin. At most a
+/// hundred lines a second reach the log; the rest is counted.
+pub(in crate::router) async fn drain(
+    mut stderr: impl AsyncRead + Unpin,
+    plugin: String,
+    tail: StderrTail,
+    redact: Option<Redact>,
+) {
+    let mut framer = LineFramer::new(MAX_LINE);
+    let mut limit = RateLimit::new(LINES_PER_SECOND, Duration::from_secs(1));
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        let length = match stderr.read(&mut chunk).await {
+            Ok(0) | Err(_) => break,
+            Ok(length) => length,
+        };
+        framer.push(&chunk[..length]);
+        while let Some(line) = framer.next_line() {
+            let line = match &line {
+                Ok(text) => (*text).to_owned(),
+                Err(FrameError::TooLong { length, .. }) => format!("(a line of {length} bytes)"),
+                Err(FrameError::NotUtf8(_)) => "(a line that is not text)".to_owned(),
+            };
+            report(&plugin, &line, &tail, redact.as_ref(), &mut limit);
+        }
+    }
+    let rest = String::from_utf8_lossy(framer.rest()).trim().to_owned();
+    if !rest.is_empty() {
+        report(&plugin, &rest, &tail, redact.as_ref(), &mut limit);
+    }
+}
+
+fn report(plugin: &str, line: &str, tail: &StderrTail, redact: Option<&Redact>, limit: &mut RateLimit) {
+    let verdict = limit.check(Instant::now());
+    let line = redact.map_or_else(|| line.to_owned(), |redact| redact(line));
+    if let Verdict::Pass { held_back } = verdict {
+        if held_back > 0 {
+            tracing::warn!(plugin, held_back, "the plugin floods its stderr; lines were left out");
+        }
+        tracing::info!(plugin, "{line}");
+    }
+    tail.push(line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_lines_are_remembered_redacted_and_bounded() {
+        let mut text = String::new();
+        for n in 0..1000 {
+            text.push_str(&format!("line {n} hunter2\n"));
+        }
+        text.push_str(&"x".repeat(100_000));
+        text.push_str("\nend without a newline");
+        let tail = StderrTail::default();
+        let redact: Redact = Arc::new(|line| line.replace("hunter2", "***"));
+        drain(text.as_bytes(), "jira".to_owned(), tail.clone(), Some(redact)).await;
+        let lines = tail.lines();
+        assert_eq!(lines.len(), REMEMBERED);
+        assert_eq!(lines[0], "line 982 ***");
+        assert_eq!(lines[REMEMBERED - 2..], ["(a line of 100000 bytes)", "end without a newline"]);
+    }
+}

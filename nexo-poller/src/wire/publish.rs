@@ -1,0 +1,40 @@
+use serde_json::Value;
+
+use super::{Event, publish_id};
+use crate::contract::HostError;
+
+/// Who publishes: what the ids of a tick's publishes are derived from.
+#[derive(Debug, Clone, Copy)]
+pub struct Publisher<'t> {
+    /// The poller's kind.
+    pub kind: &'t str,
+    /// The job.
+    pub job_id: &'t str,
+    /// Where the tick resumed.
+    pub cursor_before: Option<&'t [u8]>,
+    /// The plugin's id, or `daemon`.
+    pub source: &'t str,
+}
+
+impl Publisher<'_> {
+    /// The event of one publish. A tick that is repeated makes it again with the same id.
+    ///
+    /// # Errors
+    /// [`HostError::Payload`] where `payload` is not JSON, without quoting it.
+    pub fn event(&self, topic: String, payload: &[u8]) -> Result<Event, HostError> {
+        let value = payload_json(&topic, payload)?;
+        let id = publish_id(self.kind, self.job_id, &topic, payload, self.cursor_before);
+        Ok(Event::with_id(id, topic, self.source, value))
+    }
+}
+
+/// The payload of a publish as the JSON that it must be.
+///
+/// # Errors
+/// [`HostError::Payload`], without quoting it.
+pub fn payload_json(topic: &str, payload: &[u8]) -> Result<Value, HostError> {
+    serde_json::from_slice(payload).map_err(|error| {
+        // The position only: serde's message may quote the payload.
+        HostError::payload(topic, format!("it is not JSON (line {}, column {})", error.line(), error.column()))
+    })
+}
