@@ -20,6 +20,8 @@ mod registry;
 mod schedule;
 mod seed;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use self::error::RunnerError;
 pub use self::handle::PollerRunner;

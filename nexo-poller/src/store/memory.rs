@@ -35,6 +35,13 @@ impl MemoryStore {
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self { clock, shared: Arc::default() }
     }
+
+    /// The epoch and revision of a row, for tests that go around the fence.
+    #[cfg(test)]
+    pub(crate) fn current(&self, key: i64) -> (u64, u64) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.row(key).map_or((0, 0), |row| (row.epoch, row.revision))
+    }
 }
 
 impl Default for MemoryStore {

@@ -2,6 +2,8 @@
 
 mod open;
 mod rows;
+#[cfg(all(test, unix))]
+mod tests;
 mod writer;
 
 use std::path::Path;

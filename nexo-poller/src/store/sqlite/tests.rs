@@ -1,0 +1,153 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::*;
+use crate::store::{Claim, ClaimAnswer, Commit, JobState, VirtualClock, WriteAnswer, conformance};
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("poller.db");
+    (dir, path)
+}
+
+fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(path, SqliteOptions { busy_timeout: Duration::from_millis(100), ..SqliteOptions::default() })
+}
+
+fn refused(path: &Path) -> String {
+    let before = std::fs::read(path).unwrap();
+    let message = open(path).unwrap_err().to_string();
+    assert_eq!(std::fs::read(path).unwrap(), before, "the file is left untouched");
+    message
+}
+
+fn new(id: &str) -> NewJob {
+    NewJob { id: id.into(), state: JobState::default() }
+}
+
+#[tokio::test]
+async fn the_sqlite_store_keeps_every_rule() {
+    let (_dir, path) = place();
+    let clock = Arc::new(VirtualClock::at(UnixMs(1_700_000_000_000)));
+    let clock_of_store: Arc<dyn Clock> = Arc::clone(&clock) as _;
+    let store = SqliteStore::open(path, SqliteOptions { clock: clock_of_store, ..SqliteOptions::default() }).unwrap();
+    let elapse = |time: Duration| {
+        clock.jump(i64::try_from(time.as_millis()).unwrap());
+        std::future::ready(())
+    };
+    conformance::check(&store, elapse).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_file_is_its_owners_only_and_keeps_state_over_a_restart() {
+    let (_dir, path) = place();
+    for round in 0..3u8 {
+        let store = open(&path).unwrap();
+        let job = store.open_jobs(vec![new("a")]).await.unwrap().remove(0);
+        assert_eq!(job.state.cursor.as_deref(), (round > 0).then_some([round].as_slice()));
+        for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+        }
+        let claim = Claim { key: job.key, revision: job.revision, epoch: job.epoch, ttl: Duration::from_secs(30) };
+        let claims = store.write(Batch { claims: vec![claim], ..Batch::of("me".into()) }).await.unwrap().claims;
+        let [ClaimAnswer::Granted { epoch, revision, .. }] = claims[..] else { panic!("{claims:?}") };
+        let state = JobState { cursor: Some([round + 1].into()), ..JobState::default() };
+        let commit = Commit { key: job.key, epoch, revision, state };
+        let commits = store.write(Batch { commits: vec![commit], ..Batch::of("me".into()) }).await.unwrap().commits;
+        assert!(matches!(commits[..], [WriteAnswer::Done { .. }]), "{commits:?}");
+    }
+}
+
+#[tokio::test]
+async fn many_jobs_are_opened_at_once_and_found_again() {
+    let (_dir, path) = place();
+    let ids: Vec<_> = (0..5000).map(|n| format!("job_{n:05}")).collect();
+    let all = || ids.iter().map(|id| new(id)).collect::<Vec<_>>();
+    let first = open(&path).unwrap().open_jobs(all()).await.unwrap();
+    assert!(first.windows(2).all(|pair| pair[0].key < pair[1].key), "keys ascend in the order given");
+    assert_eq!(open(&path).unwrap().open_jobs(all()).await.unwrap(), first);
+}
+
+#[test]
+fn what_is_no_job_state_is_reported_and_never_overwritten() {
+    let (_dir, path) = place();
+    std::fs::write(&path, "pollers:\n  enabled: true\n").unwrap();
+    assert!(refused(&path).contains("it is no SQLite database; it was left untouched"));
+
+    let (_dir, path) = place();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE mail (id INTEGER)").unwrap();
+    assert!(refused(&path).contains("it is the database of another program"));
+
+    let (_dir, path) = place();
+    drop(open(&path).unwrap());
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 9").unwrap();
+    assert!(refused(&path).contains("has schema version 9, this program knows up to 1"));
+
+    let (_dir, path) = place();
+    drop(open(&path).unwrap());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let length = bytes.len();
+    bytes[4096..].fill(0xAA);
+    std::fs::write(&path, &bytes[..length]).unwrap();
+    assert!(refused(&path).contains("is not usable as job state"));
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let (dir, _) = place();
+    let path = dir.path().join("missing").join("poller.db");
+    let message = open(&path).unwrap_err().to_string();
+    assert!(message.contains("missing/poller.db` cannot be opened for writing"), "{message}");
+}
+
+#[tokio::test]
+async fn a_locked_file_is_an_error_that_passes() {
+    let (_dir, path) = place();
+    let store = open(&path).unwrap();
+    store.open_jobs(vec![new("a")]).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.open_jobs(vec![new("b")]).await.unwrap_err().to_string();
+    assert!(error.contains("the file is locked by another process"), "{error}");
+    assert!(open(&path).unwrap_err().to_string().contains("locked"));
+    other.execute_batch("ROLLBACK").unwrap();
+    store.open_jobs(vec![new("b")]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_connections_on_one_file_never_grant_one_lease_twice() {
+    let (_dir, path) = place();
+    let stores = [Arc::new(open(&path).unwrap()), Arc::new(open(&path).unwrap())];
+    let jobs: Vec<_> = (0..200).map(|n| new(&format!("job_{n:03}"))).collect();
+    let known = stores[0].open_jobs(jobs).await.unwrap();
+    let claims: Vec<_> = known
+        .iter()
+        .map(|job| Claim { key: job.key, revision: job.revision, epoch: job.epoch, ttl: Duration::from_secs(60) })
+        .collect();
+    let claiming = stores.map(|store| {
+        let claims = claims.clone();
+        tokio::spawn(async move {
+            let mut granted = Vec::new();
+            for claim in claims {
+                let owner: Arc<str> = format!("{:p}", Arc::as_ptr(&store)).into();
+                let deadline = Instant::now() + Duration::from_secs(30);
+                let answer = loop {
+                    match store.write(Batch { claims: vec![claim], ..Batch::of(Arc::clone(&owner)) }).await {
+                        Ok(answers) => break answers.claims[0].clone(),
+                        Err(error) => assert!(Instant::now() < deadline, "{error}"),
+                    }
+                };
+                granted.extend(matches!(answer, ClaimAnswer::Granted { .. }).then_some(claim.key));
+            }
+            granted
+        })
+    });
+    let mut granted = Vec::new();
+    for claimant in claiming {
+        granted.extend(claimant.await.unwrap());
+    }
+    granted.sort_unstable();
+    assert_eq!(granted, known.iter().map(|job| job.key).collect::<Vec<_>>());
+}
