@@ -1,2 +1,7 @@
-//! The daemon.
-fn main() {}
+//! The daemon, and the commands that talk to it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nexo_poller::daemon::main()
+}

@@ -2,6 +2,37 @@
 //!
 //! Lives here: what makes one program of the parts. May not enter: decisions about schedules (runner), processes (router)
 //! or messages (broker). This room may import every other one, and no other room imports it.
+//!
+//! # What is checked when
+//!
+//! `nexo-poller check` finds everything that can be found without a tick: the file, schedules, kinds, the credentials file,
+//! and each job's config, by asking the plugin's own binary (`<binary> validate`, with the config on stdin). Binaries
+//! that know no such command are taken at their word. `run` leaves that last step out, because it costs a process per
+//! job: a config that its poller refuses pauses the job at its first tick, with the poller's own words as the reason, and
+//! a reload with another config lifts the pause.
+//!
+//! A problem of one job leaves out that job. A problem outside the jobs (a broken file, an unknown setting, credentials
+//! that others can read, two plugins with one kind) refuses the start; on a reload, everything goes on as it was.
 
+mod admin;
+mod boot;
+mod cli;
+mod config_check;
+mod console;
+mod core;
+mod counters;
+mod credentials;
+mod exit;
 pub mod file;
+mod jobs;
+mod logs;
+mod outbound;
+mod plugin_set;
+mod plugins;
+mod private_file;
+mod unheard;
 mod yaml;
+
+pub use self::cli::main;
+pub use self::exit::Exit;
+pub use self::logs::LogFormat;

@@ -86,7 +86,7 @@ impl<'n> Table<'n> {
         let present = self.fields.iter().any(|(found, node)| found.name == key && !matches!(node.value, Yaml::Null));
         let found = self.text(key, sink);
         if !present && !self.is_misspelled(key) {
-            sink.add(self.place.clone(), format!("{} needs a `{key}`", self.name));
+            sink.add(self.place.clone(), format!("{} lacks `{key}`", self.name));
         }
         found
     }

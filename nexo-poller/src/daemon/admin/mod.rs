@@ -1,0 +1,14 @@
+//! The admin HTTP server.
+//!
+//! Lives here: who may ask (loopback names, same origin, token), the routes, and how the command line finds the server.
+//!
+//! May not enter: what a call does; that is asked of the [`Daemon`](super::core::Daemon).
+
+mod address;
+mod guard;
+mod routes;
+mod token;
+
+pub(super) use self::address::{ADDRESS_FILE, bind};
+pub(super) use self::routes::{ListAnswer, ReloadAnswer, router};
+pub(super) use self::token::{AdminToken, TOKEN_FILE};

@@ -1,0 +1,181 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::AdminToken;
+use super::guard::Guard;
+use crate::daemon::core::Daemon;
+use crate::daemon::jobs::RefusedJob;
+use crate::runner::{JobStatus, ReloadPlan, RunnerError, TickReport};
+
+/// No call carries more than a reason.
+const BODY_LIMIT: usize = 64 * 1024;
+/// `next` never lists more.
+const MOST_FIRINGS: usize = 1_000;
+
+/// What `GET /admin/pollers` answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::daemon) struct ListAnswer {
+    /// The jobs that are loaded.
+    pub(in crate::daemon) pollers: Vec<JobStatus>,
+    /// The jobs of the file that are not, and why.
+    #[serde(default)]
+    pub(in crate::daemon) refused: Vec<RefusedJob>,
+}
+
+/// What `POST /admin/pollers/reload` answers.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(in crate::daemon) struct ReloadAnswer {
+    /// What was done.
+    #[serde(flatten)]
+    pub(in crate::daemon) plan: ReloadPlan,
+    /// What was left out, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::daemon) refused: Vec<RefusedJob>,
+}
+
+/// A sentence and its status.
+struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "error": self.1 }))).into_response()
+    }
+}
+
+impl From<RunnerError> for Refusal {
+    fn from(error: RunnerError) -> Self {
+        let status = match &error {
+            RunnerError::UnknownJob { .. } => StatusCode::NOT_FOUND,
+            RunnerError::InvalidJob { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            RunnerError::Running { .. } | RunnerError::Held { .. } | RunnerError::Quarantined { .. } => {
+                StatusCode::CONFLICT
+            }
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+/// The server's routes behind its guard.
+pub(in crate::daemon) fn router(daemon: Arc<Daemon>, address: SocketAddr, token: AdminToken) -> Router {
+    let routes = Router::new()
+        .route("/admin/pollers", get(list))
+        .route("/admin/pollers/reload", post(reload))
+        .route("/admin/pollers/{id}", get(show))
+        .route("/admin/pollers/{id}/next", get(next))
+        .route("/admin/pollers/{id}/run", post(run))
+        .route("/admin/pollers/{id}/pause", post(pause))
+        .route("/admin/pollers/{id}/resume", post(resume))
+        .route("/admin/pollers/{id}/reset", post(reset))
+        .route("/admin/plugins", get(plugins))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(health))
+        .fallback(nothing_here)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(daemon);
+    // The guard stands around the routes, not in them: what it refuses was never looked up.
+    Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(Guard { address, token }, admit))
+}
+
+async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard.admit(request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err((status, sentence)) => Refusal(status, sentence.to_owned()).into_response(),
+    }
+}
+
+async fn nothing_here() -> Refusal {
+    Refusal(
+        StatusCode::NOT_FOUND,
+        "nothing here; look at /admin/pollers, /admin/plugins, /metrics, /healthz".to_owned(),
+    )
+}
+
+async fn list(State(daemon): State<Arc<Daemon>>) -> Result<Json<ListAnswer>, Refusal> {
+    Ok(Json(ListAnswer { pollers: daemon.list().await?, refused: daemon.refused() }))
+}
+
+async fn show(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<JobStatus>, Refusal> {
+    match daemon.show(&id).await {
+        Err(RunnerError::UnknownJob { .. }) if daemon.refused().iter().any(|refused| refused.id == id) => {
+            let why = daemon.refused().into_iter().filter(|refused| refused.id == id).map(|refused| refused.problem);
+            let why = why.collect::<Vec<_>>().join("\n");
+            Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, format!("job `{id}` is not loaded:\n{why}")))
+        }
+        shown => Ok(Json(shown?)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Count {
+    n: Option<usize>,
+}
+
+async fn next(
+    State(daemon): State<Arc<Daemon>>,
+    Path(id): Path<String>,
+    Query(count): Query<Count>,
+) -> Result<Json<Value>, Refusal> {
+    let firings = daemon.next_firings(&id, count.n.unwrap_or(10).min(MOST_FIRINGS)).await?;
+    Ok(Json(json!({ "next": firings.iter().map(ToString::to_string).collect::<Vec<_>>() })))
+}
+
+async fn run(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<TickReport>, Refusal> {
+    Ok(Json(daemon.run_now(&id).await?))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PauseOrder {
+    reason: Option<String>,
+}
+
+async fn pause(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>, body: Bytes) -> Result<Json<Value>, Refusal> {
+    let order = if body.is_empty() { Ok(PauseOrder::default()) } else { serde_json::from_slice(&body) };
+    let order: PauseOrder = order
+        .map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the body must be {\"reason\": \"…\"}, or nothing".to_owned()))?;
+    let reason = order.reason.unwrap_or_else(|| "no reason was given".to_owned());
+    let reason: String = reason.chars().filter(|c| !c.is_control()).take(500).collect();
+    daemon.pause(&id, &reason).await?;
+    Ok(Json(json!({ "paused": id })))
+}
+
+async fn resume(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+    daemon.resume(&id).await?;
+    Ok(Json(json!({ "resumed": id })))
+}
+
+async fn reset(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+    daemon.reset(&id).await?;
+    Ok(Json(json!({ "reset": id })))
+}
+
+async fn reload(State(daemon): State<Arc<Daemon>>) -> Result<Json<ReloadAnswer>, Refusal> {
+    daemon.reload().await.map(Json).map_err(|error| Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+}
+
+async fn plugins(State(daemon): State<Arc<Daemon>>) -> Json<Value> {
+    Json(json!({ "plugins": daemon.plugins() }))
+}
+
+async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {
+    let text = daemon.metrics().await;
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
+
+async fn health(State(daemon): State<Arc<Daemon>>) -> Response {
+    match daemon.list().await {
+        Ok(jobs) => Json(json!({ "ok": true, "jobs": jobs.len() })).into_response(),
+        Err(error) => Refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    }
+}

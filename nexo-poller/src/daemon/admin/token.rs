@@ -1,0 +1,76 @@
+use std::io::ErrorKind;
+use std::path::Path;
+
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use crate::daemon::private_file;
+
+/// Beside the state file: what calls that change something must show.
+pub(in crate::daemon) const TOKEN_FILE: &str = "admin.token";
+
+/// The secret of the admin API.
+#[derive(Clone)]
+pub(in crate::daemon) struct AdminToken(String);
+
+impl AdminToken {
+    /// The token in `dir`, made now if there is none.
+    ///
+    /// # Errors
+    /// A sentence: the file cannot be read or written, or others can read it.
+    pub(in crate::daemon) fn load_or_make(dir: &Path) -> Result<Self, String> {
+        let path = dir.join(TOKEN_FILE);
+        match private_file::read(&path) {
+            Ok(text) if text.trim().len() >= 32 => return Ok(Self(text.trim().to_owned())),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("the admin token {} cannot be used: {error}", path.display())),
+        }
+        let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        private_file::replace(&path, &format!("{token}\n"))
+            .map_err(|error| format!("the admin token {} cannot be written: {error}", path.display()))?;
+        Ok(Self(token))
+    }
+
+    /// Whether an `Authorization` header shows this token. Takes the same time wherever they differ.
+    pub(super) fn is_shown_by(&self, header: Option<&str>) -> bool {
+        let shown = header.and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
+        shown.trim().as_bytes().ct_eq(self.0.as_bytes()).into()
+    }
+}
+
+impl std::fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AdminToken")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = AdminToken::load_or_make(dir.path()).unwrap();
+        let second = AdminToken::load_or_make(dir.path()).unwrap();
+        assert_eq!(first.0, second.0);
+        assert_eq!(std::fs::metadata(dir.path().join(TOKEN_FILE)).unwrap().mode() & 0o777, 0o600);
+        assert!(first.is_shown_by(Some(&format!("Bearer {}", second.0))));
+        for wrong in [None, Some(""), Some("Bearer "), Some("Bearer x"), Some(second.0.as_str())] {
+            assert!(!first.is_shown_by(wrong));
+        }
+    }
+
+    #[test]
+    fn a_token_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        AdminToken::load_or_make(dir.path()).unwrap();
+        let path = dir.path().join(TOKEN_FILE);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = AdminToken::load_or_make(dir.path()).unwrap_err();
+        assert!(error.contains("chmod 600"), "{error}");
+    }
+}

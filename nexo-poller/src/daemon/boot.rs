@@ -1,0 +1,226 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::admin::{self, ADDRESS_FILE, AdminToken};
+use super::console;
+use super::core::{Daemon, Loaded, ReadError, Readings};
+use super::credentials::Credentials;
+use super::exit::Exit;
+use super::file::Settings;
+use super::outbound::OutboundBroker;
+use super::plugins::Plugins;
+use super::private_file;
+use super::unheard::Unheard;
+use crate::broker::LocalBroker;
+use crate::runner::{PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
+use crate::store::{SqliteOptions, SqliteStore};
+
+/// Ticks that are cancelled may take this long to end.
+const TICKS_GRACE: Duration = Duration::from_secs(5);
+/// Plugins that are told to stop may take this long.
+const PLUGINS_GRACE: Duration = Duration::from_secs(3);
+/// The whole of a shutdown.
+const SHUTDOWN: Duration = Duration::from_millis(9_500);
+/// The first lines wait this long for plugins to answer.
+const PLUGINS_SETTLE: Duration = Duration::from_secs(10);
+
+/// Why the daemon does not run.
+#[derive(Debug)]
+pub(super) struct BootError {
+    exit: Exit,
+    sentence: String,
+}
+
+impl BootError {
+    fn failed(sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, sentence: sentence.into() }
+    }
+
+    /// How the program ends because of it.
+    pub(super) fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for BootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl From<ReadError> for BootError {
+    fn from(error: ReadError) -> Self {
+        Self { exit: Exit::Config, sentence: format!("the daemon does not start:\n{error}") }
+    }
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// [`BootError`] where it cannot start.
+pub(super) async fn run(config: &Path) -> Result<(), BootError> {
+    // Before anything else: a signal during the start must not leave half a daemon.
+    let mut signals = Signals::listen().map_err(|error| BootError::failed(format!("signals: {error}")))?;
+    let readings = Readings::take(config).await?;
+    let settings = readings.file.settings.clone();
+    let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
+    private_file::create_dir(&dir).map_err(|error| {
+        BootError::failed(format!("the directory {} of `state_db` cannot be made: {error}", dir.display()))
+    })?;
+    let token = AdminToken::load_or_make(&dir).map_err(BootError::failed)?;
+    let (listener, address) = admin::bind(&settings.admin_bind).await.map_err(BootError::failed)?;
+    let state = settings.state_db.clone();
+    // A file that another process holds is waited for, so not on this thread.
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(state, SqliteOptions::default()))
+        .await
+        .map_err(|_| BootError::failed("the job state could not be opened"))?
+        .map_err(|error| BootError::failed(error.to_string()))?;
+
+    let broker = LocalBroker::new();
+    console::start(&broker).await.map_err(|error| BootError::failed(error.to_string()))?;
+    let registry = PollerRegistry::new();
+    let credentials = Arc::new(Credentials::default());
+    let unheard = Arc::new(Unheard::default());
+    let outbound = Arc::new(OutboundBroker::new(broker, Arc::clone(&unheard)));
+    let plugins = Plugins::new(outbound, registry.clone(), Arc::clone(&credentials) as _);
+    let runner =
+        PollerRunner::start(Arc::new(store), registry, plugins.hosts(), options_of(&settings), Arc::new(SystemClock));
+    let daemon = Arc::new(Daemon {
+        config: config.to_owned(),
+        runner,
+        plugins,
+        credentials,
+        unheard,
+        loaded: Mutex::new(Loaded { settings: settings.clone(), refused: readings.refused.clone() }),
+        reloading: tokio::sync::Mutex::new(()),
+    });
+
+    daemon.credentials.replace(readings.accounts);
+    daemon.plugins.add(&readings.plugins).await;
+    let jobs = readings.specs.len();
+    let plan = daemon.runner.apply(readings.specs).await.map_err(|error| BootError::failed(error.to_string()))?;
+    let server = tokio::spawn(serve(listener, admin::router(Arc::clone(&daemon), address, token)));
+    let address_file = dir.join(ADDRESS_FILE);
+    private_file::replace(&address_file, &format!("{address}\n"))
+        .map_err(|error| BootError::failed(format!("{} cannot be written: {error}", address_file.display())))?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        state = %settings.state_db.display(),
+        admin = %address,
+        "nexo-poller runs"
+    );
+    for fault in &readings.plugins.faults {
+        tracing::error!("{fault}");
+    }
+    for refused in &readings.refused {
+        tracing::error!("{}", refused.problem);
+    }
+    for rejected in &plan.rejected {
+        tracing::error!("job `{}` is not loaded: {}", rejected.id, rejected.reason);
+    }
+    let refused = readings.file.found.saturating_sub(if settings.enabled { jobs } else { readings.file.jobs.len() });
+    let loaded = jobs - plan.rejected.len();
+    tracing::info!(loaded, refused = refused + plan.rejected.len(), enabled = settings.enabled, "jobs");
+    let settling = Arc::clone(&daemon);
+    tokio::spawn(async move {
+        settling.plugins.settled(PLUGINS_SETTLE).await;
+        for plugin in settling.plugins.report() {
+            tracing::info!(
+                plugin = plugin.id,
+                version = plugin.version,
+                state = plugin.state,
+                why = plugin.why,
+                "plugin"
+            );
+        }
+    });
+
+    wait_for_the_end(&daemon, &mut signals).await;
+    tracing::info!("stopping: running ticks are cancelled and committed; a second signal ends at once");
+    tokio::spawn(async move {
+        while signals.next().await == Told::Reload {}
+        std::process::exit(i32::from(Exit::Failed.code()));
+    });
+    if tokio::time::timeout(SHUTDOWN, daemon.shutdown(TICKS_GRACE, PLUGINS_GRACE)).await.is_err() {
+        tracing::warn!("not everything ended in time; ticks that were in flight are repeated from their old cursor");
+    }
+    server.abort();
+    // Another daemon on the same state may have written its own address since.
+    if std::fs::read_to_string(&address_file).is_ok_and(|text| text.trim() == address.to_string()) {
+        let _ = std::fs::remove_file(&address_file);
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn options_of(settings: &Settings) -> RunnerOptions {
+    RunnerOptions {
+        default_jitter: Duration::from_millis(settings.default_jitter_ms),
+        lease_ttl_factor: settings.lease_ttl_factor,
+        failure_alert_cooldown: Duration::from_secs(settings.failure_alert_cooldown_secs),
+        breaker_threshold: settings.breaker_threshold,
+        ..RunnerOptions::default()
+    }
+}
+
+async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "the admin API has ended; restart the daemon to have it back");
+    }
+}
+
+/// Reloads on SIGHUP, returns on SIGTERM and SIGINT.
+async fn wait_for_the_end(daemon: &Daemon, signals: &mut Signals) {
+    while signals.next().await == Told::Reload {
+        // A stop must not wait for a reload that hangs; a second SIGHUP is answered by the next reload.
+        let reload = daemon.reload();
+        tokio::pin!(reload);
+        let mut again = true;
+        while again {
+            tokio::select! {
+                told = signals.next() => if told == Told::Stop { return },
+                reloaded = &mut reload => {
+                    again = false;
+                    if let Err(error) = reloaded {
+                        tracing::error!("{error}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a signal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.reload.recv() => Told::Reload,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::daemon::exit;
+use crate::daemon::logs::LogFormat;
+
+/// Runs pollers on their schedules, and talks to the daemon that does.
+#[derive(Debug, Parser)]
+#[command(name = "nexo-poller", version, after_help = exit::HELP)]
+pub(super) struct Args {
+    /// The file with the jobs.
+    #[arg(short, long, global = true, env = "NEXO_POLLERS", default_value = "pollers.yaml", value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// Print JSON, for programs.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// What is logged to stderr: `info`, `debug`, `nexo_poller=trace` …
+    #[arg(long, global = true, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
+    pub(super) log: String,
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(super) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the daemon; with a job's id, ask the running daemon for one tick of it now.
+    Run {
+        /// The job.
+        job: Option<String>,
+    },
+    /// Check the file and every job's config, without running anything.
+    Check,
+    /// List the jobs.
+    List,
+    /// Show one job: what it does, why it does not run, when it will.
+    Show {
+        /// The job.
+        job: String,
+    },
+    /// List a job's next runs.
+    Next {
+        /// The job.
+        job: String,
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 10)]
+        count: usize,
+    },
+    /// Pause a job until it is resumed, over restarts.
+    Pause {
+        /// The job.
+        job: String,
+        /// Why; `show` tells it to the next person.
+        #[arg(long, default_value = "no reason was given")]
+        reason: String,
+    },
+    /// Resume a paused job; it keeps its cursor.
+    Resume {
+        /// The job.
+        job: String,
+    },
+    /// Forget a job's cursor, errors and pause: its next tick starts from nothing.
+    Reset {
+        /// The job.
+        job: String,
+        /// Yes, forget the cursor.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Read the file again, and apply what changed.
+    Reload,
+    /// List the plugins.
+    Plugins,
+}

@@ -1,0 +1,104 @@
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::daemon::admin::{ADDRESS_FILE, TOKEN_FILE};
+use crate::daemon::exit::Exit;
+use crate::daemon::file::PollersFile;
+use crate::daemon::private_file;
+
+/// A running daemon, as its file names it.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// Why a command ends.
+#[derive(Debug)]
+pub(super) struct ClientError {
+    pub(super) exit: Exit,
+    pub(super) sentence: String,
+}
+
+impl ClientError {
+    pub(super) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
+        Self { exit, sentence: sentence.into() }
+    }
+}
+
+impl Client {
+    /// The daemon that runs the file at `config`.
+    ///
+    /// # Errors
+    /// Where the file cannot be used, or no daemon has left its address.
+    pub(super) fn of(config: &Path) -> Result<Self, ClientError> {
+        let file = PollersFile::load(config).map_err(|error| ClientError::new(Exit::Config, error.to_string()))?;
+        let dir = file.settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
+        let address = std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| {
+            let config = config.display();
+            ClientError::new(
+                Exit::NoDaemon,
+                format!("no daemon runs {config}; start one with `nexo-poller run -c {config}`"),
+            )
+        })?;
+        let token = private_file::read(&dir.join(TOKEN_FILE)).ok().map(|token| token.trim().to_owned());
+        // No proxy: the daemon is on this machine, whatever HTTP_PROXY says.
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build();
+        let http = http.map_err(|error| ClientError::new(Exit::Failed, error.without_url().to_string()))?;
+        Ok(Self { http, base: format!("http://{}", address.trim()), token })
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(self.http.request(Method::GET, format!("{}{path}", self.base))).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ClientError> {
+        let mut request = self.http.request(Method::POST, format!("{}{path}", self.base)).json(body);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        self.send(request).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let gone = |error: reqwest::Error| {
+            let base = self.base.trim_start_matches("http://");
+            let why = if error.is_connect() { "nobody listens there" } else { "it did not answer" };
+            ClientError::new(
+                Exit::NoDaemon,
+                format!("the daemon at {base} is not there ({why}); start it with `nexo-poller run`"),
+            )
+        };
+        let answer = request.send().await.map_err(gone)?;
+        let status = answer.status();
+        let body: Value = answer.json().await.map_err(gone)?;
+        if status.is_success() {
+            return serde_json::from_value(body).map_err(|error| {
+                let sentence = format!("the daemon's answer is not understood ({error}); is it another version?");
+                ClientError::new(Exit::Failed, sentence)
+            });
+        }
+        let sentence = body.get("error").and_then(Value::as_str).unwrap_or("the daemon refused without a reason");
+        let exit = if status == StatusCode::UNPROCESSABLE_ENTITY { Exit::Config } else { Exit::Failed };
+        Err(ClientError::new(exit, sentence))
+    }
+}
+
+/// `/admin/pollers/<id>`, whatever the id holds.
+pub(super) fn job_path(id: &str) -> String {
+    let mut path = "/admin/pollers/".to_owned();
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path
+}

@@ -1,0 +1,76 @@
+use serde_json::{Value, json};
+
+use super::args::{Args, Command};
+use super::client::{Client, ClientError, job_path};
+use super::print;
+use crate::daemon::admin::{ListAnswer, ReloadAnswer};
+use crate::daemon::exit::Exit;
+use crate::runner::{JobStatus, TickReport};
+use crate::store::RunOutcome;
+
+/// Asks the running daemon.
+pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientError> {
+    if let Command::Reset { job, yes: false } = command {
+        let sentence = format!("`reset` forgets the cursor of `{job}`: items may be announced again; add --yes");
+        return Err(ClientError::new(Exit::Failed, sentence));
+    }
+    let daemon = Client::of(&args.config)?;
+    let answer = match command {
+        Command::List => daemon.get::<Value>("/admin/pollers").await?,
+        Command::Plugins => daemon.get("/admin/plugins").await?,
+        Command::Show { job } => daemon.get(&job_path(job)).await?,
+        Command::Next { job, count } => daemon.get(&format!("{}/next?n={count}", job_path(job))).await?,
+        Command::Run { job } => {
+            let job = job.as_deref().unwrap_or_default();
+            daemon.post(&format!("{}/run", job_path(job)), &json!({})).await?
+        }
+        Command::Pause { job, reason } => {
+            daemon.post(&format!("{}/pause", job_path(job)), &json!({ "reason": reason })).await?
+        }
+        Command::Resume { job } => daemon.post(&format!("{}/resume", job_path(job)), &json!({})).await?,
+        Command::Reset { job, .. } => daemon.post(&format!("{}/reset", job_path(job)), &json!({})).await?,
+        Command::Reload => daemon.post("/admin/pollers/reload", &json!({})).await?,
+        Command::Check => return Err(ClientError::new(Exit::Failed, "`check` asks no daemon")),
+    };
+    let exit = exit_of(command, &answer);
+    let text = if args.json { Some(print::pretty(&answer)) } else { sentence_of(command, answer) };
+    let text = text.ok_or_else(|| {
+        ClientError::new(Exit::Failed, "the daemon's answer is not understood; is it another version?")
+    })?;
+    print::line_to_stdout(&text);
+    Ok(exit)
+}
+
+fn exit_of(command: &Command, answer: &Value) -> Exit {
+    match command {
+        Command::Run { .. } => match serde_json::from_value(answer.get("outcome").cloned().unwrap_or_default()) {
+            Ok(RunOutcome::Ok) => Exit::Ok,
+            Ok(RunOutcome::Permanent) => Exit::Permanent,
+            Ok(RunOutcome::Config) => Exit::Config,
+            Ok(RunOutcome::Transient) => Exit::Transient,
+            Err(_) => Exit::Failed,
+        },
+        Command::Reload if answer.get("refused").or(answer.get("rejected")).is_some() => Exit::Config,
+        _ => Exit::Ok,
+    }
+}
+
+/// An answer for people; `None` where it is not what was asked for.
+fn sentence_of(command: &Command, answer: Value) -> Option<String> {
+    Some(match command {
+        Command::List => print::list(&serde_json::from_value::<ListAnswer>(answer).ok()?),
+        Command::Show { .. } => print::show(&serde_json::from_value::<JobStatus>(answer).ok()?),
+        Command::Run { .. } => print::report(&serde_json::from_value::<TickReport>(answer).ok()?),
+        Command::Reload => print::reload(&serde_json::from_value::<ReloadAnswer>(answer).ok()?),
+        Command::Plugins => print::plugins(&answer),
+        Command::Next { .. } => {
+            let next = answer.get("next")?.as_array()?;
+            let lines: Vec<_> = next.iter().filter_map(Value::as_str).collect();
+            if lines.is_empty() { "no run is to come".to_owned() } else { lines.join("\n") }
+        }
+        Command::Pause { job, .. } => format!("`{job}` is paused; go on with `nexo-poller resume {job}`"),
+        Command::Resume { job } => format!("`{job}` is resumed"),
+        Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
+        Command::Check => return None,
+    })
+}

@@ -1,0 +1,68 @@
+//! The command line.
+//!
+//! Lives here: arguments, asking a running daemon over its admin API, and printing answers for people and for programs.
+//!
+//! May not enter: what happens in the daemon.
+
+mod args;
+mod check;
+mod client;
+mod commands;
+mod print;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Args, Command};
+pub(super) use self::print::line_to_stdout as print_line;
+use super::exit::Exit;
+use super::{boot, logs};
+
+/// The whole of the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Err(sentence) = logs::init(args.log_format, &args.log) {
+        return fail(&sentence).into();
+    }
+    let mut runtime = match args.command {
+        Command::Run { job: None } => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    match runtime.enable_all().build() {
+        Ok(runtime) => {
+            let exit = runtime.block_on(dispatch(&args));
+            // What still blocks (a reader of a pipe, say) must not hold up the end.
+            runtime.shutdown_background();
+            exit.into()
+        }
+        Err(error) => fail(&format!("the runtime cannot start: {error}")).into(),
+    }
+}
+
+async fn dispatch(args: &Args) -> Exit {
+    match &args.command {
+        Command::Run { job: None } => match boot::run(&args.config).await {
+            Ok(()) => Exit::Ok,
+            Err(error) => {
+                fail(&error.to_string());
+                error.exit()
+            }
+        },
+        Command::Check => check::check(&args.config, args.json).await,
+        command => match commands::ask(command, args).await {
+            Ok(exit) => exit,
+            Err(error) => {
+                fail(&error.sentence);
+                error.exit
+            }
+        },
+    }
+}
+
+/// Errors go to stderr even where logging is turned down.
+fn fail(sentence: &str) -> Exit {
+    print::line_to_stderr(&format!("nexo-poller: {sentence}"));
+    Exit::Failed
+}

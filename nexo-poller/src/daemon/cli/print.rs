@@ -1,0 +1,178 @@
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use crate::daemon::admin::{ListAnswer, ReloadAnswer};
+use crate::runner::{JobStatus, TickReport, UnixMs};
+
+/// A reader that has gone (`| head`) is no error.
+pub(in crate::daemon) fn line_to_stdout(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+pub(super) fn line_to_stderr(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+pub(super) fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    if !io::stdout().is_terminal() {
+        // In a pipe nothing is cut: programs and `grep` read whole lines.
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    if !head.is_empty() {
+        table.set_header(head.to_vec());
+    }
+    table
+}
+
+pub(super) fn list(answer: &ListAnswer) -> String {
+    let mut rows = table(&["JOB", "KIND", "AGENT", "PHASE", "LAST", "SUCCEEDED", "NEXT", "ERRORS"]);
+    for job in &answer.pollers {
+        rows.add_row([
+            clean(&job.id),
+            clean(&job.kind),
+            clean(&job.agent),
+            job.phase.as_str().to_owned(),
+            job.last_outcome.map_or("never", |outcome| outcome.as_str()).to_owned(),
+            job.freshness_secs.map_or_else(|| "never".to_owned(), |secs| format!("{} ago", span(secs))),
+            job.next_due.map_or_else(|| "-".to_owned(), when),
+            job.consecutive_errors.to_string(),
+        ]);
+    }
+    let mut text = if answer.pollers.is_empty() { "no jobs are loaded".to_owned() } else { rows.trim_fmt() };
+    for refused in &answer.refused {
+        text += &format!("\nnot loaded: {}", refused.problem);
+    }
+    text
+}
+
+pub(super) fn show(job: &JobStatus) -> String {
+    let mut rows = table(&[]);
+    let mut row = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            rows.add_row([name.to_owned(), clean(&value)]);
+        }
+    };
+    let instant = |at: Option<UnixMs>| at.map(|at| format!("{at} ({})", when(at)));
+    row("job", Some(job.id.clone()));
+    row("kind", Some(job.kind.clone()));
+    row("agent", Some(job.agent.clone()));
+    row("schedule", Some(job.schedule.clone()));
+    row("phase", Some(job.phase.as_str().to_owned()));
+    row("why", Some(job.why.clone()));
+    row("next slot", instant(job.next_slot));
+    row("next due", instant(job.next_due));
+    row("running since", instant(job.running_since));
+    row("last outcome", job.last_outcome.map(|outcome| outcome.as_str().to_owned()));
+    row("last ended", instant(job.last_ended));
+    row("last success", instant(job.last_success));
+    row("last error", job.last_error.clone());
+    row("first error", job.first_error.clone().filter(|first| job.last_error.as_ref() != Some(first)));
+    row("errors in a row", Some(job.consecutive_errors.to_string()));
+    row("breaker", Some(job.breaker.clone()));
+    row("breaker until", instant(job.breaker_until));
+    row("backoff until", instant(job.backoff_until));
+    row("paused", job.paused.as_ref().map(|pause| format!("by {} at {}: {}", pause.by, pause.at, pause.reason)));
+    row("lease", job.lease.as_ref().map(|lease| format!("{} until {}", lease.owner, lease.until)));
+    row("cursor", Some(format!("{} bytes", job.cursor_bytes)));
+    row("ticks", Some(format!("{} ok, {} failed since the daemon started", job.ticks_ok, job.ticks_failed)));
+    row("skipped", Some(format!("{} overlapping, {} missed", job.skipped_overlap, job.skipped_misfire)));
+    rows.trim_fmt()
+}
+
+pub(super) fn report(report: &TickReport) -> String {
+    let took = report.took.as_millis();
+    let mut text = format!("`{}`: {} in {took} ms", clean(&report.job_id), report.outcome.as_str());
+    if let Some(metrics) = report.metrics {
+        text += &format!(", {} items seen, {} dispatched", metrics.items_seen, metrics.items_dispatched);
+    }
+    if let Some(error) = &report.error {
+        text += &format!("\n{}", clean(error));
+    }
+    if let Some(next) = report.next_due {
+        text += &format!("\nnext run {} ({next})", when(next));
+    }
+    text
+}
+
+pub(super) fn reload(answer: &ReloadAnswer) -> String {
+    let mut lines = Vec::new();
+    for (verb, ids) in
+        [("added", &answer.plan.add), ("replaced", &answer.plan.replace), ("removed", &answer.plan.remove)]
+    {
+        if !ids.is_empty() {
+            lines.push(format!("{verb}: {}", ids.join(", ")));
+        }
+    }
+    lines.push(format!("kept: {}", answer.plan.keep.len()));
+    lines.extend(answer.plan.rejected.iter().map(|job| format!("not loaded: job `{}`: {}", job.id, job.reason)));
+    lines.extend(answer.refused.iter().map(|refused| format!("not loaded: {}", refused.problem)));
+    lines.join("\n")
+}
+
+pub(super) fn plugins(answer: &Value) -> String {
+    let plugins = answer.get("plugins").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut rows = table(&["PLUGIN", "VERSION", "STATE", "KINDS", "WHY"]);
+    for plugin in &plugins {
+        let text = |key: &str| clean(plugin.get(key).and_then(Value::as_str).unwrap_or("-"));
+        let kinds = plugin.get("kinds").and_then(Value::as_array).cloned().unwrap_or_default();
+        let kinds: Vec<_> = kinds.iter().filter_map(Value::as_str).collect();
+        rows.add_row([text("id"), text("version"), text("state"), clean(&kinds.join(", ")), text("why")]);
+    }
+    if plugins.is_empty() { "no plugins".to_owned() } else { rows.trim_fmt() }
+}
+
+/// Control characters from elsewhere do not reach a terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// How far away an instant is.
+fn when(at: UnixMs) -> String {
+    let now = UnixMs::from(chrono::Utc::now());
+    if at > now {
+        format!("in {}", span(at.since(now).as_secs()))
+    } else {
+        format!("{} ago", span(now.since(at).as_secs()))
+    }
+}
+
+/// Seconds as a person says them: the two largest units.
+fn span(secs: u64) -> String {
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    let mut rest = Duration::from_secs(secs).as_secs();
+    let mut parts = Vec::new();
+    for (name, size) in units {
+        if rest >= size && parts.len() < 2 {
+            parts.push(format!("{}{name}", rest / size));
+            rest %= size;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_shows_its_two_largest_units() {
+        for (secs, text) in [(0, "0s"), (59, "59s"), (61, "1m 1s"), (3_600, "1h"), (90_061, "1d 1h")] {
+            assert_eq!(span(secs), text);
+        }
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert!(!clean("a\u{1b}[31mb\rc").chars().any(char::is_control));
+    }
+}

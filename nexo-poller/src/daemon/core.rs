@@ -1,0 +1,208 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::admin::ReloadAnswer;
+use super::credentials::{self, Accounts, Credentials};
+use super::file::{PollersFile, RefusedFile, Settings};
+use super::jobs::{RefusedJob, specs_of};
+use super::plugin_set::PluginSet;
+use super::plugins::{PluginReport, Plugins};
+use super::unheard::Unheard;
+use crate::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, UnixMs};
+
+/// In whose name the admin API pauses jobs.
+const OPERATOR: &str = "operator";
+
+/// Everything that runs, as the admin API and the signals see it.
+pub(super) struct Daemon {
+    pub(super) config: PathBuf,
+    pub(super) runner: PollerRunner,
+    pub(super) plugins: Plugins,
+    pub(super) credentials: Arc<Credentials>,
+    pub(super) unheard: Arc<Unheard>,
+    pub(super) loaded: Mutex<Loaded>,
+    /// One reload at a time.
+    pub(super) reloading: tokio::sync::Mutex<()>,
+}
+
+/// What was last read.
+pub(super) struct Loaded {
+    pub(super) settings: Settings,
+    pub(super) refused: Vec<RefusedJob>,
+}
+
+/// Everything that a boot or a reload reads, judged before anything is changed.
+pub(super) struct Readings {
+    pub(super) file: PollersFile,
+    pub(super) accounts: Accounts,
+    pub(super) plugins: PluginSet,
+    pub(super) specs: Vec<JobSpec>,
+    pub(super) refused: Vec<RefusedJob>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// A file is wrong.
+    File(RefusedFile),
+    /// The plugins do not go together.
+    Plugins(String),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(refused) => refused.fmt(f),
+            Self::Plugins(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+/// Why a reload changed nothing, or only something.
+#[derive(Debug)]
+pub(super) enum ReloadError {
+    /// Nothing was changed.
+    Read(ReadError),
+    /// The runner did not take the jobs.
+    Runner(RunnerError),
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "nothing was changed:\n{error}"),
+            Self::Runner(error) => write!(f, "the jobs were not taken: {error}"),
+        }
+    }
+}
+
+impl Readings {
+    /// Reads the file at `config` and what it names.
+    ///
+    /// # Errors
+    /// [`ReadError`]: nothing of it may be used.
+    pub(super) async fn take(config: &std::path::Path) -> Result<Self, ReadError> {
+        let file = PollersFile::load(config).map_err(ReadError::File)?;
+        let accounts = match &file.settings.credentials {
+            Some(path) => credentials::load(path).map_err(ReadError::File)?,
+            None => Accounts::new(),
+        };
+        let plugins = PluginSet::discover(&file.settings.plugins).await.map_err(ReadError::Plugins)?;
+        let (mut specs, problems) = specs_of(&file, &plugins.kinds());
+        if !file.settings.enabled {
+            specs.clear();
+        }
+        let refused = problems.iter().map(RefusedJob::from).collect();
+        Ok(Self { file, accounts, plugins, specs, refused })
+    }
+}
+
+impl Daemon {
+    pub(super) async fn list(&self) -> Result<Vec<JobStatus>, RunnerError> {
+        self.runner.list().await
+    }
+
+    pub(super) async fn show(&self, id: &str) -> Result<JobStatus, RunnerError> {
+        self.runner.show(id).await
+    }
+
+    pub(super) async fn next_firings(&self, id: &str, count: usize) -> Result<Vec<UnixMs>, RunnerError> {
+        self.runner.next_firings(id, count).await
+    }
+
+    pub(super) async fn run_now(&self, id: &str) -> Result<TickReport, RunnerError> {
+        tracing::info!(job = id, "one tick is asked for by hand");
+        self.runner.run_now(id).await
+    }
+
+    pub(super) async fn pause(&self, id: &str, reason: &str) -> Result<(), RunnerError> {
+        self.runner.pause(id, reason, OPERATOR).await?;
+        tracing::info!(job = id, reason, "paused");
+        Ok(())
+    }
+
+    pub(super) async fn resume(&self, id: &str) -> Result<(), RunnerError> {
+        self.runner.resume(id).await?;
+        tracing::info!(job = id, "resumed");
+        Ok(())
+    }
+
+    pub(super) async fn reset(&self, id: &str) -> Result<(), RunnerError> {
+        self.runner.reset(id).await?;
+        tracing::info!(job = id, "reset: the next tick starts from nothing");
+        Ok(())
+    }
+
+    /// The file's jobs that are not loaded.
+    pub(super) fn refused(&self) -> Vec<RefusedJob> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).refused.clone()
+    }
+
+    pub(super) fn plugins(&self) -> Vec<PluginReport> {
+        self.plugins.report()
+    }
+
+    pub(super) async fn metrics(&self) -> String {
+        let runner = self.runner.metrics_text().await.unwrap_or_default();
+        let mut text = runner.trim_end().trim_end_matches("# EOF").to_owned();
+        self.unheard.write_metrics(&mut text);
+        self.plugins.write_metrics(&mut text);
+        text.push_str("# EOF\n");
+        text
+    }
+
+    /// Reads everything again; where all of it can be used, applies what changed.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; on a wrong file everything goes on as before.
+    pub(super) async fn reload(&self) -> Result<ReloadAnswer, ReloadError> {
+        let _turn = self.reloading.lock().await;
+        let readings = Readings::take(&self.config).await.map_err(ReloadError::Read)?;
+        self.warn_of_fixed_settings(&readings.file.settings);
+        self.credentials.replace(readings.accounts);
+        // New plugins come before the jobs that need them; old ones leave after theirs.
+        self.plugins.add(&readings.plugins).await;
+        let plan = self.runner.apply(readings.specs).await.map_err(ReloadError::Runner)?;
+        self.plugins.retain(&readings.plugins).await;
+        {
+            let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            loaded.settings = readings.file.settings;
+            loaded.refused.clone_from(&readings.refused);
+        }
+        for fault in &readings.plugins.faults {
+            tracing::error!("{fault}");
+        }
+        for refused in &readings.refused {
+            tracing::error!("{}", refused.problem);
+        }
+        let (add, replace, remove, keep) = (plan.add.len(), plan.replace.len(), plan.remove.len(), plan.keep.len());
+        tracing::info!(add, replace, remove, keep, refused = readings.refused.len(), "reloaded");
+        Ok(ReloadAnswer { plan, refused: readings.refused })
+    }
+
+    /// Some settings are read at boot only.
+    fn warn_of_fixed_settings(&self, new: &Settings) {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = &loaded.settings;
+        for (key, differs) in [
+            ("state_db", old.state_db != new.state_db),
+            ("admin.bind", old.admin_bind != new.admin_bind),
+            ("default_jitter_ms", old.default_jitter_ms != new.default_jitter_ms),
+            ("lease_ttl_factor", old.lease_ttl_factor.to_bits() != new.lease_ttl_factor.to_bits()),
+            ("failure_alert_cooldown_secs", old.failure_alert_cooldown_secs != new.failure_alert_cooldown_secs),
+            ("breaker_threshold", old.breaker_threshold != new.breaker_threshold),
+        ] {
+            if differs {
+                tracing::warn!(key, "this setting is read at start only: restart the daemon to apply it");
+            }
+        }
+    }
+
+    /// Stops ticks, lets running ones end, commits, releases leases, stops plugins.
+    pub(super) async fn shutdown(&self, ticks: Duration, plugins: Duration) {
+        self.runner.shutdown(ticks).await;
+        self.plugins.shutdown(plugins).await;
+    }
+}

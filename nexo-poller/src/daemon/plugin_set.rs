@@ -1,0 +1,103 @@
+use std::collections::BTreeMap;
+
+use semver::{Version, VersionReq};
+use tokio::process::Command;
+
+use super::file::{PluginPaths, PollersFile, Problem};
+use crate::manifest::PluginSection;
+use crate::router::{DuplicateKind, PluginBinary, discover};
+
+/// The plugins that `plugins:` names, judged and not yet started.
+#[derive(Default)]
+pub(super) struct PluginSet {
+    pub(super) found: Vec<PluginBinary>,
+    /// Why other paths are no plugins; each is left out.
+    pub(super) faults: Vec<String>,
+}
+
+impl PluginSet {
+    /// Looks at everything that `paths` names.
+    ///
+    /// # Errors
+    /// A sentence, where two plugins cannot stand side by side.
+    pub(super) async fn discover(paths: &PluginPaths) -> Result<Self, String> {
+        let paths = match paths {
+            PluginPaths::None => Vec::new(),
+            PluginPaths::Directory(dir) => vec![dir.clone()],
+            PluginPaths::List(paths) => paths.clone(),
+        };
+        let mut set = Self::default();
+        for path in paths {
+            // Absolute, so that a plugin is found whatever it is started from.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            let (found, errors) = discover(&path).await;
+            set.faults.extend(errors.iter().map(ToString::to_string));
+            for plugin in found {
+                match refusal(&plugin.manifest.plugin) {
+                    None => set.found.push(plugin),
+                    Some(why) => set.faults.push(why),
+                }
+            }
+        }
+        set.refuse_clashes()?;
+        Ok(set)
+    }
+
+    fn refuse_clashes(&self) -> Result<(), String> {
+        let (mut ids, mut kinds) = (BTreeMap::new(), BTreeMap::new());
+        for plugin in &self.found {
+            let id = &plugin.manifest.plugin.id;
+            if let Some(first) = ids.insert(id, &plugin.program) {
+                let (first, second) = (first.display(), plugin.program.display());
+                return Err(format!("plugin `{id}` is there twice, as {first} and as {second}: remove one of them"));
+            }
+            for kind in plugin.manifest.plugin.poller.iter().flat_map(|poller| &poller.kinds) {
+                if let Some(first) = kinds.insert(kind, id) {
+                    let (first, second) = (first.clone(), id.clone());
+                    return Err(DuplicateKind { kind: kind.clone(), first, second }.to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every kind that is offered, in alphabetical order.
+    pub(super) fn kinds(&self) -> Vec<String> {
+        let sections = self.found.iter().filter_map(|plugin| plugin.manifest.plugin.poller.as_ref());
+        let mut kinds: Vec<String> = sections.flat_map(|section| section.kinds.iter().cloned()).collect();
+        kinds.sort_unstable();
+        kinds
+    }
+
+    /// The faults as problems of `file`, which named the paths.
+    pub(super) fn problems(&self, file: &PollersFile) -> Vec<Problem> {
+        let file = file.path.display().to_string();
+        let problem = |message: &String| Problem {
+            file: file.clone(),
+            place: None,
+            job: None,
+            message: format!("`plugins`: {message}"),
+        };
+        self.faults.iter().map(problem).collect()
+    }
+
+    /// The program that serves `kind`, not yet started.
+    pub(super) fn command_of(&self, kind: &str) -> Option<Command> {
+        let plugin = self.found.iter().find(|plugin| {
+            plugin.manifest.plugin.poller.iter().any(|poller| poller.kinds.iter().any(|served| served == kind))
+        })?;
+        let mut command = Command::new(&plugin.program);
+        command.args(&plugin.manifest.plugin.entrypoint.args).envs(&plugin.manifest.plugin.entrypoint.env);
+        Some(command)
+    }
+}
+
+/// Why this daemon cannot run the plugin, where it cannot.
+fn refusal(plugin: &PluginSection) -> Option<String> {
+    let needed = plugin.min_nexo_version.as_deref()?;
+    let this = env!("CARGO_PKG_VERSION");
+    let (needed_version, this_version) = (VersionReq::parse(needed).ok()?, Version::parse(this).ok()?);
+    let fits = needed_version.matches(&this_version);
+    (!fits)
+        .then(|| format!("plugin `{}` needs nexo-poller {needed}, and this is {this}: update one of them", plugin.id))
+}
