@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
+#[path = "fixture/chatty.rs"]
 mod chatty;
+mod fixture;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
