@@ -173,7 +173,7 @@ impl Reader {
             while let Some(line) = framer.next_line() {
                 match line {
                     Ok(line) => self.take(line),
-                    Err(error) => tracing::warn!(%error, "a line from the daemon was skipped"),
+                    Err(error) => warn(&format!("{error}; it was skipped")),
                 }
             }
         };
@@ -187,15 +187,15 @@ impl Reader {
             {
                 Some(event) => {
                     if let Err(error) = self.incoming.publish_now(event) {
-                        tracing::warn!(%error, "an event from the daemon was dropped");
+                        warn(&format!("an event was dropped: {error}"));
                     }
                 }
-                None => tracing::warn!("a malformed `broker.event` from the daemon was dropped"),
+                None => warn("a malformed `broker.event` was dropped"),
             },
             Some(FrameKind::Request { id, method, params }) => self.answer(id, &method, params.map_or("", |p| p.get())),
             // Other notifications belong to other parts of a daemon.
             Some(FrameKind::Notification { .. } | FrameKind::Response { .. }) => {}
-            None => tracing::warn!("a line from the daemon that is not JSON-RPC was skipped"),
+            None => warn("a line that is not JSON-RPC was skipped"),
         }
     }
 
@@ -221,4 +221,11 @@ impl Reader {
     fn end(&self, end: SessionEnd, shutdown_id: Option<Value>) {
         let _ = self.ends.try_send((end, shutdown_id));
     }
+}
+
+/// Tells the operator through stderr, which the daemon keeps as the plugin's log: an author's binary has no subscriber
+/// for `tracing`.
+fn warn(what: &str) {
+    // Where stderr is closed nobody listens.
+    let _ = writeln!(std::io::stderr(), "from the daemon: {what}");
 }

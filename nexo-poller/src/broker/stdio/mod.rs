@@ -1,14 +1,18 @@
 //! The stdio bridge: newline-delimited JSON-RPC 2.0 between a daemon and the plugin that it spawned.
 //!
 //! Lives here: the line framer, the frames, and both ends. The plugin's end ([`StdioBroker`]) is a [`Broker`] whose other
-//! side is the daemon; the daemon's end ([`StdioParent`]) makes the child a part of the daemon's own broker.
+//! side is the daemon; the daemon's end (`StdioParent`, feature `router`) makes the child a part of the daemon's own broker.
 //!
 //! May not enter: processes (whoever spawns a child brings its pipes), and what messages mean.
 //!
 //! [`Broker`]: super::Broker
 
 mod child;
+#[cfg(feature = "router")]
+mod forward;
 mod frame;
+#[cfg(feature = "router")]
+mod handshake;
 #[cfg(feature = "router")]
 mod outgoing;
 #[cfg(feature = "router")]

@@ -3,18 +3,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::frame::{DEFAULT_MAX_LINE, LineFramer};
+use super::forward::Forward;
+use super::frame::DEFAULT_MAX_LINE;
+use super::handshake::{Lines, describe, handshake};
 use super::outgoing::Outgoing;
-use super::rpc::{Carried, Frame, FrameKind, carry, refusal, request};
+use super::rpc::{Carried, Frame, FrameKind, refusal, request};
 use super::{CloseReason, StdioError};
-use crate::broker::{Broker, Delivery, Subscription};
+use crate::broker::Broker;
 use crate::contract::matches;
 use crate::manifest::Manifest;
-use crate::wire::{Event, RpcError, error_body};
+use crate::wire::Event;
 
 /// Questions of one plugin that may be open at once; answers to older ones are no longer forwarded.
 const MAX_OPEN_QUESTIONS: usize = 65_536;
@@ -95,7 +97,7 @@ impl StdioParent {
     ) -> Result<(Self, Manifest), StdioError> {
         let (closing, closed) = watch::channel(None);
         let outgoing = Outgoing::start(writer, closing.clone());
-        let mut lines = Lines { reader, framer: LineFramer::new(options.max_line), chunk: vec![0; 64 * 1024] };
+        let mut lines = Lines::new(reader, options.max_line);
         let manifest = handshake(&mut lines, &outgoing, &options).await?;
 
         let plugin: Arc<str> = manifest.plugin.id.as_str().into();
@@ -156,75 +158,6 @@ impl StdioParent {
             _ = self.closed() => false,
         }
     }
-}
-
-/// A child's stdout, line by line.
-struct Lines<R> {
-    reader: R,
-    framer: LineFramer,
-    chunk: Vec<u8>,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    /// Reads once; false at the end.
-    async fn fill(&mut self) -> std::io::Result<bool> {
-        let length = self.reader.read(&mut self.chunk).await?;
-        self.framer.push(&self.chunk[..length]);
-        Ok(length > 0)
-    }
-}
-
-async fn handshake<R: AsyncRead + Unpin>(
-    lines: &mut Lines<R>,
-    outgoing: &Outgoing,
-    options: &ParentOptions,
-) -> Result<Manifest, StdioError> {
-    let id = json!(1);
-    // A queue that was made just now has room.
-    let _ = outgoing.send(request(&id, "initialize", &json!({"nexo_version": options.nexo_version})));
-    let mut skipped = 0;
-    let answer = async {
-        loop {
-            while let Some(line) = lines.framer.next_line() {
-                let frame = line.as_ref().ok().and_then(|line| Frame::read(line));
-                match frame {
-                    Some(FrameKind::Response { id: found, outcome }) if found == id => {
-                        return Ok(outcome.map(|raw| raw.get().to_owned()).map_err(|raw| raw.get().to_owned()));
-                    }
-                    Some(FrameKind::Response { id: found, .. }) => {
-                        return Err(StdioError::WrongId { expected: id.to_string(), found: found.to_string() });
-                    }
-                    // A well-behaved plugin says nothing before the handshake; what it says is not for us yet.
-                    Some(_) => {}
-                    None => {
-                        skipped += 1;
-                        options.observer.bad_line(&options.label, &describe(line.err()));
-                    }
-                }
-            }
-            if !lines.fill().await? {
-                return Err(StdioError::Closed { skipped });
-            }
-        }
-    };
-    let answer = match tokio::time::timeout(options.handshake_timeout, answer).await {
-        Ok(answer) => answer?,
-        Err(_) => return Err(StdioError::NoAnswer { after: options.handshake_timeout, skipped }),
-    };
-    let result = answer.map_err(|error| StdioError::Refused {
-        message: RpcError::read(&serde_json::from_str(&error).unwrap_or_default()).message,
-    })?;
-    let manifest = Manifest::from_handshake(&result, &format!("the handshake of {}", options.label))?;
-    match &options.expected_id {
-        Some(expected) if *expected != manifest.plugin.id => {
-            Err(StdioError::OtherPlugin { expected: expected.clone(), found: manifest.plugin.id })
-        }
-        _ => Ok(manifest),
-    }
-}
-
-fn describe(error: Option<super::FrameError>) -> String {
-    error.map_or_else(|| "a line that is not JSON-RPC".to_owned(), |error| error.to_string())
 }
 
 /// From the child to the broker.
@@ -302,42 +235,6 @@ impl Incoming {
         }
         if let Err(error) = self.broker.publish(event).await {
             self.observer.bad_line(&self.plugin, &format!("a publish that the broker refused: {error}"));
-        }
-    }
-}
-
-/// From the broker to the child: one subscription of its manifest.
-struct Forward {
-    subscription: Subscription,
-    outgoing: Outgoing,
-    only: Option<Arc<Mutex<HashSet<String>>>>,
-    broker: Arc<dyn Broker>,
-    plugin: Arc<str>,
-    observer: Arc<dyn BridgeObserver>,
-}
-
-impl Forward {
-    async fn run(mut self) {
-        while let Some(delivery) = self.subscription.next().await {
-            if let Some(questions) = &self.only
-                && !questions.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery.event.topic)
-            {
-                continue;
-            }
-            if self.outgoing.send(carry("broker.event", &delivery.event)).is_err() {
-                self.observer.not_reading(&self.plugin, &delivery.event.topic);
-                self.refuse(&delivery).await;
-            }
-        }
-    }
-
-    /// A request that cannot be handed over is answered for the plugin, so that nobody waits for its deadline.
-    async fn refuse(&self, delivery: &Delivery) {
-        if let (_, Some(reply_to)) = delivery.request() {
-            let message = format!("plugin `{}` does not read its stdin: its queue is full", self.plugin);
-            let body = error_body(&RpcError { code: -32001, message, retry_after: None });
-            // Where the broker is closed nobody waits any more.
-            let _ = self.broker.respond(&reply_to, &self.plugin, body).await;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One supervisor a plugin: starts its process, keeps it up, and ends it with everything that it has forked.
 
+mod faults;
 mod process;
 mod rate;
 mod restart;

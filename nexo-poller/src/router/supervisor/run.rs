@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::rate::{RateLimit, Verdict};
+use super::faults::Faults;
 use super::{Group, PluginProcess, PluginState, PluginStatus, Redact, RestartPolicy, StderrTail, drain, exit_sentence};
 use crate::broker::Broker;
-use crate::broker::stdio::{BridgeObserver, ParentOptions, StdioParent};
+use crate::broker::stdio::{ParentOptions, StdioParent};
 use crate::router::{PluginBinary, PluginLink, PluginPollerRouter, serve_calls};
 
 /// How long a process may take to end after it was asked, before it is killed.
@@ -284,53 +284,5 @@ impl Run {
             facts.up_since = None;
         }
         self.shared.link.down(why.to_owned());
-    }
-}
-
-/// Counts what a plugin does wrong, and logs it at a rate that a person can read.
-struct Faults {
-    bad_lines: AtomicU64,
-    refused: AtomicU64,
-    dropped: AtomicU64,
-    limit: Mutex<RateLimit>,
-}
-
-impl Faults {
-    fn new() -> Self {
-        Self {
-            bad_lines: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
-            limit: Mutex::new(RateLimit::new(5, Duration::from_secs(60))),
-        }
-    }
-
-    fn warn(&self, plugin: &str, sentence: &str) {
-        let verdict = self.limit.lock().unwrap_or_else(PoisonError::into_inner).check(Instant::now());
-        if let Verdict::Pass { held_back } = verdict {
-            let more = if held_back == 0 { String::new() } else { format!(" ({held_back} more like this before)") };
-            tracing::warn!(plugin, "{sentence}{more}");
-        }
-    }
-}
-
-impl BridgeObserver for Faults {
-    fn bad_line(&self, plugin: &str, what: &str) {
-        self.bad_lines.fetch_add(1, Ordering::Relaxed);
-        self.warn(
-            plugin,
-            &format!("{what} on the plugin's stdout was skipped: stdout is for the protocol, logs go to stderr"),
-        );
-    }
-
-    fn not_allowed(&self, plugin: &str, topic: &str, allowed: &[String]) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        let allowed = allowed.join(", ");
-        self.warn(plugin, &format!("a message on `{topic}` was dropped: the manifest's publish list is [{allowed}]"));
-    }
-
-    fn not_reading(&self, plugin: &str, topic: &str) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-        self.warn(plugin, &format!("a message on `{topic}` was dropped: the plugin does not read its stdin"));
     }
 }

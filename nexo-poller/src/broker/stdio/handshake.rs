@@ -1,0 +1,84 @@
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use super::frame::{FrameError, LineFramer};
+use super::outgoing::Outgoing;
+use super::rpc::{Frame, FrameKind, request};
+use super::{ParentOptions, StdioError};
+use crate::manifest::Manifest;
+use crate::wire::RpcError;
+
+/// A child's stdout, line by line.
+pub(super) struct Lines<R> {
+    reader: R,
+    pub(super) framer: LineFramer,
+    chunk: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    pub(super) fn new(reader: R, limit: usize) -> Self {
+        Self { reader, framer: LineFramer::new(limit), chunk: vec![0; 64 * 1024] }
+    }
+
+    /// Reads once; false at the end.
+    pub(super) async fn fill(&mut self) -> std::io::Result<bool> {
+        let length = self.reader.read(&mut self.chunk).await?;
+        self.framer.push(&self.chunk[..length]);
+        Ok(length > 0)
+    }
+}
+
+/// Asks the child who it is; its manifest, validated.
+pub(super) async fn handshake<R: AsyncRead + Unpin>(
+    lines: &mut Lines<R>,
+    outgoing: &Outgoing,
+    options: &ParentOptions,
+) -> Result<Manifest, StdioError> {
+    let id = json!(1);
+    // A queue that was made just now has room.
+    let _ = outgoing.send(request(&id, "initialize", &json!({"nexo_version": options.nexo_version})));
+    let mut skipped = 0;
+    let answer = async {
+        loop {
+            while let Some(line) = lines.framer.next_line() {
+                let frame = line.as_ref().ok().and_then(|line| Frame::read(line));
+                match frame {
+                    Some(FrameKind::Response { id: found, outcome }) if found == id => {
+                        return Ok(outcome.map(|raw| raw.get().to_owned()).map_err(|raw| raw.get().to_owned()));
+                    }
+                    Some(FrameKind::Response { id: found, .. }) => {
+                        return Err(StdioError::WrongId { expected: id.to_string(), found: found.to_string() });
+                    }
+                    // A well-behaved plugin says nothing before the handshake; what it says is not for us yet.
+                    Some(_) => {}
+                    None => {
+                        skipped += 1;
+                        options.observer.bad_line(&options.label, &describe(line.err()));
+                    }
+                }
+            }
+            if !lines.fill().await? {
+                return Err(StdioError::Closed { skipped });
+            }
+        }
+    };
+    let answer = match tokio::time::timeout(options.handshake_timeout, answer).await {
+        Ok(answer) => answer?,
+        Err(_) => return Err(StdioError::NoAnswer { after: options.handshake_timeout, skipped }),
+    };
+    let result = answer.map_err(|error| StdioError::Refused {
+        message: RpcError::read(&serde_json::from_str(&error).unwrap_or_default()).message,
+    })?;
+    let manifest = Manifest::from_handshake(&result, &format!("the handshake of {}", options.label))?;
+    match &options.expected_id {
+        Some(expected) if *expected != manifest.plugin.id => {
+            Err(StdioError::OtherPlugin { expected: expected.clone(), found: manifest.plugin.id })
+        }
+        _ => Ok(manifest),
+    }
+}
+
+/// A line that cannot be read, without the line.
+pub(super) fn describe(error: Option<FrameError>) -> String {
+    error.map_or_else(|| "a line that is not JSON-RPC".to_owned(), |error| error.to_string())
+}
