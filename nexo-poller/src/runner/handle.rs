@@ -150,7 +150,7 @@ impl PollerRunner {
     /// [`RunnerError::ShutDown`].
     pub async fn metrics_text(&self) -> Result<String, RunnerError> {
         // The engine only copies numbers; the text is made here.
-        Ok(self.ask(Command::Metrics).await?.to_text())
+        Ok(self.ask(Command::Metrics).await?.into_text())
     }
 
     /// Stops: no new ticks, `cancel` for those that run, `grace` for them to end, then what was acknowledged is committed

@@ -110,7 +110,7 @@ impl Snapshot {
     }
 
     /// The exposition in OpenMetrics text.
-    pub(crate) fn to_text(mut self) -> String {
+    pub(crate) fn into_text(mut self) -> String {
         self.bound();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));
@@ -155,6 +155,9 @@ impl Collector for Snapshot {
     }
 }
 
+/// One number of a job.
+type Read = fn(&Counters) -> u64;
+
 impl Snapshot {
     fn counters(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let mut family = encoder.encode_descriptor("poller_ticks", "Ticks by outcome", None, MetricType::Counter)?;
@@ -171,7 +174,6 @@ impl Snapshot {
                 family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&count, None)?;
             }
         }
-        type Read = fn(&Counters) -> u64;
         let plain: [(&str, &str, Read, bool); 3] = [
             ("poller_items_seen", "Items that sources returned", |c| c.items_seen, false),
             ("poller_items_dispatched", "Items that were published", |c| c.items_dispatched, false),

@@ -26,7 +26,7 @@ impl Engine {
     pub(super) fn answered(&mut self, sent: Sent, answers: Result<Answers, StoreError>) {
         let answers = match answers {
             Ok(answers) => answers,
-            Err(error) => return self.store_failed(sent, error),
+            Err(error) => return self.store_failed(sent, &error),
         };
         if let Some(trouble) = self.trouble.take() {
             let lasted = self.clock.now().since(trouble.since);
@@ -50,7 +50,7 @@ impl Engine {
     }
 
     /// Nothing of the batch is taken as done: all of it waits, and no tick starts meanwhile.
-    fn store_failed(&mut self, sent: Sent, error: StoreError) {
+    fn store_failed(&mut self, sent: Sent, error: &StoreError) {
         let elapsed = Instant::now();
         let now = self.clock.now();
         let said_at = match &self.trouble {

@@ -2,7 +2,8 @@
 
 mod open;
 mod rows;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod writer;
 

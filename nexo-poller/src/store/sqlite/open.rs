@@ -153,8 +153,8 @@ fn corrupt(path: &Path, reason: &str) -> StoreError {
     StoreError::Corrupt { path: path.to_owned(), reason: reason.to_owned() }
 }
 
-fn not_writable(path: &Path, reason: impl ToString) -> StoreError {
-    StoreError::NotWritable { path: path.to_owned(), reason: reason.to_string() }
+fn not_writable(path: &Path, reason: impl std::fmt::Display) -> StoreError {
+    StoreError::NotWritable { path: path.to_owned(), reason: format!("{reason}") }
 }
 
 /// What an operator can do about an error while the file is opened.

@@ -64,8 +64,9 @@ impl Writer {
         for request in waiting.by_ref() {
             match self.request(request) {
                 Ok(outcome) => done.push(outcome),
-                Err((error, refused)) => {
-                    failed = Some((unavailable(&error), refused));
+                Err(failure) => {
+                    let (error, refused) = *failure;
+                    failed = Some((unavailable(&error), Some(refused)));
                     break;
                 }
             }
@@ -80,15 +81,15 @@ impl Writer {
         refused.into_iter().chain(waiting).for_each(|request| request.refuse(&error));
     }
 
-    fn request(&mut self, request: Request) -> Result<Outcome, (rusqlite::Error, Option<Request>)> {
+    fn request(&mut self, request: Request) -> Result<Outcome, Box<(rusqlite::Error, Request)>> {
         match request {
             Request::Open(jobs, reply) => match self.open_jobs(&jobs) {
                 Ok(stored) => Ok(Outcome::Open(stored, reply)),
-                Err(error) => Err((error, Some(Request::Open(Vec::new(), reply)))),
+                Err(error) => Err(Box::new((error, Request::Open(Vec::new(), reply)))),
             },
             Request::Write(batch, reply) => match self.write(batch) {
                 Ok(answers) => Ok(Outcome::Write(answers, reply)),
-                Err(error) => Err((error, Some(Request::Write(Batch::default(), reply)))),
+                Err(error) => Err(Box::new((error, Request::Write(Batch::default(), reply)))),
             },
         }
     }
