@@ -64,13 +64,18 @@ impl PollerRunner {
                 replace.push(spec);
             }
         }
-        // In the order of their ids, so that neighbours are stored side by side. The first of two with one id counts.
+        // The first of two with one id counts.
         add.sort_by(|a, b| a.id.cmp(&b.id));
         add.dedup_by(|later, first| later.id == first.id);
-        replace.reverse();
         replace.sort_by(|a, b| a.id.cmp(&b.id));
+        replace.dedup_by(|later, first| later.id == first.id);
         let now = self.clock.now();
-        let new = add.iter().map(|spec| self.first_plan(spec, now)).collect();
+        let mut planned: Vec<_> = add.into_iter().map(|spec| (self.first_plan(&spec, now), spec)).collect();
+        // Jobs that are due together are stored side by side, so that a batch touches few pages of the store.
+        planned.sort_by_cached_key(|(new, spec)| {
+            (spec.schedule.typical_interval(), new.state.next.map(|next| next.nominal), seed_of(&spec.id))
+        });
+        let (new, add): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
         let stored = self.store.open_jobs(new).await?;
         let install = Install { add: add.into_iter().zip(stored).collect(), replace, remove: plan.remove.clone() };
         self.ask(|reply| Command::Install(Box::new(install), reply)).await?;

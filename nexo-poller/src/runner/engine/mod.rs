@@ -46,6 +46,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const JUMP: i64 = 5_000;
 /// A store that failed is tried again after this.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// Fewer ticks a batch than this are a trickle.
+const TRICKLE: usize = 24;
 /// With this much to write, it is not waited for more.
 const FULL_BATCH: usize = 512;
 
@@ -73,6 +75,8 @@ pub(crate) struct Engine {
     abandoned: HashSet<u32>,
     outbox: Outbox,
     last_flush: Instant,
+    /// How many ticks the last batch with any started.
+    last_claims: usize,
     trouble: Option<Trouble>,
     draining: Option<Draining>,
     lag: super::metrics::Lag,
@@ -135,6 +139,7 @@ impl Engine {
             abandoned: HashSet::new(),
             outbox: Outbox::default(),
             last_flush: Instant::now(),
+            last_claims: 0,
             trouble: None,
             draining: None,
             lag: super::metrics::Lag::default(),
@@ -207,7 +212,7 @@ impl Engine {
         if let Some(draining) = &self.draining {
             wait = wait.min(draining.until.saturating_duration_since(elapsed));
         }
-        let window = (self.last_flush + self.options.batch_window).saturating_duration_since(elapsed);
+        let window = (self.last_flush + self.window()).saturating_duration_since(elapsed);
         if let Some(trouble) = &self.trouble {
             return wait.min(trouble.retry_at.saturating_duration_since(elapsed)).max(Duration::from_millis(1));
         }
@@ -242,7 +247,7 @@ impl Engine {
     fn flush(&mut self) {
         while self.outbox.may_send() {
             let elapsed = Instant::now();
-            let window_over = elapsed >= self.last_flush + self.options.batch_window;
+            let window_over = elapsed >= self.last_flush + self.window();
             let full = self.outbox.pending() >= FULL_BATCH;
             let idle = self.outbox.on_the_way() == 0;
             if !(full || (idle && window_over) || self.draining.is_some()) {
@@ -255,12 +260,22 @@ impl Engine {
             sent.claims.sort_unstable_by_key(|(slot, _)| key_of(*slot));
             sent.commits.sort_unstable_by_key(|commit| key_of(commit.slot));
             sent.edits.sort_unstable_by_key(|edit| key_of(edit.slot));
+            if !sent.claims.is_empty() {
+                self.last_claims = sent.claims.len();
+            }
             let batch = self.batch(&sent);
             self.outbox.send(&self.store, sent, batch);
             if self.trouble.is_some() {
                 return;
             }
         }
+    }
+
+    /// What falls within this is written together. A trickle waits longer: each write costs the machine the same, however
+    /// little is in it. A single job does not notice, because the window counts from the last write.
+    fn window(&self) -> Duration {
+        let window = self.options.batch_window;
+        if self.last_claims < TRICKLE { window.mul_f64(2.5) } else { window }
     }
 
     fn batch(&self, sent: &outbox::Sent) -> Batch {

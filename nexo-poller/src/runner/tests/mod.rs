@@ -2,6 +2,8 @@
 
 mod clock;
 mod fences;
+#[cfg(feature = "sqlite")]
+mod killed;
 mod limits;
 mod reload;
 mod store_trouble;

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, LazyLock, mpsc};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
@@ -140,6 +140,23 @@ const INSERT: &str = "INSERT INTO job (next_nominal, next_due, cursor, previous_
      last_alert, planned_by, skew, id, revision, epoch) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, 1, 0)";
 
+const CLAIM: &str = "UPDATE job SET lease_owner = ?1, lease_until = ?2, lease_ttl = ?3, epoch = epoch + 1, \
+     revision = revision + 1 WHERE key = ?4 AND revision = ?5 AND lease_owner IS NULL";
+const LEASE: &str = "UPDATE job SET lease_owner = ?2, lease_until = ?3, lease_ttl = ?4, epoch = ?5, revision = ?6 \
+     WHERE key = ?1";
+static FIND: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} FROM job WHERE key = ?1"));
+static COMMIT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE job SET {SET_STATE}, lease_owner = NULL, revision = revision + 1 \
+         WHERE key = ?20 AND epoch = ?21 AND revision = ?22"
+    )
+});
+static EDIT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE job SET {SET_STATE}, epoch = epoch + ?22, revision = revision + 1 WHERE key = ?20 AND revision = ?21"
+    )
+});
+
 /// Each write is one statement with its whole condition, which is the fence. Only where it changes no row is the row
 /// read, to say why, or for what takes more than one look (a lease that has run out).
 struct Statements<'c> {
@@ -153,23 +170,11 @@ struct Statements<'c> {
 impl<'c> Statements<'c> {
     fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
-            find: connection.prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE key = ?1"))?,
-            claim: connection.prepare_cached(
-                "UPDATE job SET lease_owner = ?1, lease_until = ?2, lease_ttl = ?3, epoch = epoch + 1, \
-                 revision = revision + 1 WHERE key = ?4 AND revision = ?5 AND lease_owner IS NULL",
-            )?,
-            commit: connection.prepare_cached(&format!(
-                "UPDATE job SET {SET_STATE}, lease_owner = NULL, revision = revision + 1 \
-                 WHERE key = ?20 AND epoch = ?21 AND revision = ?22"
-            ))?,
-            edit: connection.prepare_cached(&format!(
-                "UPDATE job SET {SET_STATE}, epoch = epoch + ?22, revision = revision + 1 \
-                 WHERE key = ?20 AND revision = ?21"
-            ))?,
-            lease: connection.prepare_cached(
-                "UPDATE job SET lease_owner = ?2, lease_until = ?3, lease_ttl = ?4, epoch = ?5, revision = ?6 \
-                 WHERE key = ?1",
-            )?,
+            find: connection.prepare_cached(&FIND)?,
+            claim: connection.prepare_cached(CLAIM)?,
+            commit: connection.prepare_cached(&COMMIT)?,
+            edit: connection.prepare_cached(&EDIT)?,
+            lease: connection.prepare_cached(LEASE)?,
         })
     }
 
