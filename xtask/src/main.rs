@@ -1,0 +1,53 @@
+//! The repository's own commands, in Rust so that nothing but Rust is needed: `cargo xtask help`.
+
+mod commands;
+mod end_to_end;
+mod features;
+mod msrv;
+mod quickstart;
+mod run;
+mod scratch;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask quickstart [--in FOLDER]   build the example poller and the daemon, and run both
+cargo xtask test [CARGO-TEST-ARGS]     build every binary, obtain what tests need, run all tests
+cargo xtask check msrv                 no dependency asks for a newer Rust than the workspace promises
+cargo xtask check features             each feature compiles alone
+cargo xtask check quickstart           the quickstart does what the README says it does
+cargo xtask check commands             every command that a README or guide shows does what it says
+";
+
+/// What a command ends with: nothing, or a sentence on what went wrong.
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["quickstart"] => quickstart::run(None),
+        ["quickstart", "--in", folder] => quickstart::run(Some(folder.as_ref())),
+        ["test", rest @ ..] => run::tests(rest),
+        ["check", "msrv"] => msrv::check(),
+        ["check", "features"] => features::check(),
+        ["check", "quickstart"] => end_to_end::check(),
+        ["check", "commands"] => commands::check(),
+        [] | ["help" | "--help" | "-h"] => say(HELP),
+        other => Err(format!("`cargo xtask {}` is not a command; there are:\n{HELP}", other.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("xtask: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes a line to stdout.
+fn say(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()).map_err(|error| format!("stdout: {error}"))
+}
