@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::admin::{self, ADDRESS_FILE, AdminToken};
 use super::console;
-use super::core::{Daemon, Loaded, ReadError, Readings};
+use super::core::{Daemon, Loaded, PLUGINS_SETTLE, ReadError, Readings};
 use super::credentials::Credentials;
 use super::exit::Exit;
 use super::file::Settings;
@@ -25,8 +25,6 @@ const TICKS_GRACE: Duration = Duration::from_secs(5);
 const PLUGINS_GRACE: Duration = Duration::from_secs(3);
 /// The whole of a shutdown.
 const SHUTDOWN: Duration = Duration::from_millis(9_500);
-/// The first lines wait this long for plugins to answer.
-const PLUGINS_SETTLE: Duration = Duration::from_secs(10);
 
 /// Why the daemon does not run.
 #[derive(Debug)]
@@ -128,15 +126,12 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     let settling = Arc::clone(&daemon);
     tokio::spawn(async move {
         settling.plugins.settled(PLUGINS_SETTLE).await;
-        for plugin in settling.plugins.report() {
-            tracing::info!(
-                plugin = plugin.id,
-                version = plugin.version,
-                state = plugin.state,
-                why = plugin.why,
-                "plugin"
-            );
+        let plugins = settling.plugins.report();
+        let up = plugins.iter().filter(|plugin| plugin.is_well()).count();
+        for plugin in plugins.iter().filter(|plugin| !plugin.is_well()) {
+            tracing::error!(plugin = plugin.id, state = plugin.state, "{}", plugin.why);
         }
+        tracing::info!(up, failed = plugins.len() - up, "plugins are settled");
     });
 
     wait_for_the_end(&daemon, &mut signals).await;

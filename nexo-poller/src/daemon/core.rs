@@ -12,6 +12,8 @@ use super::plugins::{PluginReport, Plugins};
 use super::unheard::Unheard;
 use crate::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, UnixMs};
 
+/// New plugins are waited for this long.
+pub(super) const PLUGINS_SETTLE: Duration = Duration::from_secs(10);
 /// In whose name the admin API pauses jobs.
 const OPERATOR: &str = "operator";
 
@@ -164,6 +166,8 @@ impl Daemon {
         self.credentials.replace(readings.accounts);
         // New plugins come before the jobs that need them; old ones leave after theirs.
         self.plugins.add(&readings.plugins).await;
+        // Who asked for the reload finds its new kinds at work when it is answered.
+        self.plugins.settled(PLUGINS_SETTLE).await;
         let plan = self.runner.apply(readings.specs).await.map_err(ReloadError::Runner)?;
         self.plugins.retain(&readings.plugins).await;
         {

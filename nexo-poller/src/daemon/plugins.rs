@@ -61,6 +61,13 @@ pub(super) struct PluginReport {
     pub(super) dropped_messages: u64,
 }
 
+impl PluginReport {
+    /// Whether it serves ticks.
+    pub(super) fn is_well(&self) -> bool {
+        matches!(self.state.as_str(), "up" | "ephemeral")
+    }
+}
+
 impl Plugins {
     pub(super) fn new(
         broker: Arc<dyn Broker>,
@@ -182,7 +189,7 @@ impl Plugins {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "# TYPE poller_plugin_up gauge");
         for plugin in &plugins {
-            let up = u8::from(matches!(plugin.state.as_str(), "up" | "ephemeral"));
+            let up = u8::from(plugin.is_well());
             let _ = writeln!(text, "poller_plugin_up{{plugin=\"{}\"}} {up}", plugin.id);
         }
         for (name, figure) in FIGURES {

@@ -1,0 +1,190 @@
+//! The daemon's start and end: what it refuses, what it survives, what it leaves behind.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::chatty::chatty;
+use crate::home::Home;
+
+const HOURLY: &str = "schedule: { every: 1h }";
+
+fn manifest(id: &str, kind: &str) -> String {
+    let program = chatty().get_program().to_string_lossy().into_owned();
+    format!(
+        "manifest_version = 2\n[plugin]\nid = \"{id}\"\nversion = \"0.1.0\"\nname = \"{id}\"\n\
+         [plugin.entrypoint]\ncommand = \"{program}\"\n[plugin.poller]\nkinds = [\"{kind}\"]\n\
+         broker_topic_prefix = \"plugin.poller.{id}\"\n"
+    )
+}
+
+#[test]
+fn a_bad_job_is_left_out_and_its_siblings_run() {
+    let home = Home::with_jobs(&[
+        "id: good, kind: chatty, schedule: { every: 1s }, config: { do: publish }",
+        "id: stranger, kind: chaty, schedule: { every: 1h }",
+        "id: never, kind: chatty, schedule: { cron: '0 0 30 2 *' }",
+    ]);
+    let mut daemon = home.boot();
+    daemon.wait_for_out("ops ← hello");
+    daemon.wait_for_log("no plugin offers the kind `chaty`; did you mean `chatty`?");
+    let list = home.json(&["list"]);
+    assert_eq!(list["pollers"].as_array().unwrap().len(), 1);
+    assert_eq!(list["refused"].as_array().unwrap().len(), 2);
+    let shown = home.run(&["show", "never"]);
+    assert_eq!(shown.code, Some(3));
+    assert!(shown.stderr.contains("never fires"), "{shown:?}");
+    daemon.stop();
+}
+
+#[test]
+fn a_config_that_its_poller_refuses_is_found_by_check_and_pauses_the_job_with_the_reason() {
+    let job = format!("id: bad, kind: chatty, {HOURLY}, config: {{ do: nonsense, secret: hunter2hunter2 }}");
+    let home = Home::with_jobs(&[&job]);
+    let checked = home.run(&["check"]);
+    assert_eq!(checked.code, Some(3));
+    assert!(checked.stdout.contains("pollers.yaml:5:") && checked.stdout.contains("unknown variant"), "{checked:?}");
+    assert!(!format!("{checked:?}").contains("hunter2"));
+    let daemon = home.boot();
+    assert_eq!(home.run(&["run", "bad"]).code, Some(3));
+    let shown = home.json(&["show", "bad"]);
+    assert_eq!(shown["phase"], "quarantined");
+    daemon.stop();
+}
+
+#[test]
+fn two_plugins_with_one_kind_fail_the_boot_with_both_names() {
+    let home = Home::with_jobs(&[]);
+    home.write("plugins/one/nexo-plugin.toml", &manifest("one", "same"));
+    home.write("plugins/two/nexo-plugin.toml", &manifest("two", "same"));
+    home.write("pollers.yaml", "pollers:\n  plugins: plugins\n  jobs: []\n");
+    let said = home.fail_to_boot();
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stderr.contains("kind `same` is declared by plugin `one` and by plugin `two`"), "{said:?}");
+}
+
+#[test]
+fn a_broken_file_does_not_boot_and_says_where_it_breaks() {
+    let home = Home::with_jobs(&[]);
+    home.write("pollers.yaml", "pollers:\n  brakes: 1\n  jobs: []\n");
+    let said = home.fail_to_boot();
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stderr.contains("pollers.yaml:2:3: unknown key `brakes`"), "{said:?}");
+    assert_eq!(home.run(&["check", "-c", "elsewhere.yaml"]).code, Some(3));
+}
+
+#[test]
+fn a_port_in_use_is_one_sentence_that_says_what_to_change() {
+    let home = Home::with_jobs(&[]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    home.write("pollers.yaml", &format!("pollers:\n  admin: {{ bind: \"{address}\" }}\n  jobs: []\n"));
+    let said = home.fail_to_boot();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains(&format!("the admin address {address} is in use")), "{said:?}");
+    assert!(said.stderr.contains("127.0.0.1:0"), "{said:?}");
+}
+
+#[test]
+fn state_that_cannot_be_used_is_reported_and_left_untouched() {
+    let home = Home::with_jobs(&[]);
+    home.write("data/poller.db", "this is no database, it is somebody's diary");
+    let said = home.fail_to_boot();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("poller.db"), "{said:?}");
+    let text = std::fs::read_to_string(home.path().join("data/poller.db")).unwrap();
+    assert_eq!(text, "this is no database, it is somebody's diary");
+    home.write("file", "");
+    home.jobs("  state_db: file/poller.db\n", &[]);
+    let said = home.fail_to_boot();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("`state_db` cannot be made"), "{said:?}");
+}
+
+#[test]
+fn state_that_another_program_locks_is_waited_for_and_then_reported() {
+    let home = Home::with_jobs(&[]);
+    home.boot().stop();
+    let lock = rusqlite::Connection::open(home.path().join("data/poller.db")).unwrap();
+    lock.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;").unwrap();
+    let said = home.fail_to_boot();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("lock"), "{said:?}");
+    lock.execute_batch("ROLLBACK").unwrap();
+    drop(lock);
+    home.boot().stop();
+}
+
+#[test]
+fn a_plugin_that_is_missing_or_ends_at_once_hurts_only_its_own_jobs() {
+    let good = format!("id: good, kind: chatty, {HOURLY}, config: {{ do: publish }}");
+    let ill = format!("id: ill, kind: ill, {HOURLY}");
+    let home = Home::with_jobs(&[&good, &ill]);
+    let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    home.write("pollers.yaml", &text.replace("plugins: [ ", "plugins: [ nowhere, ill, "));
+    home.write("ill/nexo-plugin.toml", &manifest("ill", "ill").replace("command = \"", "command = \"/no/such"));
+    let mut daemon = home.boot();
+    daemon.wait_for_log("nowhere");
+    daemon.wait_for_log("plugin=\"ill\"");
+    assert_eq!(home.run(&["run", "good"]).code, Some(0));
+    let said = home.run(&["run", "ill"]);
+    assert_eq!(said.code, Some(5), "{said:?}");
+    assert!(said.stdout.contains("plugin `ill`"), "{said:?}");
+    daemon.stop();
+}
+
+#[test]
+fn sigterm_ends_a_daemon_with_a_hanging_tick_within_ten_seconds_and_leaves_no_process() {
+    let home = Home::with_jobs(&["id: hang, kind: chatty, schedule: { every: 1s }, config: { do: hang_politely }"]);
+    let mut daemon = home.boot();
+    daemon.wait_for_log("waiting");
+    let plugins = home.json(&["plugins"]);
+    let pid = plugins["plugins"][0]["pid"].as_u64().unwrap();
+    let asked = Instant::now();
+    daemon.signal("TERM");
+    assert!(daemon.ended().success(), "{}", daemon.heard_log);
+    // The daemon bounds itself to 9.5 s; the rest is for a busy machine.
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    let alive = Command::new("kill").args(["-0", &pid.to_string()]).output().unwrap();
+    assert!(!alive.status.success(), "the plugin {pid} outlived its daemon");
+    assert!(!home.path().join("data/admin.addr").exists());
+}
+
+#[test]
+fn a_second_signal_ends_the_daemon_at_once() {
+    let home = Home::with_jobs(&["id: hang, kind: chatty, schedule: { every: 1s }, config: { do: hang }"]);
+    let mut daemon = home.boot();
+    daemon.signal("TERM");
+    daemon.wait_for_log("stopping");
+    daemon.signal("INT");
+    // Either it was still draining, or it had drained in time.
+    assert!(matches!(daemon.ended().code(), Some(0 | 1)));
+}
+
+#[test]
+fn a_killed_daemon_resumes_from_its_cursors() {
+    let job = format!("id: count, kind: chatty, {HOURLY}, config: {{ do: count }}");
+    let home = Home::with_jobs(&[&job]);
+    let daemon = home.boot();
+    for _ in 0..3 {
+        assert_eq!(home.run(&["run", "count"]).code, Some(0));
+    }
+    drop(daemon); // SIGKILL
+    assert_eq!(home.cursor("count").as_deref(), Some(b"3".as_slice()));
+    let daemon = home.boot();
+    assert_eq!(home.run(&["run", "count"]).code, Some(0));
+    assert_eq!(home.cursor("count").as_deref(), Some(b"4".as_slice()));
+    daemon.stop();
+}
+
+#[test]
+fn the_example_file_checks_but_for_the_plugins_that_are_not_there() {
+    let home = Home::with_jobs(&[]);
+    home.write("pollers.yaml", include_str!("../../../docs/pollers.example.yaml"));
+    let checked = home.json(&["check"]);
+    let problems = checked["problems"].as_array().unwrap();
+    assert!(!problems.is_empty());
+    for problem in problems {
+        let message = problem["message"].as_str().unwrap();
+        assert!(message.contains("`plugins`") || message.contains("no plugin offers the kind"), "{message}");
+    }
+}

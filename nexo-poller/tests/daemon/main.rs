@@ -1,0 +1,11 @@
+//! The daemon as a whole: a real process, real plugins, a real file, real sockets.
+
+#![cfg(feature = "daemon")]
+#![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
+
+mod admin;
+mod boot;
+#[path = "../chatty/mod.rs"]
+mod chatty;
+mod home;
+mod secrets;
