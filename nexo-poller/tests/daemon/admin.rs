@@ -138,8 +138,8 @@ fn a_reload_takes_plugins_away_and_brings_them_back() {
 
 #[test]
 fn run_by_hand_tells_by_its_exit_code_how_the_tick_ended() {
-    let job = |id: &str| format!("id: {id}, kind: chatty, schedule: {{ every: 1h }}, config: {{ do: {id} }}");
-    let jobs: Vec<String> = ["count", "transient", "permanent", "llm"].map(|id| job(id)).into();
+    let job = |id| format!("id: {id}, kind: chatty, schedule: {{ every: 1h }}, config: {{ do: {id} }}");
+    let jobs: Vec<String> = ["count", "transient", "permanent", "llm"].map(job).into();
     let home = Home::with_jobs(&jobs.iter().map(String::as_str).collect::<Vec<_>>());
     let daemon = home.boot();
     for (id, code) in [("count", 0), ("transient", 5), ("permanent", 4), ("llm", 3), ("nobody", 1)] {

@@ -5,7 +5,9 @@
 
 mod admin;
 mod boot;
-#[path = "../chatty/mod.rs"]
+#[path = "../fixture/chatty.rs"]
 mod chatty;
+#[path = "../fixture/mod.rs"]
+mod fixture;
 mod home;
 mod secrets;
