@@ -34,7 +34,8 @@ pub struct RunnerOptions {
     pub max_in_flight: usize,
     /// After a tick's deadline (or a shutdown) its `cancel` has fired; this long it may still end by itself.
     pub cancel_grace: Duration,
-    /// Starts and commits that fall within this are written together. It is the price in lag of each tick's durability.
+    /// Starts and commits that fall within this are written together (five times this, while there are only a few). It is
+    /// the price in lag of each tick's durability.
     pub batch_window: Duration,
     /// Jobs with metric series of their own; the others share the job `_other`.
     pub metrics_max_jobs: usize,

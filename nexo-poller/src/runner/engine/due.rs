@@ -152,7 +152,7 @@ impl Engine {
             self.kinds.get(job.kind).registered.as_ref().map_or(Duration::ZERO, |kind| kind.limits.tick_timeout);
         let wanted = job.schedule.typical_interval().mul_f64(self.options.lease_ttl_factor.clamp(0.0, 1000.0));
         // A tick's deadline, and its grace, end before its lease does.
-        let needed = timeout + self.options.cancel_grace + Duration::from_secs(5);
+        let needed = timeout + self.options.cancel_grace * 2;
         wanted.min(LONGEST_LEASE).max(self.options.min_lease_ttl).max(needed)
     }
 

@@ -47,7 +47,7 @@ const JUMP: i64 = 5_000;
 /// A store that failed is tried again after this.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Fewer ticks a batch than this are a trickle.
-const TRICKLE: usize = 24;
+const TRICKLE: usize = 32;
 /// With this much to write, it is not waited for more.
 const FULL_BATCH: usize = 512;
 
@@ -275,7 +275,7 @@ impl Engine {
     /// little is in it. A single job does not notice, because the window counts from the last write.
     fn window(&self) -> Duration {
         let window = self.options.batch_window;
-        if self.last_claims < TRICKLE { window.mul_f64(2.5) } else { window }
+        if self.last_claims < TRICKLE { window * 5 } else { window }
     }
 
     fn batch(&self, sent: &outbox::Sent) -> Batch {

@@ -5,6 +5,8 @@ mod duration;
 mod error;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod zones;
 
 use std::fmt;
 use std::sync::Arc;
