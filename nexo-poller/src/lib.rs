@@ -10,6 +10,7 @@ pub mod host;
 pub mod manifest;
 pub mod plugin;
 pub mod prelude;
+mod private;
 #[cfg(feature = "router")]
 pub mod router;
 #[cfg(feature = "runner")]
@@ -23,11 +24,11 @@ pub use nexo_poller_macros::poller;
 /// What `#[poller]` expands to. Not public API: it changes with the macro, which is pinned to this exact version.
 #[doc(hidden)]
 pub mod __private {
-    pub use async_trait::async_trait;
     pub use schemars::Schema;
     pub use serde_json::Value;
 
     pub use crate::contract::{FromTick, PollContext, Poller, PollerError, TickAck};
     pub use crate::manifest::{Declaration, DeclaredPoller, Lifecycle, Package};
     pub use crate::plugin::main_of as main;
+    pub use crate::private::{TickFuture, TickOutcome, all_of};
 }
