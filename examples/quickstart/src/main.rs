@@ -54,6 +54,7 @@ const SETTLED_AFTER: Duration = Duration::from_millis(300);
 const MOST_FILES: usize = 1_000;
 
 /// Announces new files in a folder.
+#[poller(kind = "new_files", publish = ["plugin.outbound.>"])]
 async fn new_files(
     ctx: &PollContext,
     Config(config): Config<NewFilesConfig>,
@@ -99,46 +100,3 @@ async fn new_files(
 
 #[cfg(test)]
 mod tests;
-
-struct NewFiles;
-#[async_trait]
-impl Poller for NewFiles {
-    fn kind(&self) -> &'static str {
-        "new_files"
-    }
-    fn validate(&self, c: &Value) -> Result<(), PollerError> {
-        <Config<NewFilesConfig> as FromTick>::validate(c)
-    }
-    async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
-        new_files(
-            ctx,
-            <Config<NewFilesConfig> as FromTick>::from_tick(ctx).await?,
-            <Cursor<Announced> as FromTick>::from_tick(ctx).await?,
-        )
-        .await
-    }
-}
-impl nexo_poller::manifest::DeclaredPoller for NewFiles {
-    const DECLARATION: nexo_poller::manifest::Declaration = nexo_poller::manifest::Declaration {
-        kind: "new_files",
-        description: "Announces new files in a folder.",
-        publish: &["plugin.outbound.>"],
-        subscribe: &[],
-        lifecycle: None,
-        max_concurrent_ticks: None,
-        tick_timeout_secs: None,
-        plugin_id: None,
-        name: None,
-        topic_prefix: None,
-        min_nexo_version: None,
-        package: nexo_poller::manifest::Package {
-            name: "quickstart",
-            version: "0.1.0",
-            description: "",
-            bin: Some("quickstart"),
-        },
-    };
-}
-fn main() -> std::process::ExitCode {
-    PollerHandler::new().with(NewFiles).main()
-}

@@ -1,4 +1,13 @@
 //! How to test a poller. Every example runs as a test of this crate.
 
+#[doc = include_str!("unit_test.md")]
+pub mod unit_test {}
+
+#[doc = include_str!("time.md")]
+pub mod time {}
+
+#[doc = include_str!("faults.md")]
+pub mod faults {}
+
 #[doc = include_str!("failures.md")]
 pub mod failures {}
