@@ -199,8 +199,9 @@ impl Engine {
         let (agent, config) = (self.text(&spec.agent), self.config_text(&spec));
         self.leave_line(slot);
         let Some(job) = self.job_mut(slot) else { return };
+        let old_kind = std::mem::replace(&mut job.kind, kind);
+        let claiming = job.phase == Phase::Claiming;
         job.agent = agent;
-        job.kind = kind;
         job.catch_up = spec.catch_up;
         job.paused_on_boot = spec.paused_on_boot;
         job.schedule = spec.schedule;
@@ -209,6 +210,11 @@ impl Engine {
         job.failure_to = spec.failure_to.map(Box::new);
         job.validated = 0;
         job.removed = false;
+        if claiming && old_kind != kind {
+            // The place that its claim holds moves with it.
+            self.kinds.get_mut(kind).in_use += 1;
+            self.free_place(old_kind);
+        }
         self.edit_quietly(slot, Change::Adopt);
         self.check_config(slot);
     }
