@@ -7,11 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may enter whom. A room may always use itself; what is missing here is forbidden.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("contract", &[]),
     ("manifest", &["contract"]),
     ("wire", &["contract"]),
-    ("broker", &["wire", "contract"]),
+    // The manifest is what the stdio bridge's handshake carries, and the allowlist that it enforces.
+    ("broker", &["wire", "manifest", "contract"]),
+    // What the macro's expansion names.
+    ("private", &["contract"]),
     ("plugin", &["broker", "wire", "manifest", "contract"]),
     ("store", &["contract"]),
     ("runner", &["contract", "store"]),

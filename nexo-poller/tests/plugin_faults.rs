@@ -136,15 +136,19 @@ fn group_members(group: u32) -> Vec<String> {
     members
 }
 
-async fn nothing_is_left_of(group: u32) {
-    let gone = async {
+/// Looks again and again: the kernel tells nobody when a process group changes.
+async fn until(holds: impl Fn() -> bool) {
+    let looking = async {
         let mut look = tokio::time::interval(Duration::from_millis(20));
-        while !group_members(group).is_empty() {
+        while !holds() {
             look.tick().await;
         }
     };
-    let gone = tokio::time::timeout(PATIENCE, gone).await;
-    assert!(gone.is_ok(), "still there: {:?}", group_members(group));
+    tokio::time::timeout(PATIENCE, looking).await.expect("it comes to hold");
+}
+
+async fn nothing_is_left_of(group: u32) {
+    until(|| group_members(group).is_empty()).await;
 }
 
 #[tokio::test]
@@ -216,13 +220,7 @@ async fn garbage_and_a_line_of_a_hundred_mebibytes_on_stdout_are_counted_and_tic
 async fn a_plugin_that_closes_its_stdout_is_killed_and_started_again() {
     let world = World::new().await;
     let (supervisor, poller) = world.start("close_stdout").await;
-    let died = async {
-        let mut look = tokio::time::interval(Duration::from_millis(20));
-        while supervisor.status().state == PluginState::Up {
-            look.tick().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, died).await.unwrap();
+    until(|| supervisor.status().state != PluginState::Up).await;
     let sentence = world.sentence(&poller).await;
     assert!(sentence.contains("is of no use any more: it closed its stdout; it was killed"), "{sentence}");
     world.others_go_on().await;
@@ -309,7 +307,8 @@ async fn nothing_that_a_plugin_has_forked_stays_behind() {
     let (supervisor, poller) = world.start("fork").await;
     world.tick(&poller).await.unwrap();
     let group = supervisor.status().pid.unwrap();
-    assert!(group_members(group).len() >= 4, "{:?}", group_members(group));
+    // Itself, a sleep, a shell and what the shell starts.
+    until(|| group_members(group).len() >= 4).await;
     supervisor.shutdown(PATIENCE).await;
     nothing_is_left_of(group).await;
 
@@ -342,13 +341,7 @@ async fn a_plugin_that_crashes_is_started_again_and_its_ticks_work_again() {
     let first = supervisor.status().pid.unwrap();
     let pid = rustix::process::Pid::from_raw(first.cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    let back = async {
-        let mut look = tokio::time::interval(Duration::from_millis(20));
-        while supervisor.status().state != PluginState::Up || supervisor.status().pid == Some(first) {
-            look.tick().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, back).await.unwrap();
+    until(|| supervisor.status().state == PluginState::Up && supervisor.status().pid != Some(first)).await;
     world.tick(&kinds[0].poller).await.unwrap();
     assert_eq!(supervisor.status().restarts, 1);
 }

@@ -21,6 +21,12 @@ pub enum BrokerError {
         /// The topic.
         topic: String,
     },
+    /// Somebody listens on the topic, but every queue is full.
+    #[error("whoever listens on `{topic}` is too far behind: every queue is full")]
+    QueueFull {
+        /// The topic.
+        topic: String,
+    },
     /// Nobody answered in time.
     #[error("no answer on `{topic}` within {} ms", after.as_millis())]
     Timeout {
@@ -57,7 +63,9 @@ impl BrokerError {
                 HostError::Rejected { call: call.to_owned(), code: -32002, message: self.to_string() }
             }
             Self::TooLarge { topic, .. } => HostError::payload(topic, self.to_string()),
-            Self::NoResponders { .. } | Self::Closed { .. } => HostError::unavailable(self.to_string()),
+            Self::NoResponders { .. } | Self::QueueFull { .. } | Self::Closed { .. } => {
+                HostError::unavailable(self.to_string())
+            }
         }
     }
 }

@@ -67,6 +67,14 @@ struct Group {
     turn: AtomicUsize,
 }
 
+/// What became of one message.
+struct Delivered {
+    /// Listeners and groups that were to have it.
+    wanted: usize,
+    /// Those of them that had room.
+    taken: usize,
+}
+
 impl LocalBroker {
     /// A broker with the default bounds.
     #[must_use]
@@ -115,8 +123,8 @@ impl LocalBroker {
         Ok(())
     }
 
-    /// Delivers to everybody who listens; the number of listeners that were chosen.
-    fn deliver(&self, event: Event) -> usize {
+    /// Delivers to everybody who listens.
+    fn deliver(&self, event: Event) -> Delivered {
         let listeners = self.shared.listeners(&event.topic);
         let mut chosen = Vec::with_capacity(listeners.len());
         let mut groups: Vec<(&Arc<Group>, Vec<&Listener>)> = Vec::new();
@@ -135,13 +143,16 @@ impl LocalBroker {
             members
         }));
         let delivery = Delivery::from(event);
+        let mut delivered = Delivered { wanted: chosen.len(), taken: 0 };
         for candidates in &chosen {
             // A group's next member stands in for one whose queue is full.
-            if !candidates.iter().any(|listener| listener.queue.try_send(delivery.clone()).is_ok()) {
+            if candidates.iter().any(|listener| listener.queue.try_send(delivery.clone()).is_ok()) {
+                delivered.taken += 1;
+            } else {
                 self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
-        chosen.len()
+        delivered
     }
 
     /// Hands `event` to the request that waits for it, if it is an answer.
@@ -224,8 +235,12 @@ impl Broker for LocalBroker {
     async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {
         check_topic(topic)?;
         let question = self.ask();
-        if self.deliver(Event::request(topic, source, question.reply_to(), body)) == 0 {
+        let delivered = self.deliver(Event::request(topic, source, question.reply_to(), body));
+        if delivered.wanted == 0 {
             return Err(BrokerError::NoResponders { topic: topic.to_owned() });
+        }
+        if delivered.taken == 0 {
+            return Err(BrokerError::QueueFull { topic: topic.to_owned() });
         }
         question.answer(topic, timeout).await
     }

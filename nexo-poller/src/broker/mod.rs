@@ -2,7 +2,8 @@
 //!
 //! Lives here: the [`Broker`] trait, the in-process broker, and the stdio bridge that makes a child process part of it.
 //!
-//! May not enter: what messages mean (ticks, host calls), processes, schedules. Imports [`wire`](crate::wire) only.
+//! May not enter: what messages mean (ticks, host calls), processes, schedules. Imports [`wire`](crate::wire), and
+//! [`manifest`](crate::manifest) for the bridge's handshake.
 
 mod error;
 mod local;

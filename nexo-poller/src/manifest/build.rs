@@ -1,6 +1,5 @@
 use super::{
-    BrokerCapability, Capabilities, Declaration, Entrypoint, Lifecycle, Manifest, PluginSection, PollerSection,
-    Requires,
+    BrokerCapability, Capabilities, Declaration, Entrypoint, Manifest, PluginSection, PollerSection, Requires,
 };
 
 /// Two pollers of one plugin that cannot share a manifest.
@@ -50,7 +49,8 @@ pub fn manifest_of(declarations: &[Declaration]) -> Result<Manifest, Declaration
     let id = agreed(declarations, "plugin_id", |d| d.plugin_id)?.unwrap_or(first.kind);
     let prefix = agreed(declarations, "topic_prefix", |d| d.topic_prefix)?;
     let prefix = prefix.map_or_else(|| format!("plugin.poller.{id}"), str::to_owned);
-    let lifecycle = agreed(declarations, "lifecycle", |d| d.lifecycle.map(Lifecycle::as_str))?;
+    // One process serves all of them, so saying nothing is saying `long_lived`.
+    agreed(declarations, "lifecycle", |d| Some(d.lifecycle.unwrap_or_default().as_str()))?;
     let name = agreed(declarations, "name", |d| d.name)?;
     let required = agreed(declarations, "min_nexo_version", |d| d.min_nexo_version)?;
     // Several kinds are described by the crate they share, one kind by itself; whichever is there.
@@ -84,7 +84,7 @@ pub fn manifest_of(declarations: &[Declaration]) -> Result<Manifest, Declaration
             poller: Some(PollerSection {
                 kinds: declarations.iter().map(|d| d.kind.to_owned()).collect(),
                 broker_topic_prefix: prefix,
-                lifecycle: if lifecycle == Some("ephemeral") { Lifecycle::Ephemeral } else { Lifecycle::LongLived },
+                lifecycle: first.lifecycle.unwrap_or_default(),
                 max_concurrent_ticks: most(|d| d.max_concurrent_ticks, PollerSection::default_max_concurrent_ticks()),
                 tick_timeout_secs: most(|d| d.tick_timeout_secs, PollerSection::default_tick_timeout_secs()),
             }),

@@ -42,7 +42,8 @@ impl Manifest {
         }
         let mut reader = serde_json::Deserializer::from_str(json);
         let answer: Answer = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let key = error.path().to_string();
+            let path = error.path().to_string();
+            let key = if path == "." { String::new() } else { path };
             let rule = error.inner().to_string();
             ManifestError { file: file.to_owned(), problems: vec![ManifestProblem { key, rule }] }
         })?;
@@ -69,8 +70,9 @@ impl Manifest {
 
     /// The manifest as TOML, as `--print-manifest` writes it.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "an invariant of the type")]
     pub fn to_toml(&self) -> String {
-        toml::to_string(self).unwrap_or_else(|error| format!("# this manifest cannot be written: {error}\n"))
+        toml::to_string(self).expect("a manifest holds strings, numbers and tables with string keys: all of it is TOML")
     }
 }
 

@@ -11,8 +11,8 @@ use super::kinds::interned;
 use super::supervisor::{PluginProcess, StderrTail, drain, exit_sentence};
 use super::{InFlight, PluginBinary};
 use crate::broker::Broker;
-use crate::broker::stdio::{DEFAULT_MAX_LINE, LineFramer};
-use crate::contract::{PollContext, Poller, PollerError, TickAck, matches};
+use crate::broker::stdio::{DEFAULT_MAX_LINE, LineFramer, forbidden};
+use crate::contract::{PollContext, Poller, PollerError, TickAck};
 use crate::wire::{Event, TickReply, TickRequest, open_request};
 
 /// A child that has answered is given this long to exit.
@@ -88,8 +88,8 @@ impl EphemeralPollerProxy {
     /// A call to the daemon is answered on the child's stdin; everything else goes to the broker.
     async fn take_publish(&self, mut event: Event, stdin: &mut ChildStdin) -> std::io::Result<()> {
         let allowed = &self.plugin.manifest.plugin.capabilities.broker.publish;
-        if !allowed.iter().any(|pattern| matches(pattern, &event.topic)) {
-            let (topic, allowed) = (&event.topic, allowed.join(", "));
+        if let Some(topic) = forbidden(&event, allowed) {
+            let allowed = allowed.join(", ");
             tracing::warn!(
                 plugin = self.id(),
                 "a message on `{topic}` was dropped: the manifest's publish list is [{allowed}]"

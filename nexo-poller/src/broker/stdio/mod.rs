@@ -26,6 +26,8 @@ mod tests;
 pub use self::child::{Hello, SessionEnd, StdioBroker, StdioSession};
 pub use self::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 #[cfg(feature = "router")]
+pub(crate) use self::parent::forbidden;
+#[cfg(feature = "router")]
 pub use self::parent::{BridgeObserver, ParentOptions, StdioParent};
 #[cfg(feature = "router")]
 pub use self::parent_error::{CloseReason, StdioError};

@@ -220,8 +220,8 @@ impl Incoming {
     }
 
     async fn publish(&self, mut event: Event) {
-        if !self.allowed.iter().any(|pattern| matches(pattern, &event.topic)) {
-            self.observer.not_allowed(&self.plugin, &event.topic, &self.allowed);
+        if let Some(topic) = forbidden(&event, &self.allowed) {
+            self.observer.not_allowed(&self.plugin, topic, &self.allowed);
             return;
         }
         // Nobody publishes in another's name.
@@ -237,4 +237,15 @@ impl Incoming {
             self.observer.bad_line(&self.plugin, &format!("a publish that the broker refused: {error}"));
         }
     }
+}
+
+/// The topic that `event` may not reach, if there is one: its own, or the one that it wants to be answered on, where
+/// somebody else would publish in the plugin's stead.
+pub(crate) fn forbidden<'e>(event: &'e Event, allowed: &[String]) -> Option<&'e str> {
+    let may = |topic: &str| allowed.iter().any(|pattern| matches(pattern, topic));
+    if !may(&event.topic) {
+        return Some(&event.topic);
+    }
+    let reply_to = event.payload.get("reply_to").and_then(Value::as_str)?;
+    (!reply_to.starts_with("_inbox.") && !may(reply_to)).then_some(reply_to)
 }

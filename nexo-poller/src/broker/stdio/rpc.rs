@@ -14,10 +14,15 @@ pub struct Frame<'l> {
     method: Option<std::borrow::Cow<'l, str>>,
     #[serde(default, borrow)]
     params: Option<&'l RawValue>,
-    #[serde(default, borrow)]
+    #[serde(default, borrow, deserialize_with = "present")]
     result: Option<&'l RawValue>,
-    #[serde(default, borrow)]
+    #[serde(default, borrow, deserialize_with = "present")]
     error: Option<&'l RawValue>,
+}
+
+/// A `null` that stands there is not the same as nothing: a result may be null.
+fn present<'l, D: serde::Deserializer<'l>>(deserializer: D) -> Result<Option<&'l RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// A frame by what it asks of its reader.
@@ -145,4 +150,23 @@ pub(super) fn result(id: &Value, result: &Value) -> Vec<u8> {
 pub(super) fn refusal(id: &Value, code: i64, message: &str) -> Vec<u8> {
     let error = serde_json::json!({"code": code, "message": message});
     line::<()>(&Outgoing { id: Some(id), error: Some(error), ..Outgoing::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_result_is_an_answer_and_a_null_error_is_none() {
+        let Some(FrameKind::Response { outcome: Ok(result), .. }) = Frame::read(r#"{"id":1,"result":null}"#) else {
+            panic!("a null result answers");
+        };
+        assert_eq!(result.get(), "null");
+        let both = Frame::read(r#"{"id":1,"result":{},"error":null}"#);
+        assert!(matches!(both, Some(FrameKind::Response { outcome: Ok(_), .. })), "{both:?}");
+        let refused = Frame::read(r#"{"id":{"odd":[1]},"error":{"code":1}}"#);
+        assert!(matches!(refused, Some(FrameKind::Response { outcome: Err(_), .. })), "{refused:?}");
+        assert!(Frame::read(r#"{"id":1}"#).is_none());
+        assert!(Frame::read("[1]").is_none());
+    }
 }

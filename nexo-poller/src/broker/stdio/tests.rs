@@ -158,6 +158,17 @@ async fn a_publish_outside_the_allowlist_never_reaches_the_broker() {
 }
 
 #[tokio::test]
+async fn a_plugin_cannot_have_the_daemon_answer_on_a_topic_that_it_may_not_publish_on() {
+    let joined = joined().await;
+    let mut everything = joined.broker.subscribe(">", None).await.unwrap();
+    let sneaky = Event::request("daemon.rpc.jira", "jira", "plugin.poller.other.tick", json!({"method": "log"}));
+    joined.child.publish(sneaky).await.unwrap();
+    joined.child.publish(Event::new("plugin.outbound.a", "jira", json!({}))).await.unwrap();
+    assert_eq!(everything.next().await.unwrap().event.topic, "plugin.outbound.a");
+    assert_eq!(joined.notes.all(), ["jira: not allowed: plugin.poller.other.tick"]);
+}
+
+#[tokio::test]
 async fn a_shutdown_is_acknowledged_once_the_plugin_has_finished() {
     let mut joined = joined().await;
     let ended = tokio::spawn(async move {
