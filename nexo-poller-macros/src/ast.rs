@@ -1,45 +1,57 @@
-use syn::{Attribute, Expr, ExprLit, ItemFn, Lit, Meta, Type};
+use proc_macro2::{TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Signature, Visibility};
 
-/// The author's function, with what the expansion needs of it.
-pub(crate) struct Function {
-    pub(crate) item: ItemFn,
-    /// The types of its arguments, in order; only filled where each is one.
-    pub(crate) arguments: Vec<Type>,
-    /// The first paragraph of its doc comment.
-    pub(crate) doc: String,
-    /// Its `#[cfg(…)]`s: what stands beside it must be there when it is.
-    pub(crate) cfgs: Vec<Attribute>,
+use crate::mistakes::Mistakes;
+
+/// What the attribute stands on.
+pub(crate) struct Item {
+    /// As written: it is emitted untouched, whatever happens.
+    pub(crate) tokens: TokenStream,
+    /// What the macro reads of it, where it is a function.
+    pub(crate) function: Option<Head>,
 }
 
-impl Function {
-    pub(crate) fn new(item: ItemFn) -> Self {
-        let doc = first_paragraph(&item.attrs);
-        let cfgs = item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
-        Self { item, arguments: Vec::new(), doc, cfgs }
-    }
+/// A function without its body, which is nobody's business but the author's.
+pub(crate) struct Head {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
 }
 
-fn first_paragraph(attributes: &[Attribute]) -> String {
-    let mut paragraph = String::new();
-    for attribute in attributes {
-        let Meta::NameValue(pair) = &attribute.meta else { continue };
-        let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value else { continue };
-        if !pair.path.is_ident("doc") {
-            continue;
+/// Reads the item.
+pub(crate) fn parse(tokens: TokenStream, mistakes: &mut Mistakes) -> Item {
+    let function = match head.parse2(tokens.clone()) {
+        Ok(head) => Some(head),
+        Err(error) => {
+            mistakes.push(not_a_function(&tokens).unwrap_or(error));
+            None
         }
-        // A `/** … */` comment is one attribute of many lines; an empty `///` has one, empty line.
-        for line in text.value().split('\n').map(|line| line.trim().trim_start_matches('*').trim().to_owned()) {
-            match (line.is_empty(), paragraph.is_empty()) {
-                (true, true) => {}
-                (true, false) => return paragraph,
-                (false, first) => {
-                    if !first {
-                        paragraph.push(' ');
-                    }
-                    paragraph.push_str(&line);
-                }
-            }
-        }
-    }
-    paragraph
+    };
+    Item { tokens, function }
+}
+
+fn head(input: ParseStream) -> syn::Result<Head> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    let visibility = input.parse()?;
+    let signature = input.parse()?;
+    // The body, read by nobody.
+    input.parse::<TokenStream>()?;
+    Ok(Head { attributes, visibility, signature })
+}
+
+/// What it is instead, said on its keyword.
+fn not_a_function(tokens: &TokenStream) -> Option<syn::Error> {
+    let words = ["struct", "enum", "union", "impl", "mod", "trait", "const", "static", "type", "use", "macro_rules"];
+    let is_function = tokens.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"));
+    let found = tokens.clone().into_iter().find_map(|token| match token {
+        TokenTree::Ident(word) if words.iter().any(|known| word == known) => Some(word),
+        _ => None,
+    });
+    let found = found.filter(|_| !is_function)?;
+    let article = if matches!(found.to_string().as_str(), "enum" | "impl") { "an" } else { "a" };
+    Some(syn::Error::new_spanned(
+        &found,
+        format!("`#[poller]` goes on an async function, and this is {article} `{found}`"),
+    ))
 }

@@ -1,105 +1,88 @@
-use proc_macro2::TokenStream;
-use quote::ToTokens;
-use syn::ext::IdentExt as _;
-use syn::parse::{ParseStream, Parser as _};
+use proc_macro2::{Group, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Token};
 
-use crate::names::similar;
-use crate::problems::Problems;
+use crate::mistakes::Mistakes;
 
-/// Every key of the attribute, in the order of the documentation.
-pub(crate) const KEYS: [&str; 13] = [
-    "kind",
-    "description",
-    "publish",
-    "subscribe",
-    "lifecycle",
-    "max_concurrent_ticks",
-    "tick_timeout_secs",
-    "plugin_id",
-    "name",
-    "topic_prefix",
-    "min_nexo_version",
-    "main",
-    "crate",
-];
-
-/// One `key = value`, as written.
-pub(crate) struct Argument {
+/// One `key = value` of the attribute.
+pub(crate) struct Entry {
     pub(crate) key: Ident,
-    pub(crate) value: Expr,
+    pub(crate) value: Value,
 }
 
-/// Reads `key = value, …`. What cannot be read is a problem; what can is returned, each legal key once.
-pub(crate) fn parse(tokens: TokenStream, problems: &mut Problems) -> Vec<Argument> {
-    let mut arguments: Vec<Argument> = Vec::new();
-    let read = |input: ParseStream<'_>| {
-        while !input.is_empty() {
-            // `crate` is a keyword, so any word is read.
-            let key = Ident::parse_any(input)?;
-            let name = key.to_string();
-            if !input.peek(Token![=]) {
-                problems.add(&key, format!("expected `{name} = …`"));
-                skip_value(input)?;
-            } else {
-                input.parse::<Token![=]>()?;
-                let value: Expr = input.parse()?;
-                if !KEYS.contains(&name.as_str()) {
-                    problems.add(&key, unknown(&name));
-                } else if arguments.iter().any(|known| known.key == key) {
-                    problems.add(&key, format!("`{name}` is given twice"));
-                } else {
-                    arguments.push(Argument { key, value });
-                }
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
+/// What stands after a key.
+pub(crate) enum Value {
+    /// `= …`
+    Of(Expr),
+    /// `(…)`, as other attributes would have it.
+    InParentheses(Group),
+    /// Nothing.
+    Missing,
+}
+
+/// Reads the attribute's arguments. One that cannot be read is a mistake of its own and hides no other.
+pub(crate) fn parse(arguments: TokenStream, mistakes: &mut Mistakes) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for argument in split_at_commas(arguments) {
+        match entry.parse2(argument) {
+            Ok(entry) => entries.push(entry),
+            Err(error) => mistakes.push(error),
         }
-        Ok(())
+    }
+    entries
+}
+
+/// The tokens between the commas; an empty piece (a trailing comma) is left out.
+fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
+    let mut pieces = Vec::new();
+    let mut piece = TokenStream::new();
+    for token in tokens {
+        match token {
+            TokenTree::Punct(comma) if comma.as_char() == ',' => pieces.push(std::mem::take(&mut piece)),
+            token => piece.extend([token]),
+        }
+    }
+    pieces.push(piece);
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+fn entry(input: ParseStream) -> syn::Result<Entry> {
+    if input.peek(syn::Lit) {
+        let literal: syn::Lit = input.parse()?;
+        rest(input)?;
+        return Err(syn::Error::new_spanned(literal, "a value needs its key in front, as in `kind = \"jira\"`"));
+    }
+    let Ok(key) = input.call(Ident::parse_any) else {
+        let tokens: TokenStream = rest(input)?;
+        return Err(syn::Error::new_spanned(tokens, "expected `key = value`, as in `kind = \"jira\"`"));
     };
-    if let Err(error) = read.parse2(tokens) {
-        problems.push(error);
+    if input.is_empty() {
+        return Ok(Entry { key, value: Value::Missing });
     }
-    arguments
+    if input.peek(syn::token::Paren) {
+        let group: Group = input.parse()?;
+        rest(input)?;
+        return Ok(Entry { key, value: Value::InParentheses(group) });
+    }
+    if !input.peek(Token![=]) || input.peek(Token![==]) || input.peek(Token![=>]) {
+        let tokens = rest(input)?;
+        return Err(syn::Error::new_spanned(tokens, format!("expected `=` after `{key}`, as in `{key} = …`")));
+    }
+    input.parse::<Token![=]>()?;
+    if input.is_empty() {
+        return Ok(Entry { key, value: Value::Missing });
+    }
+    let value = input.parse()?;
+    if !input.is_empty() {
+        let tokens = rest(input)?;
+        return Err(syn::Error::new_spanned(tokens, format!("expected a comma after the value of `{key}`")));
+    }
+    Ok(Entry { key, value: Value::Of(value) })
 }
 
-/// Passes over what stands up to the next comma.
-fn skip_value(input: ParseStream<'_>) -> syn::Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
-    }
-    Ok(())
-}
-
-fn unknown(name: &str) -> String {
-    match name {
-        "kinds" => {
-            return "one function is one kind: say `kind = \"…\"`; several kinds share a plugin through \
-                    `PollerHandler::new().with(A).with(B).main()`"
-                .to_owned();
-        }
-        "schedule" | "every" | "cron" | "interval" => {
-            return format!("`{name}` belongs to the job in `pollers.yaml`: the operator decides when a poller runs");
-        }
-        "version" => return "the version is that of your crate, in its Cargo.toml".to_owned(),
-        "timeout" | "tick_timeout" | "timeout_secs" => {
-            return format!("unknown key `{name}`; the deadline of a tick is `tick_timeout_secs`");
-        }
-        "concurrency" | "max_concurrency" | "max_concurrent" => {
-            return format!("unknown key `{name}`; ticks that may run at once are `max_concurrent_ticks`");
-        }
-        "id" => return "unknown key `id`; the plugin's id is `plugin_id`".to_owned(),
-        _ => {}
-    }
-    match similar(name, &KEYS) {
-        Some(meant) => format!("unknown key `{name}`; did you mean `{meant}`?"),
-        None => format!("unknown key `{name}`; the keys are {}", KEYS.join(", ")),
-    }
-}
-
-impl ToTokens for Argument {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        self.value.to_tokens(tokens);
-    }
+/// Takes what is left, so that the parser does not complain about it a second time.
+fn rest(input: ParseStream) -> syn::Result<TokenStream> {
+    input.parse()
 }

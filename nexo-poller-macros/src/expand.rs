@@ -1,235 +1,173 @@
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned as _;
-use syn::{ItemFn, ReturnType};
+use syn::Type;
+use syn::spanned::Spanned;
 
-use crate::ast::Function;
-use crate::names::struct_name;
-use crate::problems::Problems;
-use crate::valid::Declared;
-use crate::{attr, valid};
+use crate::valid::{Function, Lifecycle, Settings};
 
-/// The whole expansion. With mistakes the function, a struct and `main` are emitted all the same, so that each mistake
-/// is one message.
-pub(crate) fn poller(arguments: TokenStream, item: &TokenStream) -> TokenStream {
-    let mut problems = Problems::default();
-    let arguments = attr::parse(arguments, &mut problems);
-    let declared = valid::declared(&arguments, &mut problems);
-    let function = match syn::parse2::<ItemFn>(item.clone()) {
-        Ok(function) => valid::function(function, &mut problems),
-        Err(_) => return not_a_function(item, &declared, problems),
-    };
-    let author = &function.item;
-    let name = struct_name(&author.sig.ident);
-    match problems.into_tokens() {
-        None => {
-            let beside = Expansion { declared: &declared, function: &function, name: &name, usable: true }.tokens();
-            quote!(#author #beside)
-        }
-        Some(errors) => {
-            let beside = Expansion { declared: &declared, function: &function, name: &name, usable: false }.tokens();
-            quote!(#errors #author #beside)
-        }
-    }
-}
-
-/// On a struct, say. What the author wrote stays, and `main` is there where the attribute would have made it.
-fn not_a_function(item: &TokenStream, declared: &Declared, mut problems: Problems) -> TokenStream {
-    let message =
-        "`#[poller]` goes on an async function: async fn jira(ctx: &PollContext) -> Result<TickAck, PollerError>";
-    problems.add(item, message);
-    let errors = problems.into_tokens();
-    let main = declared.main.then(|| {
-        quote!(
-            fn main() {}
-        )
-    });
-    quote!(#errors #item #main)
-}
-
-struct Expansion<'e> {
-    declared: &'e Declared,
-    function: &'e Function,
-    name: &'e Ident,
-    /// Whether everything was right, so that the function can be called.
-    usable: bool,
-}
-
-impl Expansion<'_> {
-    fn tokens(&self) -> TokenStream {
-        let Self { declared, function, name, .. } = self;
-        let cfgs = &function.cfgs;
-        let visibility = &function.item.vis;
-        let description = self.description();
-        let doc = if description.is_empty() { format!("The poller `{}`.", declared.kind) } else { description.clone() };
-        let poller = self.poller(&description);
-        let declaration = self.declaration(&description);
-        let main = declared.main.then(|| self.main());
+/// The author's function and, beside it, everything that is made of it.
+pub(crate) fn expand(settings: &Settings, function: &Function, item: &TokenStream) -> TokenStream {
+    let Some(poller) = &function.poller else { return item.clone() };
+    let library = &settings.library;
+    let private = quote!(#library::__private);
+    let structure = structure(settings, function, poller);
+    let implementation = implementation(settings, function, poller, &private);
+    let declaration = declaration(settings, function, &function.arguments, poller, &private);
+    let conditions = &function.conditions;
+    let main = settings.main.then(|| {
         quote! {
-            #(#cfgs)*
-            #[doc = #doc]
-            #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy, ::core::default::Default)]
-            #visibility struct #name;
-
-            #(#cfgs)*
-            #poller
-
-            #(#cfgs)*
-            #declaration
-
-            #main
-        }
-    }
-
-    fn description(&self) -> String {
-        self.declared.description.clone().unwrap_or_else(|| self.function.doc.clone())
-    }
-
-    fn poller(&self, description: &str) -> TokenStream {
-        let Self { declared, name, .. } = self;
-        let (krate, kind) = (&declared.krate, &declared.kind);
-        let validate = if self.usable { self.validate() } else { quote!(::core::result::Result::Ok(())) };
-        let tick = if self.usable { self.tick() } else { unusable(krate) };
-        quote! {
-            impl #krate::__private::Poller for #name {
-                fn kind(&self) -> &'static str {
-                    #kind
-                }
-
-                fn description(&self) -> &'static str {
-                    #description
-                }
-
-                fn validate(
-                    &self,
-                    config: &#krate::__private::Value,
-                ) -> ::core::result::Result<(), #krate::__private::PollerError> {
-                    #validate
-                }
-
-                fn tick<'life0, 'life1, 'async_trait>(
-                    &'life0 self,
-                    ctx: &'life1 #krate::__private::PollContext,
-                ) -> #krate::__private::TickFuture<'async_trait>
-                where
-                    'life0: 'async_trait,
-                    'life1: 'async_trait,
-                    Self: 'async_trait,
-                {
-                    ::std::boxed::Box::pin(async move { #tick })
-                }
-            }
-        }
-    }
-
-    /// One check an argument, spanned on the argument's type.
-    fn validate(&self) -> TokenStream {
-        let krate = &self.declared.krate;
-        let checks = self
-            .function
-            .arguments
-            .iter()
-            .map(|ty| quote_spanned!(ty.span()=> <#ty as #krate::__private::FromTick<'_>>::validate(config)?;));
-        quote! {
-            let _ = config;
-            #(#checks)*
-            ::core::result::Result::Ok(())
-        }
-    }
-
-    fn tick(&self) -> TokenStream {
-        let krate = &self.declared.krate;
-        let author = &self.function.item.sig.ident;
-        let names: Vec<Ident> = (0..self.function.arguments.len()).map(|n| format_ident!("argument_{n}")).collect();
-        let extract = self.function.arguments.iter().zip(&names).map(|(ty, name)| {
-            quote_spanned! {ty.span()=>
-                let #name = <#ty as #krate::__private::FromTick<'_>>::from_tick(ctx).await?;
-            }
-        });
-        let output = match &self.function.item.sig.output {
-            ReturnType::Type(_, ty) => ty.span(),
-            ReturnType::Default => author.span(),
-        };
-        // Through a trait of its own, so that a wrong return type is told in the words of a poller.
-        let outcome = quote_spanned!(output=> #krate::__private::TickOutcome::into_outcome(outcome));
-        quote! {
-            let _ = ctx;
-            #(#extract)*
-            let outcome = #author(#(#names),*).await;
-            #outcome
-        }
-    }
-
-    fn declaration(&self, description: &str) -> TokenStream {
-        let Self { declared, name, function, .. } = self;
-        let Declared { kind, publish, subscribe, krate, .. } = declared;
-        let lifecycle = match declared.ephemeral {
-            None => quote!(::core::option::Option::None),
-            Some(true) => quote!(::core::option::Option::Some(#krate::__private::Lifecycle::Ephemeral)),
-            Some(false) => quote!(::core::option::Option::Some(#krate::__private::Lifecycle::LongLived)),
-        };
-        let ticks = option(declared.max_concurrent_ticks.as_ref());
-        let timeout = option(declared.tick_timeout_secs.as_ref());
-        let plugin_id = option(declared.plugin_id.as_ref());
-        let display_name = option(declared.name.as_ref());
-        let prefix = option(declared.topic_prefix.as_ref());
-        let required = option(declared.min_nexo_version.as_ref());
-        let arguments = if self.usable { function.arguments.as_slice() } else { &[] };
-        let schemas = arguments
-            .iter()
-            .map(|ty| quote_spanned!(ty.span()=> <#ty as #krate::__private::FromTick<'_>>::config_schema()));
-        quote! {
-            impl #krate::__private::DeclaredPoller for #name {
-                const DECLARATION: #krate::__private::Declaration = #krate::__private::Declaration {
-                    kind: #kind,
-                    description: #description,
-                    publish: &[#(#publish),*],
-                    subscribe: &[#(#subscribe),*],
-                    lifecycle: #lifecycle,
-                    max_concurrent_ticks: #ticks,
-                    tick_timeout_secs: #timeout,
-                    plugin_id: #plugin_id,
-                    name: #display_name,
-                    topic_prefix: #prefix,
-                    min_nexo_version: #required,
-                    package: #krate::__private::Package {
-                        name: ::core::env!("CARGO_PKG_NAME"),
-                        version: ::core::env!("CARGO_PKG_VERSION"),
-                        description: ::core::env!("CARGO_PKG_DESCRIPTION"),
-                        bin: ::core::option_env!("CARGO_BIN_NAME"),
-                    },
-                };
-
-                fn config_schema() -> ::core::option::Option<#krate::__private::Schema> {
-                    #krate::__private::all_of([#(#schemas),*])
-                }
-            }
-        }
-    }
-
-    fn main(&self) -> TokenStream {
-        let (krate, name) = (&self.declared.krate, self.name);
-        let cfgs = &self.function.cfgs;
-        quote! {
-            #(#cfgs)*
+            #(#conditions)*
             fn main() -> ::std::process::ExitCode {
-                #krate::__private::main(#name)
+                #private::main(#poller)
+            }
+        }
+    });
+    quote! {
+        #item
+        #structure
+        #implementation
+        #declaration
+        #main
+    }
+}
+
+/// `struct Jira;`
+pub(crate) fn structure(settings: &Settings, function: &Function, poller: &Ident) -> TokenStream {
+    let Function { visibility, conditions, .. } = function;
+    let kind = kind(settings);
+    let doc = format!("The poller of kind `{kind}`, made from the function [`{}`].", function.name);
+    quote! {
+        #(#conditions)*
+        #[doc = #doc]
+        #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy, ::core::default::Default)]
+        #visibility struct #poller;
+    }
+}
+
+/// `impl Poller for Jira`. What `#[async_trait]` would make of `async fn tick` is written out: one macro fewer between
+/// the author's mistake and its message.
+fn implementation(settings: &Settings, function: &Function, poller: &Ident, private: &TokenStream) -> TokenStream {
+    let Function { name, conditions, arguments, output, .. } = function;
+    let kind = kind(settings);
+    let description = description(settings, function);
+    let config = Ident::new("config", Span::mixed_site());
+    let ctx = Ident::new("ctx", Span::mixed_site());
+    let locals: Vec<_> =
+        (0..arguments.len()).map(|index| format_ident!("argument_{index}", span = Span::mixed_site())).collect();
+    // Each on its type, so that a type that is no extractor is where the compiler points.
+    let validations =
+        arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as #private::FromTick<'_>>::validate(#config)?;));
+    let extractions = arguments.iter().zip(&locals).map(
+        |(ty, local)| quote_spanned!(ty.span()=> let #local = <#ty as #private::FromTick<'_>>::from_tick(#ctx).await?;),
+    );
+    let call = quote_spanned!(name.span()=> #name(#(#locals),*).await);
+    let outcome = quote_spanned!(output.span()=> <#output as #private::TickOutcome>::into_outcome(#call));
+    let body = quote_spanned!(name.span()=> ::std::boxed::Box::pin(async move {
+        #(#extractions)*
+        #outcome
+    }));
+    quote! {
+        #(#conditions)*
+        impl #private::Poller for #poller {
+            fn kind(&self) -> &'static str {
+                #kind
+            }
+
+            fn description(&self) -> &'static str {
+                #description
+            }
+
+            fn validate(
+                &self,
+                #config: &#private::Value,
+            ) -> ::core::result::Result<(), #private::PollerError> {
+                let _ = #config;
+                #(#validations)*
+                ::core::result::Result::Ok(())
+            }
+
+            fn tick<'life0, 'life1, 'async_trait>(
+                &'life0 self,
+                #ctx: &'life1 #private::PollContext,
+            ) -> #private::TickFuture<'async_trait>
+            where
+                'life0: 'async_trait,
+                'life1: 'async_trait,
+                Self: 'async_trait,
+            {
+                #body
             }
         }
     }
 }
 
-/// Stands in for the tick of a function that cannot be called; the compiler has its errors already.
-fn unusable(krate: &TokenStream) -> TokenStream {
+/// `impl DeclaredPoller for Jira`: what the manifest is made of.
+pub(crate) fn declaration(
+    settings: &Settings,
+    function: &Function,
+    arguments: &[Type],
+    poller: &Ident,
+    private: &TokenStream,
+) -> TokenStream {
+    let Settings { publish, subscribe, .. } = settings;
+    let kind = kind(settings);
+    let description = description(settings, function);
+    let lifecycle = option(settings.lifecycle.map(|lifecycle| match lifecycle {
+        Lifecycle::LongLived => quote!(#private::Lifecycle::LongLived),
+        Lifecycle::Ephemeral => quote!(#private::Lifecycle::Ephemeral),
+    }));
+    let max_concurrent_ticks = option(settings.max_concurrent_ticks.map(|number| quote!(#number)));
+    let tick_timeout_secs = option(settings.tick_timeout_secs.map(|number| quote!(#number)));
+    let text = |text: &Option<syn::LitStr>| option(text.as_ref().map(|text| quote!(#text)));
+    let plugin_id = text(&settings.plugin_id);
+    let name = text(&settings.name);
+    let topic_prefix = text(&settings.topic_prefix);
+    let min_nexo_version = text(&settings.min_nexo_version);
+    let conditions = &function.conditions;
+    let schemas =
+        arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as #private::FromTick<'_>>::config_schema()));
     quote! {
-        let _ = ctx;
-        ::core::result::Result::Err(#krate::__private::PollerError::permanent("this poller does not compile"))
+        #(#conditions)*
+        impl #private::DeclaredPoller for #poller {
+            const DECLARATION: #private::Declaration = #private::Declaration {
+                kind: #kind,
+                description: #description,
+                publish: &[#(#publish),*],
+                subscribe: &[#(#subscribe),*],
+                lifecycle: #lifecycle,
+                max_concurrent_ticks: #max_concurrent_ticks,
+                tick_timeout_secs: #tick_timeout_secs,
+                plugin_id: #plugin_id,
+                name: #name,
+                topic_prefix: #topic_prefix,
+                min_nexo_version: #min_nexo_version,
+                // Read where this expands: the author's crate, not the library's.
+                package: #private::Package {
+                    name: ::core::env!("CARGO_PKG_NAME"),
+                    version: ::core::env!("CARGO_PKG_VERSION"),
+                    description: ::core::env!("CARGO_PKG_DESCRIPTION"),
+                    bin: ::core::option_env!("CARGO_BIN_NAME"),
+                },
+            };
+
+            fn config_schema() -> ::core::option::Option<#private::Schema> {
+                #private::all_of([#(#schemas),*])
+            }
+        }
     }
 }
 
-fn option<T: quote::ToTokens>(value: Option<&T>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
+fn kind(settings: &Settings) -> String {
+    settings.kind.as_ref().map(syn::LitStr::value).unwrap_or_default()
+}
+
+fn description(settings: &Settings, function: &Function) -> String {
+    settings.description.as_ref().map_or_else(|| function.description.clone(), syn::LitStr::value)
+}
+
+fn option(tokens: Option<TokenStream>) -> TokenStream {
+    match tokens {
+        Some(tokens) => quote!(::core::option::Option::Some(#tokens)),
         None => quote!(::core::option::Option::None),
     }
 }

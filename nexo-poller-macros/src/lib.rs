@@ -11,6 +11,15 @@ mod names;
 mod problems;
 mod valid;
 
+mod ast;
+mod attr;
+mod expand;
+mod fallback;
+mod mistakes;
+mod names;
+mod pipeline;
+mod valid;
+
 use proc_macro::TokenStream;
 
 /// Makes a poller of one async function.
@@ -93,5 +102,5 @@ use proc_macro::TokenStream;
 /// ```
 #[proc_macro_attribute]
 pub fn poller(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::poller(arguments.into(), &item.into()).into()
+    pipeline::poller(arguments.into(), item.into()).into()
 }

@@ -1,132 +1,103 @@
 use proc_macro2::Ident;
+use syn::ext::IdentExt;
 
-/// Whether `kind` matches `^[a-z][a-z0-9_]+$`; the rule that the manifest is held to as well.
-pub(crate) fn is_kind(kind: &str) -> bool {
-    kind.len() >= 2 && is_plugin_word(kind)
-}
-
-/// The longest plugin id of the protocol.
-pub(crate) const MAX_PLUGIN_ID: usize = 32;
-
-/// Whether `id` matches `^[a-z][a-z0-9_]{0,31}$`.
-pub(crate) fn is_plugin_id(id: &str) -> bool {
-    (1..=MAX_PLUGIN_ID).contains(&id.len()) && is_plugin_word(id)
-}
-
-fn is_plugin_word(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_lowercase())
-        && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-/// A kind like `kind`, for "did you mean".
-pub(crate) fn kind_like(kind: &str) -> Option<String> {
-    let mut words = String::new();
-    for c in kind.chars() {
-        if c.is_ascii_uppercase() && words.ends_with(|before: char| before.is_ascii_lowercase()) {
-            words.push('_');
-        }
-        words.push(if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' });
-    }
-    let words = words.trim_matches(|c: char| c == '_' || c.is_ascii_digit());
-    is_kind(words).then(|| words.to_owned())
-}
-
-/// What is wrong with a topic pattern, if anything is.
-pub(crate) fn pattern_fault(pattern: &str) -> Option<&'static str> {
-    let mut segments = pattern.split('.').peekable();
-    while let Some(segment) = segments.next() {
-        match segment {
-            "" => return Some("a segment is empty"),
-            ">" if segments.peek().is_some() => return Some("`>` may only be the last segment"),
-            "*" | ">" => {}
-            text if text.contains(['*', '>']) => return Some("a wildcard must be a whole segment"),
-            text if text.contains(char::is_whitespace) => return Some("it contains a space"),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// `google_calendar` → `GoogleCalendar`.
-pub(crate) fn struct_name(function: &Ident) -> Ident {
-    let text = function.to_string();
+/// `google_calendar` → `GoogleCalendar`, where the function's own span stays on it. `None` where nothing is left.
+pub(crate) fn type_name(function: &Ident) -> Option<Ident> {
     let mut name = String::new();
-    for word in text.trim_start_matches("r#").split('_') {
+    for word in function.unraw().to_string().split('_') {
         let mut letters = word.chars();
-        name.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+        name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
         name.push_str(letters.as_str());
     }
-    // `_` and `_1` leave nothing that starts a name.
-    if !name.starts_with(|c: char| c.is_alphabetic()) {
-        name.insert_str(0, "Poller");
-    }
-    // `self_` becomes `Self`, the one name in this case that is taken.
-    if name == "Self" {
-        name.push_str("Poller");
-    }
-    Ident::new(&name, function.span())
+    let legal = syn::parse_str::<Ident>(&name).is_ok();
+    legal.then(|| Ident::new(&name, function.span()))
 }
 
-/// The one of `known` that `word` was probably meant to be: at most two letters off.
-pub(crate) fn similar<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let close = known.iter().map(|candidate| (distance(word, candidate), *candidate)).min();
-    close.filter(|(off, candidate)| *off <= 2 && *off < candidate.len()).map(|(_, candidate)| candidate)
+/// The word of `known` that `written` was most likely meant to be.
+pub(crate) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let plain = |text: &str| text.replace('-', "_").to_lowercase();
+    let written = plain(written);
+    known
+        .into_iter()
+        .map(|word| (distance(&written, &plain(word)), word))
+        // A third of the word may be wrong, as rustc has it; a beginning is as good as the word.
+        .filter(|(distance, word)| {
+            *distance * 3 <= written.len().max(word.len()) || (written.len() >= 3 && word.contains(written.as_str()))
+        })
+        .min()
+        .map(|(_, word)| word)
 }
 
-/// Optimal string alignment distance (insertions, deletions, substitutions, neighbours exchanged).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let substitution = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = substitution.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
+/// How many letters must be added, left out, changed or swapped with their neighbour.
+fn distance(from: &str, to: &str) -> usize {
+    let from: Vec<char> = from.chars().collect();
+    let to: Vec<char> = to.chars().collect();
+    let mut before = Vec::new();
+    let mut last: Vec<usize> = (0..=to.len()).collect();
+    for (i, letter) in from.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, other) in to.iter().enumerate() {
+            let changed = last[j] + usize::from(letter != other);
+            let mut least = changed.min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *letter == to[j - 1] && from[i - 1] == *other {
+                let two_before: &Vec<usize> = &before;
+                least = least.min(two_before[j - 1] + 1);
             }
-            row.push(best);
+            row.push(least);
         }
-        rows.push(row);
+        before = std::mem::replace(&mut last, row);
     }
-    rows[a.len()][b.len()]
+    last[to.len()]
 }
 
 #[cfg(test)]
 mod tests {
-    use proc_macro2::Span;
+    use proc_macro2::{Ident, Span};
 
-    use super::*;
+    use super::{distance, nearest, type_name};
 
     #[test]
-    fn a_struct_is_named_after_its_function() {
-        for (function, name) in [
-            ("jira", "Jira"),
-            ("google_calendar", "GoogleCalendar"),
-            ("_private", "Private"),
-            ("rss2", "Rss2"),
-            ("_2", "Poller2"),
-            ("self_", "SelfPoller"),
-        ] {
-            assert_eq!(struct_name(&Ident::new(function, Span::call_site())).to_string(), name);
+    fn a_function_name_becomes_a_type_name() {
+        let table = [
+            ("jira", Some("Jira")),
+            ("google_calendar", Some("GoogleCalendar")),
+            ("_rss2", Some("Rss2")),
+            ("r#type", Some("Type")),
+            ("Jira", Some("Jira")),
+            ("a__b_", Some("AB")),
+            ("self_", None),
+            ("__", None),
+            ("_1", None),
+        ];
+        for (function, expected) in table {
+            let function: Ident = syn::parse_str(function).unwrap_or_else(|_| Ident::new(function, Span::call_site()));
+            assert_eq!(type_name(&function).map(|name| name.to_string()).as_deref(), expected, "{function}");
         }
-        assert_eq!(struct_name(&Ident::new_raw("match", Span::call_site())).to_string(), "Match");
     }
 
     #[test]
-    fn a_typing_mistake_finds_its_key_and_another_word_finds_none() {
-        let known = ["kind", "publish", "subscribe"];
-        assert_eq!(similar("knid", &known), Some("kind"));
-        assert_eq!(similar("publsih", &known), Some("publish"));
-        assert_eq!(similar("zebra", &known), None);
+    fn a_slip_of_the_fingers_finds_its_word_and_nonsense_finds_none() {
+        let known = ["kind", "publish", "tick_timeout_secs", "max_concurrent_ticks", "main", "name"];
+        let table = [
+            ("kin", Some("kind")),
+            ("knid", Some("kind")),
+            ("Publish", Some("publish")),
+            ("publishes", Some("publish")),
+            ("tick-timeout-secs", Some("tick_timeout_secs")),
+            ("timeout", Some("tick_timeout_secs")),
+            ("concurrent", Some("max_concurrent_ticks")),
+            ("zebra", None),
+            ("x", None),
+        ];
+        for (written, expected) in table {
+            assert_eq!(nearest(written, known), expected, "{written}");
+        }
     }
 
     #[test]
-    fn a_bad_kind_suggests_the_kind_it_could_be() {
-        assert_eq!(kind_like("GoogleCalendar").as_deref(), Some("google_calendar"));
-        assert_eq!(kind_like("google-calendar").as_deref(), Some("google_calendar"));
-        assert_eq!(kind_like("2rss").as_deref(), Some("rss"));
-        assert_eq!(kind_like("x"), None);
-        assert_eq!(kind_like(""), None);
+    fn distances_are_those_of_the_book() {
+        for (from, to, expected) in [("", "abc", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("kitten", "sitting", 3)] {
+            assert_eq!((distance(from, to), distance(to, from)), (expected, expected), "{from} {to}");
+        }
     }
 }

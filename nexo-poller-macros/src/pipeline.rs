@@ -1,0 +1,18 @@
+use proc_macro2::TokenStream;
+
+use crate::mistakes::Mistakes;
+use crate::valid::Valid;
+use crate::{ast, attr, expand, fallback};
+
+/// `attr → ast → valid → expand`. Where the author made mistakes, every one of them is told and a stand-in follows, so
+/// that no second error arises from what is missing.
+pub(crate) fn poller(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let entries = attr::parse(arguments, &mut mistakes);
+    let item = ast::parse(item, &mut mistakes);
+    let Valid { settings, function } = Valid::check(entries, &item, &mut mistakes);
+    match (mistakes.into_tokens(), function) {
+        (None, Some(function)) => expand::expand(&settings, &function, &item.tokens),
+        (errors, function) => fallback::fallback(&settings, function.as_ref(), &item.tokens, errors),
+    }
+}

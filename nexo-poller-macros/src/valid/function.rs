@@ -1,0 +1,156 @@
+use proc_macro2::Ident;
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, ReturnType, Safety, Signature, Type, Visibility};
+
+use super::argument;
+use super::description::first_paragraph;
+use crate::ast::Head;
+use crate::mistakes::Mistakes;
+use crate::names::type_name;
+
+/// The author's function, as far as the generated code needs it.
+pub(crate) struct Function {
+    /// What it is called.
+    pub(crate) name: Ident,
+    /// What the struct is called; `None` where no name can be made.
+    pub(crate) poller: Option<Ident>,
+    pub(crate) visibility: Visibility,
+    /// `#[cfg(…)]` that stand below `#[poller]`: they hold for everything that is generated.
+    pub(crate) conditions: Vec<Attribute>,
+    /// The first paragraph of its doc comment.
+    pub(crate) description: String,
+    pub(crate) arguments: Vec<Type>,
+    pub(crate) output: Type,
+}
+
+/// Types that a poller's file uses by these names; a struct made from the function's name would hide them.
+const TAKEN: [&str; 19] = [
+    "Box",
+    "Cursor",
+    "Config",
+    "CancellationToken",
+    "Deliver",
+    "Err",
+    "FromTick",
+    "None",
+    "Ok",
+    "Option",
+    "PollContext",
+    "Poller",
+    "PollerError",
+    "Result",
+    "Some",
+    "State",
+    "String",
+    "TickAck",
+    "Vec",
+];
+
+impl Function {
+    pub(super) fn check(head: &Head, main: bool, mistakes: &mut Mistakes) -> Self {
+        let signature = &head.signature;
+        check_qualifiers(signature, mistakes);
+        let conditions = head.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
+        Self {
+            name: signature.ident.clone(),
+            poller: poller_name(&signature.ident, main, mistakes),
+            visibility: head.visibility.clone(),
+            conditions,
+            description: first_paragraph(&head.attributes),
+            arguments: arguments(signature, mistakes),
+            output: output(signature, mistakes),
+        }
+    }
+}
+
+fn check_qualifiers(signature: &Signature, mistakes: &mut Mistakes) {
+    if signature.asyncness.is_none() {
+        let name = &signature.ident;
+        mistakes.on(signature.fn_token, format!("a poller is an async function: `async fn {name}`"));
+    }
+    if let Some(word) = &signature.constness {
+        mistakes.on(word, "a poller cannot be `const`");
+    }
+    if let Safety::Unsafe(word) = &signature.safety {
+        mistakes.on(word, "a poller cannot be `unsafe`: the runner could not keep any promise about calling it");
+    }
+    if let Some(abi) = &signature.abi {
+        mistakes.on(abi, "a poller cannot be `extern`");
+    }
+    let generics = &signature.generics;
+    if !generics.params.is_empty() {
+        mistakes.on(
+            generics,
+            "a poller cannot be generic: the runner calls it, and would not know what for; \
+             the context is taken as `&PollContext`, without a lifetime",
+        );
+    } else if let Some(clause) = &generics.where_clause {
+        mistakes.on(clause, "a poller cannot be generic, so it has nothing to say in a `where` clause");
+    }
+    if let Some(dots) = &signature.variadic {
+        mistakes.on(dots, "a poller takes a fixed number of arguments");
+    }
+}
+
+fn poller_name(function: &Ident, main: bool, mistakes: &mut Mistakes) -> Option<Ident> {
+    let plain = function.unraw();
+    if plain == "main" && main {
+        mistakes.on(function, "`#[poller]` makes a `main` that runs the poller: give the function another name");
+        return None;
+    }
+    let name = type_name(function);
+    match &name {
+        None => mistakes.on(
+            function,
+            format!("`#[poller]` makes a struct named after the function, and cannot make a name of `{plain}`"),
+        ),
+        Some(name) if name == function => mistakes.on(
+            function,
+            format!("`#[poller]` makes a struct called `{name}`: give the function a name in lower case"),
+        ),
+        Some(name) if TAKEN.iter().any(|taken| name == taken) => mistakes.on(
+            function,
+            format!("`#[poller]` makes a struct called `{name}`, which would hide the type `{name}` that pollers use: give the function another name"),
+        ),
+        Some(_) => return name,
+    }
+    None
+}
+
+fn arguments(signature: &Signature, mistakes: &mut Mistakes) -> Vec<Type> {
+    let mut arguments = Vec::new();
+    for argument in &signature.inputs {
+        match argument {
+            FnArg::Typed(typed) => {
+                argument::check(&typed.ty, mistakes);
+                arguments.push((*typed.ty).clone());
+            }
+            FnArg::Receiver(receiver) => mistakes.on(
+                receiver,
+                "a poller is a free function, without `self`; what lives longer than one tick is a `State<T>` argument",
+            ),
+        }
+    }
+    arguments
+}
+
+fn output(signature: &Signature, mistakes: &mut Mistakes) -> Type {
+    let expected = "a poller returns `Result<TickAck, PollerError>`";
+    match &signature.output {
+        ReturnType::Type(_, output) => {
+            if let Type::ImplTrait(_) = **output {
+                mistakes.on(output, expected);
+            }
+            (**output).clone()
+        }
+        ReturnType::Default => {
+            let end = signature.paren_token.span.close();
+            mistakes.push(syn::Error::new(
+                end,
+                format!("{expected}: `async fn {}(…) -> {}`", signature.ident, "Result<TickAck, PollerError>"),
+            ));
+            syn::parse_quote_spanned!(signature.span()=> ())
+        }
+    }
+}

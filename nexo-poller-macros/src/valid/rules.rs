@@ -1,0 +1,105 @@
+//! The rules of the manifest that a compiler can check. The library has the same ones, for manifests written by hand.
+
+use std::borrow::Cow;
+
+/// `^[a-z][a-z0-9_]+$`
+pub(super) fn kind(kind: &str) -> Result<(), String> {
+    if is_word(kind) && kind.len() >= 2 {
+        return Ok(());
+    }
+    let rule = "a kind is two or more of a-z, 0-9 and _, and begins with a letter";
+    let repaired: String =
+        kind.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let repaired = repaired.trim_matches('_');
+    if is_word(repaired) && repaired.len() >= 2 {
+        Err(format!("{rule}; did you mean `{repaired}`?"))
+    } else {
+        Err(rule.to_owned())
+    }
+}
+
+/// `^[a-z][a-z0-9_]{0,31}$`
+pub(super) fn plugin_id(id: &str) -> Result<(), String> {
+    if is_word(id) && id.len() <= 32 {
+        Ok(())
+    } else {
+        Err("a plugin's id is 1 to 32 of a-z, 0-9 and _, and begins with a letter".to_owned())
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Segments separated by `.`; `*` is one whole segment, `>` one or more at the end.
+pub(super) fn topic_pattern(pattern: &str) -> Result<(), Cow<'static, str>> {
+    let mut segments = pattern.split('.').peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            "" if pattern.is_empty() => return Err("a topic pattern is not empty".into()),
+            "" => return Err("a topic pattern has no empty segment: no dot at its ends, no two in a row".into()),
+            ">" if segments.peek().is_some() => {
+                return Err("`>` stands for the rest of a topic, so it can only be the last segment".into());
+            }
+            "*" | ">" => {}
+            text if text.contains(['*', '>']) => {
+                return Err("a wildcard stands for a whole segment: `orders.*`, not `orders.a*`".into());
+            }
+            text if text.contains(char::is_whitespace) => return Err("a topic pattern has no spaces".into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A topic without wildcards, which `.tick` is appended to.
+pub(super) fn topic_prefix(prefix: &str) -> Result<(), Cow<'static, str>> {
+    match prefix {
+        "" => Err("a topic prefix is not empty".into()),
+        text if text.contains(['*', '>']) => Err("a topic prefix is one topic: it has no wildcards".into()),
+        text if text.contains(char::is_whitespace) => Err("a topic prefix has no spaces".into()),
+        text if text.split('.').any(str::is_empty) => {
+            Err("a topic prefix has no empty segment: no dot at its ends, no two in a row".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Semver comparators separated by commas: `>=0.2.0`, `^1`, `0.2.*`, `>=1.2, <2`.
+pub(super) fn version_requirement(text: &str) -> Result<(), String> {
+    if text.trim() == "*" || text.split(',').all(|comparator| is_comparator(comparator.trim())) {
+        Ok(())
+    } else {
+        Err("a version requirement is written as in Cargo.toml: `>=0.2.0`, `^1`, or `>=0.2, <0.4`".to_owned())
+    }
+}
+
+fn is_comparator(text: &str) -> bool {
+    let operators = [">=", "<=", ">", "<", "=", "~", "^", ""];
+    let version = operators.iter().find_map(|operator| text.strip_prefix(operator)).unwrap_or(text).trim_start();
+    let (version, build) = version.split_once('+').map_or((version, None), |(version, build)| (version, Some(build)));
+    let (version, pre) = version.split_once('-').map_or((version, None), |(version, pre)| (version, Some(pre)));
+    let numbers: Vec<&str> = version.split('.').collect();
+    let is_number = |text: &str| text.parse::<u64>().is_ok_and(|number| number.to_string() == text);
+    let is_wildcard = |text: &str| matches!(text, "*" | "x" | "X");
+    let is_tag = |text: &str, numeric_without_zero: bool| {
+        text.split('.').all(|part| {
+            !part.is_empty()
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                && !(numeric_without_zero
+                    && part.len() > 1
+                    && part.starts_with('0')
+                    && part.chars().all(|c| c.is_ascii_digit()))
+        })
+    };
+    let wild_from = numbers.iter().position(|text| is_wildcard(text)).unwrap_or(numbers.len());
+    let tagged = pre.is_some() || build.is_some();
+    (1..=3).contains(&numbers.len())
+        && wild_from >= 1
+        && numbers[..wild_from].iter().all(|text| is_number(text))
+        && numbers[wild_from..].iter().all(|text| is_wildcard(text))
+        && (!tagged || wild_from == 3)
+        && pre.is_none_or(|pre| is_tag(pre, true))
+        && build.is_none_or(|build| is_tag(build, false))
+}

@@ -1,0 +1,99 @@
+use syn::{Expr, ExprLit, Lit, LitStr, Path};
+
+use super::keys::example;
+use crate::attr::{Entry, Value};
+use crate::mistakes::Mistakes;
+
+/// The values that keys take. Each says what it wanted, on the value that is something else.
+impl Entry {
+    pub(super) fn text(&self, mistakes: &mut Mistakes) -> Option<LitStr> {
+        let value = self.value(mistakes)?;
+        match value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
+            _ => self.refuse("a string literal", value, mistakes),
+        }
+    }
+
+    pub(super) fn texts(&self, mistakes: &mut Mistakes) -> Vec<LitStr> {
+        let Some(value) = self.value(mistakes) else { return Vec::new() };
+        let Expr::Array(list) = value else {
+            self.refuse::<()>("a list of string literals", value, mistakes);
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for element in &list.elems {
+            match plain(element) {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => texts.push(text.clone()),
+                other => {
+                    self.refuse::<()>("a list of string literals", other, mistakes);
+                }
+            }
+        }
+        texts
+    }
+
+    /// A number from 1 to `most`.
+    pub(super) fn number(&self, most: u32, unit: &str, mistakes: &mut Mistakes) -> Option<u32> {
+        let value = self.value(mistakes)?;
+        let out_of_range = || format!("`{}` is 1 to {most}{unit}", self.key);
+        match value {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+                let number = number.base10_parse().ok().filter(|number| (1..=most).contains(number));
+                if number.is_none() {
+                    mistakes.on(value, out_of_range());
+                }
+                number
+            }
+            Expr::Unary(_) => {
+                mistakes.on(value, out_of_range());
+                None
+            }
+            _ => self.refuse(&format!("a number, 1 to {most}{unit}"), value, mistakes),
+        }
+    }
+
+    pub(super) fn yes_or_no(&self, mistakes: &mut Mistakes) -> Option<bool> {
+        let value = self.value(mistakes)?;
+        match value {
+            Expr::Lit(ExprLit { lit: Lit::Bool(yes), .. }) => Some(yes.value),
+            _ => self.refuse("`true` or `false`", value, mistakes),
+        }
+    }
+
+    pub(super) fn path(&self, mistakes: &mut Mistakes) -> Option<Path> {
+        let value = self.value(mistakes)?;
+        match value {
+            Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
+            _ => self.refuse("a path without quotes", value, mistakes),
+        }
+    }
+
+    fn value(&self, mistakes: &mut Mistakes) -> Option<&Expr> {
+        let example = example(&self.key.to_string());
+        match &self.value {
+            Value::Of(value) => Some(plain(value)),
+            Value::Missing => {
+                mistakes.on(&self.key, format!("`{}` needs a value: `{example}`", self.key));
+                None
+            }
+            Value::InParentheses(group) => {
+                mistakes.on(group, format!("`{}` takes its value after `=`: `{example}`", self.key));
+                None
+            }
+        }
+    }
+
+    fn refuse<T>(&self, wanted: &str, found: &Expr, mistakes: &mut Mistakes) -> Option<T> {
+        let example = example(&self.key.to_string());
+        mistakes.on(found, format!("`{}` takes {wanted}: `{example}`", self.key));
+        None
+    }
+}
+
+/// The expression without the invisible brackets that a `macro_rules!` variable comes in.
+fn plain(mut value: &Expr) -> &Expr {
+    while let Expr::Group(group) = value {
+        value = &group.expr;
+    }
+    value
+}

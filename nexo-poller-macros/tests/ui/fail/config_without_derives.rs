@@ -1,0 +1,8 @@
+use nexo_poller::prelude::*;
+
+struct JiraConfig {}
+
+#[poller(kind = "jira")]
+async fn jira(config: Config<JiraConfig>) -> Result<TickAck, PollerError> {
+    Ok(TickAck::new())
+}

@@ -1,0 +1,9 @@
+use nexo_poller::prelude::*;
+
+#[derive(Deserialize)]
+struct JiraConfig {}
+
+#[poller(kind = "jira")]
+async fn jira(config: Config<JiraConfig>) -> Result<TickAck, PollerError> {
+    Ok(TickAck::new())
+}
