@@ -1,5 +1,5 @@
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned;
 
@@ -54,12 +54,11 @@ fn implementation(settings: &Settings, function: &Function, poller: &Ident, priv
     let ctx = Ident::new("ctx", Span::mixed_site());
     let locals: Vec<_> =
         (0..arguments.len()).map(|index| format_ident!("argument_{index}", span = Span::mixed_site())).collect();
-    // Each on its type, so that a type that is no extractor is where the compiler points.
-    let validations =
-        arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as #private::FromTick<'_>>::validate(#config)?;));
-    let extractions = arguments.iter().zip(&locals).map(
-        |(ty, local)| quote_spanned!(ty.span()=> let #local = <#ty as #private::FromTick<'_>>::from_tick(#ctx).await?;),
-    );
+    let validations = arguments.iter().map(|ty| extractor(ty, private, &quote!(validate(#config)?;)));
+    let extractions = arguments.iter().zip(&locals).map(|(ty, local)| {
+        let value = extractor(ty, private, &quote!(from_tick(#ctx).await?));
+        quote!(let #local = #value;)
+    });
     let call = quote_spanned!(name.span()=> #name(#(#locals),*).await);
     let outcome = quote_spanned!(output.span()=> <#output as #private::TickOutcome>::into_outcome(#call));
     let body = quote_spanned!(name.span()=> ::std::boxed::Box::pin(async move {
@@ -124,8 +123,7 @@ pub(crate) fn declaration(
     let topic_prefix = text(&settings.topic_prefix);
     let min_nexo_version = text(&settings.min_nexo_version);
     let conditions = &function.conditions;
-    let schemas =
-        arguments.iter().map(|ty| quote_spanned!(ty.span()=> <#ty as #private::FromTick<'_>>::config_schema()));
+    let schemas = arguments.iter().map(|ty| extractor(ty, private, &quote!(config_schema())));
     quote! {
         #(#conditions)*
         impl #private::DeclaredPoller for #poller {
@@ -155,6 +153,32 @@ pub(crate) fn declaration(
             }
         }
     }
+}
+
+/// `<Config<T> as FromTick<'_>>::…`, every token of it spanned on the type: a type that is no extractor is where the
+/// compiler points, and it sees one mistake however often the type is used.
+fn extractor(ty: &Type, private: &TokenStream, call: &TokenStream) -> TokenStream {
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let start = spans.next().unwrap_or_else(Span::call_site);
+    let end = spans.last().unwrap_or(start);
+    let open = quote_spanned!(start=> <);
+    let path = respan(quote!(as #private::FromTick<'_>>::#call), end);
+    quote!(#open #ty #path)
+}
+
+fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    let respanned = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let mut group = Group::new(group.delimiter(), respan(group.stream(), span));
+            group.set_span(span);
+            TokenTree::Group(group)
+        }
+        mut token => {
+            token.set_span(token.span().located_at(span));
+            token
+        }
+    });
+    respanned.collect()
 }
 
 fn kind(settings: &Settings) -> String {

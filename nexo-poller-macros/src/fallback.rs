@@ -10,7 +10,7 @@ pub(crate) fn fallback(
     settings: &Settings,
     function: Option<&Function>,
     item: &TokenStream,
-    errors: Option<TokenStream>,
+    errors: Option<&TokenStream>,
 ) -> TokenStream {
     let main = settings.main.then(|| {
         quote!(

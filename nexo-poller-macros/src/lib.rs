@@ -2,14 +2,7 @@
 //! not on this one.
 //!
 //! The way of one expansion: [`attr`] reads the attribute's arguments, [`ast`] the function, [`valid`] holds every rule,
-//! and [`expand`] only quotes.
-
-mod ast;
-mod attr;
-mod expand;
-mod names;
-mod problems;
-mod valid;
+//! and [`expand`] only quotes; [`fallback`] stands in where something was wrong.
 
 mod ast;
 mod attr;

@@ -13,6 +13,18 @@ pub(crate) fn type_name(function: &Ident) -> Option<Ident> {
     legal.then(|| Ident::new(&name, function.span()))
 }
 
+/// A kind close to `kind`, which is none: `JiraCloud` → `jira_cloud`. Whether it is one, the caller checks.
+pub(crate) fn kind_like(kind: &str) -> String {
+    let mut words = String::new();
+    for letter in kind.chars() {
+        if letter.is_ascii_uppercase() && words.ends_with(|before: char| before.is_ascii_lowercase()) {
+            words.push('_');
+        }
+        words.push(if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' });
+    }
+    words.trim_matches(|letter: char| letter == '_' || letter.is_ascii_digit()).to_owned()
+}
+
 /// The word of `known` that `written` was most likely meant to be.
 pub(crate) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = |text: &str| text.replace('-', "_").to_lowercase();

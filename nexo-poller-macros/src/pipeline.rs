@@ -13,6 +13,6 @@ pub(crate) fn poller(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let Valid { settings, function } = Valid::check(entries, &item, &mut mistakes);
     match (mistakes.into_tokens(), function) {
         (None, Some(function)) => expand::expand(&settings, &function, &item.tokens),
-        (errors, function) => fallback::fallback(&settings, function.as_ref(), &item.tokens, errors),
+        (errors, function) => fallback::fallback(&settings, function.as_ref(), &item.tokens, errors.as_ref()),
     }
 }

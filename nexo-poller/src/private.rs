@@ -34,8 +34,15 @@ pub fn all_of<const N: usize>(schemas: [Option<Schema>; N]) -> Option<Schema> {
     match schemas.len() {
         0 | 1 => schemas.pop(),
         _ => {
-            let all = schemas.into_iter().map(Value::from).collect();
-            Some(Schema::from(Map::from_iter([("allOf".to_owned(), Value::Array(all))])))
+            let mut whole = Map::new();
+            whole.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+            for (index, schema) in schemas.iter_mut().enumerate() {
+                schema.remove("$schema");
+                // So that its references (`#/$defs/…`) stay its own.
+                schema.insert("$id".to_owned(), format!("urn:nexo-poller:config:{index}").into());
+            }
+            whole.insert("allOf".to_owned(), schemas.into_iter().map(Value::from).collect());
+            Some(whole.into())
         }
     }
 }

@@ -54,7 +54,8 @@ impl Function {
         let conditions = head.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
         Self {
             name: signature.ident.clone(),
-            poller: poller_name(&signature.ident, main, mistakes),
+            // In an `impl` no struct may stand beside it.
+            poller: poller_name(&signature.ident, main, mistakes).filter(|_| signature.receiver().is_none()),
             visibility: head.visibility.clone(),
             conditions,
             description: first_paragraph(&head.attributes),

@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
+use crate::names::kind_like;
+
 /// `^[a-z][a-z0-9_]+$`
 pub(super) fn kind(kind: &str) -> Result<(), String> {
     if is_word(kind) && kind.len() >= 2 {
         return Ok(());
     }
     let rule = "a kind is two or more of a-z, 0-9 and _, and begins with a letter";
-    let repaired: String =
-        kind.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let repaired = repaired.trim_matches('_');
-    if is_word(repaired) && repaired.len() >= 2 {
+    let repaired = kind_like(kind);
+    if is_word(&repaired) && repaired.len() >= 2 {
         Err(format!("{rule}; did you mean `{repaired}`?"))
     } else {
         Err(rule.to_owned())

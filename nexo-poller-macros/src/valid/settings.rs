@@ -122,7 +122,15 @@ fn ruled<E: Display>(
 }
 
 fn all_ruled(texts: Vec<LitStr>, mistakes: &mut Mistakes) -> Vec<LitStr> {
-    texts.into_iter().filter_map(|text| ruled(Some(text), rules::topic_pattern, mistakes)).collect()
+    let mut patterns: Vec<LitStr> = Vec::new();
+    for text in texts {
+        if patterns.iter().any(|known| known.value() == text.value()) {
+            mistakes.on(&text, "this pattern is listed twice");
+        } else {
+            patterns.extend(ruled(Some(text), rules::topic_pattern, mistakes));
+        }
+    }
+    patterns
 }
 
 fn not_blank(name: &str) -> Result<(), &'static str> {

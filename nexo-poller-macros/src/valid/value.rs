@@ -64,7 +64,8 @@ impl Entry {
         let value = self.value(mistakes)?;
         match value {
             Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
-            _ => self.refuse("a path without quotes", value, mistakes),
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.parse::<Path>().is_ok() => text.parse().ok(),
+            _ => self.refuse("a path", value, mistakes),
         }
     }
 

@@ -3,6 +3,6 @@ use nexo_poller::prelude::*;
 struct JiraConfig {}
 
 #[poller(kind = "jira")]
-async fn jira(config: Config<JiraConfig>) -> Result<TickAck, PollerError> {
+async fn jira(_config: Config<JiraConfig>) -> Result<TickAck, PollerError> {
     Ok(TickAck::new())
 }

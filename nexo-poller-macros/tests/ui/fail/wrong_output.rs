@@ -1,6 +1,6 @@
 use nexo_poller::prelude::*;
 
 #[poller(kind = "jira")]
-async fn jira(ctx: &PollContext) -> Result<TickAck, String> {
+async fn jira() -> Result<TickAck, String> {
     Ok(TickAck::new())
 }

@@ -15,6 +15,17 @@ use crate::contract::{PollContext, PollerError, describe_decode_error};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config<T>(pub T);
 
+/// What can be a job's config: every type that is `Deserialize`, `JsonSchema` and `Send`. Nobody implements it by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the config of a job",
+    label = "`{Self}` is read from the job's config",
+    note = "derive both: `#[derive(Deserialize, JsonSchema)]`"
+)]
+pub trait JobConfig: DeserializeOwned + JsonSchema + Send {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send> JobConfig for T {}
+
 impl<T: DeserializeOwned> Config<T> {
     fn decode(config: &Value) -> Result<Self, PollerError> {
         // `config:` left out or empty is the same as an empty mapping, for kinds that need nothing.
@@ -34,7 +45,7 @@ impl<T> Deref for Config<T> {
     }
 }
 
-impl<T: DeserializeOwned + JsonSchema + Send> FromTick<'_> for Config<T> {
+impl<T: JobConfig> FromTick<'_> for Config<T> {
     fn validate(config: &Value) -> Result<(), PollerError> {
         Self::decode(config).map(|_| ())
     }

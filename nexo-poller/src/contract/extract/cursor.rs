@@ -15,6 +15,19 @@ use crate::contract::{PollContext, PollerError};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cursor<T>(pub T);
 
+/// What can be a cursor: every type that is `Serialize`, `Deserialize`, `Default` and `Send`. Nobody implements it by
+/// hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a cursor",
+    label = "`{Self}` is kept between ticks",
+    note = "derive all three: `#[derive(Default, Serialize, Deserialize)]`"
+)]
+pub trait CursorValue: Serialize + DeserializeOwned + Default + Send {}
+
+// `Serialize` is asked for although only reading happens here: what is read back was written by `TickAck::with_cursor`.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Default + Send> CursorValue for T {}
+
 impl<T: DeserializeOwned + Default> Cursor<T> {
     fn decode(ctx: &PollContext) -> Result<Self, PollerError> {
         let Some(bytes) = ctx.cursor.as_deref().filter(|bytes| !bytes.is_empty()) else {
@@ -47,8 +60,7 @@ impl<T> Deref for Cursor<T> {
     }
 }
 
-// `Serialize` is asked for although only reading happens here: what is read back was written by `TickAck::with_cursor`.
-impl<T: Serialize + DeserializeOwned + Default + Send> FromTick<'_> for Cursor<T> {
+impl<T: CursorValue> FromTick<'_> for Cursor<T> {
     fn from_tick(ctx: &PollContext) -> impl Future<Output = Result<Self, PollerError>> + Send {
         ready(Self::decode(ctx))
     }

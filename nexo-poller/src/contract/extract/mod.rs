@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{PollContext, PollerError};
 
-pub use self::config::Config;
-pub use self::cursor::Cursor;
+pub use self::config::{Config, JobConfig};
+pub use self::cursor::{Cursor, CursorValue};
 pub use self::state::{State, WarmState};
 
 /// A type that can be an argument of a `#[poller]` function.

@@ -42,6 +42,7 @@ pub trait WarmState: Send + Sync + Sized + 'static {
     fn build() -> impl Future<Output = Result<Self, PollerError>> + Send;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Default + Send + Sync + 'static> WarmState for T {
     fn build() -> impl Future<Output = Result<Self, PollerError>> + Send {
         ready(Ok(T::default()))

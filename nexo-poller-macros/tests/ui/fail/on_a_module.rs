@@ -1,0 +1,4 @@
+use nexo_poller::prelude::*;
+
+#[poller(kind = "jira")]
+mod jira {}

@@ -1,0 +1,6 @@
+use nexo_poller::prelude::*;
+
+struct Jira;
+
+#[poller(kind = "jira")]
+impl Jira {}

@@ -1,0 +1,6 @@
+use nexo_poller::prelude::*;
+
+#[poller(kind = "jira", publish = ["a..b", "a.>.b", "a.b*", "a b", ""])]
+async fn jira() -> Result<TickAck, PollerError> {
+    Ok(TickAck::new())
+}
