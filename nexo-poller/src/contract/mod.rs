@@ -12,9 +12,11 @@ mod describe;
 mod error;
 mod extract;
 mod host;
+mod http;
 mod llm;
 mod name;
 mod poller;
+mod template;
 mod topic;
 
 pub use self::ack::{TickAck, TickMetrics};
@@ -27,4 +29,5 @@ pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
 pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
 pub use self::name::{KindError, check_kind};
 pub use self::poller::Poller;
+pub use self::template::fill_template;
 pub use self::topic::{Pattern, PatternError, matches};
