@@ -66,7 +66,9 @@ async fn rss(
 ) -> Result<TickAck, PollerError> {
     // The client blocks, so it gets a thread of its own.
     let (url, old) = (config.feed_url, seen.etag);
-    let fetched = tokio::task::spawn_blocking(move || fetch(&http.0, &url, old)).await.transient("fetching died")??;
+    let fetched = tokio::task::spawn_blocking(move || fetch(&http.0, &url, old.as_deref()))
+        .await
+        .transient("fetching died")??;
     let Some((body, etag)) = fetched else { return Ok(TickAck::new()) };
     let mut entries = feed_rs::parser::parse(&body[..]).transient("what came is no feed")?.entries;
     // Newest first; entries without a date keep the feed's order.
@@ -94,9 +96,12 @@ async fn rss(
     Ok(TickAck::with_cursor(&Seen { ids, etag })?.items(entries.len(), announced.len()))
 }
 
-/// The feed and its version, unless it is still the `old` one. Errors do not show the address: it may hold a key.
-fn fetch(http: &Agent, url: &Url, old: Option<String>) -> Result<Option<(Vec<u8>, Option<String>)>, PollerError> {
-    let request = old.iter().fold(http.get(url.as_str()), |request, etag| request.header("if-none-match", etag));
+/// A feed and its ETag.
+type Version = (Vec<u8>, Option<String>);
+
+/// The feed, unless it is still the `old` one. Errors do not show the address: it may hold a key.
+fn fetch(http: &Agent, url: &Url, old: Option<&str>) -> Result<Option<Version>, PollerError> {
+    let request = old.into_iter().fold(http.get(url.as_str()), |request, etag| request.header("if-none-match", etag));
     let mut response = request.call().transient("the feed cannot be fetched")?;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (status, etag, pause) = (response.status().as_u16(), header("etag"), header("retry-after"));
