@@ -50,8 +50,8 @@ fn implementation(settings: &Settings, function: &Function, poller: &Ident, priv
     let Function { name, conditions, arguments, output, .. } = function;
     let kind = kind(settings);
     let description = description(settings, function);
-    let config = Ident::new("config", Span::mixed_site());
-    let ctx = Ident::new("ctx", Span::mixed_site());
+    let config = Ident::new("config", Span::call_site());
+    let ctx = Ident::new("ctx", Span::call_site());
     let locals: Vec<_> =
         (0..arguments.len()).map(|index| format_ident!("argument_{index}", span = Span::mixed_site())).collect();
     let validations = arguments.iter().map(|ty| extractor(ty, private, &quote!(validate(#config)?;)));
@@ -174,7 +174,7 @@ fn respan(tokens: TokenStream, span: Span) -> TokenStream {
             TokenTree::Group(group)
         }
         mut token => {
-            token.set_span(token.span().located_at(span));
+            token.set_span(span);
             token
         }
     });

@@ -9,8 +9,10 @@ use crate::{ast, attr, expand, fallback};
 pub(crate) fn poller(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let entries = attr::parse(arguments, &mut mistakes);
+    // What could not be read may have been the kind.
+    let all_read = mistakes.is_empty();
     let item = ast::parse(item, &mut mistakes);
-    let Valid { settings, function } = Valid::check(entries, &item, &mut mistakes);
+    let Valid { settings, function } = Valid::check(entries, all_read, &item, &mut mistakes);
     match (mistakes.into_tokens(), function) {
         (None, Some(function)) => expand::expand(&settings, &function, &item.tokens),
         (errors, function) => fallback::fallback(&settings, function.as_ref(), &item.tokens, errors.as_ref()),

@@ -13,13 +13,6 @@ pub(super) fn check(argument: &Type, mistakes: &mut Mistakes) {
         Type::Path(_) if is(argument, "PollContext") => {
             mistakes.on(argument, "the context is only lent: take `&PollContext`");
         }
-        Type::Path(path) => {
-            if let Some(extractor) = ["Config", "Cursor", "State"].into_iter().find(|name| is(argument, name))
-                && path.path.segments.last().is_some_and(|last| last.arguments.is_none())
-            {
-                mistakes.on(argument, format!("`{extractor}` of what? Write `{extractor}<T>` with a type of yours"));
-            }
-        }
         _ => {}
     }
 }

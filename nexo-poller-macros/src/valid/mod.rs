@@ -23,9 +23,9 @@ pub(crate) struct Valid {
 
 impl Valid {
     /// Checks everything; whatever is wrong is in `mistakes` afterwards.
-    pub(crate) fn check(entries: Vec<Entry>, item: &Item, mistakes: &mut Mistakes) -> Self {
+    pub(crate) fn check(entries: Vec<Entry>, all_read: bool, item: &Item, mistakes: &mut Mistakes) -> Self {
         let name = item.function.as_ref().map(|head| &head.signature.ident);
-        let settings = Settings::check(entries, name, mistakes);
+        let settings = Settings::check(entries, all_read, name, mistakes);
         let function = item.function.as_ref().map(|head| Function::check(head, settings.main, mistakes));
         Self { settings, function }
     }

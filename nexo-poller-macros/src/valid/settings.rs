@@ -52,7 +52,12 @@ impl Settings {
     }
 
     /// Checks each entry; `function` is what the poller's function is called.
-    pub(super) fn check(entries: Vec<Entry>, function: Option<&Ident>, mistakes: &mut Mistakes) -> Self {
+    pub(super) fn check(
+        entries: Vec<Entry>,
+        all_read: bool,
+        function: Option<&Ident>,
+        mistakes: &mut Mistakes,
+    ) -> Self {
         let mut settings = Self::unsaid();
         let mut seen: Vec<String> = Vec::new();
         for entry in entries {
@@ -65,7 +70,7 @@ impl Settings {
             seen.push(key);
         }
         // Somebody who wrote `kinds = …` has been told what to write already.
-        if !seen.iter().any(|key| key == "kind" || key == "kinds") {
+        if all_read && !seen.iter().any(|key| key == "kind" || key == "kinds") {
             let name = function.map(Ident::to_string).filter(|name| rules::kind(name).is_ok());
             let name = name.as_deref().unwrap_or("jira");
             mistakes.on_the_attribute(format!(

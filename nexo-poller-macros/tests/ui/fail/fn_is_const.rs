@@ -2,5 +2,5 @@ use nexo_poller::prelude::*;
 
 #[poller(kind = "jira")]
 const fn jira() -> Result<TickAck, PollerError> {
-    Ok(TickAck::new())
+    loop {}
 }
