@@ -4,6 +4,7 @@
 //! cargo run --example fixture_chatty -- once --config '{"do": "publish"}'
 //! ```
 
+use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -21,6 +22,11 @@ struct ChattyConfig {
     secret: Option<String>,
     #[serde(default)]
     deliver: Option<Deliver>,
+    /// With secrets inside.
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -43,6 +49,8 @@ enum Act {
     PublishOutside,
     Deliver,
     Llm,
+    /// Says every secret that it knows: on stderr, in the log, and in its error.
+    Leak,
     Transient,
     RateLimited,
     Permanent,
@@ -99,6 +107,17 @@ impl Poller for Chatty {
             Act::Deliver => {
                 let deliver = config.deliver.ok_or_else(|| PollerError::config("config: missing field `deliver`"))?;
                 deliver.send(ctx, "delivered").await?;
+            }
+            Act::Leak => {
+                let account = ctx.host.credentials_get("console".to_owned()).await?;
+                let environment = std::env::var("CHATTY_TOKEN").unwrap_or_default();
+                let said = format!(
+                    "leaked: {:?} {:?} {:?} {account} {environment}",
+                    config.secret, config.url, config.headers
+                );
+                eprintln!("{said}");
+                ctx.log(LogLevel::Info, said.clone(), json!({"said": said})).await?;
+                return Err(PollerError::transient(said));
             }
             Act::Llm => {
                 let message = LlmMessage { role: "user".into(), content: "hi".into() };

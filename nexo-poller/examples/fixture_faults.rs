@@ -37,7 +37,7 @@ fn main() -> io::Result<()> {
             Some("broker.event") => tick(&frame["params"]["event"]["payload"], &fault)?,
             Some("poll_tick") => {
                 let answer = misbehave(&fault, &frame["params"])?;
-                return say(&format!("{answer}\n"));
+                return say(&if fault == "no_newline" { answer.to_string() } else { format!("{answer}\n") });
             }
             Some("shutdown") if fault == "ignores_shutdown" => park(),
             Some("shutdown") => {
@@ -101,6 +101,7 @@ fn misbehave(fault: &str, params: &Value) -> io::Result<Value> {
         "echo_child" => {
             Command::new("echo").arg("hello from a child").stdin(Stdio::null()).status()?;
         }
+        "json_log" => say("{\"level\":\"info\",\"message\":\"JSON, and no answer\"}\n")?,
         "fork_and_answer" => {
             Command::new("sleep").arg("1000").spawn()?;
         }

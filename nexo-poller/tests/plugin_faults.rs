@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use nexo_poller::broker::{Broker as _, LocalBroker};
-use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, TickAck};
+use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, Redact, TickAck};
 use nexo_poller::host::{HostServices, InProcessHost, StaticCredentials, Tick};
 use nexo_poller::manifest::Manifest;
 use nexo_poller::router::{
@@ -87,6 +87,7 @@ impl World {
             credentials: Arc::new(StaticCredentials::new()),
             metrics: Arc::new(()),
             llm: None,
+            redact: Redact::default(),
         };
         let (kind, job_id, agent_id) = (poller.kind().to_owned(), "job".to_owned(), "ana".to_owned());
         let host = InProcessHost::new(services, Tick { kind, job_id, agent_id, cursor_before: None });
@@ -119,7 +120,7 @@ impl World {
 /// Restarts that a test does not wait for.
 fn options() -> SupervisorOptions {
     let restart = RestartPolicy { first: Duration::from_secs(3600), ..RestartPolicy::default() };
-    SupervisorOptions { restart, handshake_timeout: Duration::from_secs(5), ..SupervisorOptions::default() }
+    SupervisorOptions { restart, handshake_timeout: Duration::from_secs(5) }
 }
 
 /// Every process of the group, zombies included, as the kernel lists them.
@@ -385,8 +386,11 @@ async fn an_ephemeral_plugin_ticks_and_each_of_its_faults_is_a_sentence() {
     for (fault, expected) in table {
         assert_eq!(world.sentence(&world.ephemeral(fault)).await, expected);
     }
-    for survivable in ["garbage", "huge_line", "outside", "flood", "echo_child", "fork_and_answer"] {
-        world.tick(&world.ephemeral(survivable)).await.unwrap();
+    for survivable in
+        ["garbage", "huge_line", "outside", "flood", "echo_child", "fork_and_answer", "json_log", "no_newline"]
+    {
+        let ack = world.tick(&world.ephemeral(survivable)).await.unwrap();
+        assert_eq!(ack.next_cursor.as_deref(), Some(b"2".as_slice()), "{survivable}");
     }
     world.others_go_on().await;
 }

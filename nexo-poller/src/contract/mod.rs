@@ -16,6 +16,7 @@ mod http;
 mod llm;
 mod name;
 mod poller;
+mod redact;
 mod template;
 mod topic;
 
@@ -29,5 +30,6 @@ pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
 pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
 pub use self::name::{KindError, check_kind};
 pub use self::poller::Poller;
+pub use self::redact::Redact;
 pub use self::template::fill_template;
 pub use self::topic::{Pattern, PatternError, matches};

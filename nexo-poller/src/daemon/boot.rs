@@ -14,6 +14,7 @@ use super::file::Settings;
 use super::outbound::OutboundBroker;
 use super::plugins::Plugins;
 use super::private_file;
+use super::redactor::Redactor;
 use super::unheard::Unheard;
 use crate::broker::LocalBroker;
 use crate::runner::{PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
@@ -84,7 +85,8 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     let credentials = Arc::new(Credentials::default());
     let unheard = Arc::new(Unheard::default());
     let outbound = Arc::new(OutboundBroker::new(broker, Arc::clone(&unheard)));
-    let plugins = Plugins::new(outbound, registry.clone(), Arc::clone(&credentials) as _);
+    let redactor = Arc::new(Redactor::default());
+    let plugins = Plugins::new(outbound, registry.clone(), Arc::clone(&credentials) as _, redactor.rule());
     let runner =
         PollerRunner::start(Arc::new(store), registry, plugins.hosts(), options_of(&settings), Arc::new(SystemClock));
     let daemon = Arc::new(Daemon {
@@ -92,11 +94,13 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         runner,
         plugins,
         credentials,
+        redactor,
         unheard,
         loaded: Mutex::new(Loaded { settings: settings.clone(), refused: readings.refused.clone() }),
         reloading: tokio::sync::Mutex::new(()),
     });
 
+    daemon.redactor.learn(&readings);
     daemon.credentials.replace(readings.accounts);
     daemon.plugins.add(&readings.plugins).await;
     let jobs = readings.specs.len();

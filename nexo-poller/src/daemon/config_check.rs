@@ -5,6 +5,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
+use crate::router::ProcessGroup;
+
 /// A binary that has not judged a config by then knows no `validate`.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Nobody reads a longer reason.
@@ -19,7 +21,8 @@ const CONFIG_IS_WRONG: i32 = 3;
 /// The plugin's reason. A binary that knows no such command, or does not answer, is no error: the first tick will tell.
 pub(super) async fn ask(mut command: Command, kind: &str, config: &Value) -> Result<(), String> {
     command.args(["validate", "--kind", kind, "--config", "-"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.process_group(0).kill_on_drop(true);
     for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("NEXO_")) {
         command.env_remove(key);
     }
@@ -32,6 +35,8 @@ pub(super) async fn ask(mut command: Command, kind: &str, config: &Value) -> Res
 
 async fn exchange(mut command: Command, config: String) -> std::io::Result<(Option<i32>, String)> {
     let mut child = command.spawn()?;
+    // Killed with whatever it has forked, however this ends.
+    let _group = ProcessGroup::of(&child);
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     let tell = async {
         if let Some(mut stdin) = stdin {

@@ -9,6 +9,7 @@ use super::file::{PollersFile, RefusedFile, Settings};
 use super::jobs::{RefusedJob, specs_of};
 use super::plugin_set::PluginSet;
 use super::plugins::{PluginReport, Plugins};
+use super::redactor::Redactor;
 use super::unheard::Unheard;
 use crate::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, UnixMs};
 
@@ -23,6 +24,7 @@ pub(super) struct Daemon {
     pub(super) runner: PollerRunner,
     pub(super) plugins: Plugins,
     pub(super) credentials: Arc<Credentials>,
+    pub(super) redactor: Arc<Redactor>,
     pub(super) unheard: Arc<Unheard>,
     pub(super) loaded: Mutex<Loaded>,
     /// One reload at a time.
@@ -163,6 +165,7 @@ impl Daemon {
         let _turn = self.reloading.lock().await;
         let readings = Readings::take(&self.config).await.map_err(ReloadError::Read)?;
         self.warn_of_fixed_settings(&readings.file.settings);
+        self.redactor.learn(&readings);
         self.credentials.replace(readings.accounts);
         // New plugins come before the jobs that need them; old ones leave after theirs.
         self.plugins.add(&readings.plugins).await;

@@ -30,6 +30,7 @@ mod outbound;
 mod plugin_set;
 mod plugins;
 mod private_file;
+mod redactor;
 mod unheard;
 mod yaml;
 

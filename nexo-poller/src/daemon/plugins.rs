@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::counters::Counters;
 use super::plugin_set::PluginSet;
 use crate::broker::Broker;
-use crate::contract::PollerHost;
+use crate::contract::{PollerHost, Redact};
 use crate::host::{CredentialResolver, HostServices, InProcessHost, MetricSink, Tick};
 use crate::router::{PluginBinary, PluginKind, PluginPollerRouter, PluginState, Supervisor, SupervisorOptions};
 use crate::runner::{HostProvider, KindLimits, PollerRegistry, TickIdentity};
@@ -73,12 +73,14 @@ impl Plugins {
         broker: Arc<dyn Broker>,
         registry: PollerRegistry,
         credentials: Arc<dyn CredentialResolver>,
+        redact: Redact,
     ) -> Self {
         let counters = Arc::new(Counters::default());
         let metrics = Arc::clone(&counters) as Arc<dyn MetricSink>;
-        let services = HostServices { broker: Arc::clone(&broker), credentials, metrics, llm: None };
+        let services =
+            HostServices { broker: Arc::clone(&broker), credentials, metrics, llm: None, redact: redact.clone() };
         Self {
-            router: PluginPollerRouter::new(broker),
+            router: PluginPollerRouter::new(broker).with_redact(redact),
             registry,
             services,
             counters,

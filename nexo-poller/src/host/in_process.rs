@@ -67,9 +67,9 @@ impl PollerHost for InProcessHost {
 
     async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
         let Tick { kind, job_id, agent_id, .. } = &self.tick;
-        let message = shortened(&message);
+        let message = self.services.redact.text(shortened(&message));
         let fields = if fields.is_null() { String::new() } else { fields.to_string() };
-        let fields = shortened(&fields);
+        let fields = self.services.redact.text(shortened(&fields));
         // tracing's levels are part of a call site, so each has its own.
         match level {
             LogLevel::Trace => tracing::trace!(job = job_id, kind, agent = agent_id, fields, "{message}"),
@@ -125,6 +125,7 @@ mod tests {
             credentials: Arc::new(StaticCredentials::new().with("ana", "telegram", telegram)),
             metrics: Arc::new(()),
             llm: None,
+            redact: crate::contract::Redact::default(),
         };
         let (kind, job_id, agent_id) = ("jira".to_owned(), "ana_jira".to_owned(), "ana".to_owned());
         InProcessHost::new(services, Tick { kind, job_id, agent_id, cursor_before: None })

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::CredentialResolver;
 use crate::broker::Broker;
-use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse};
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, Redact};
 
 /// Counts what pollers count.
 pub trait MetricSink: Send + Sync + 'static {
@@ -39,4 +39,6 @@ pub struct HostServices {
     pub metrics: Arc<dyn MetricSink>,
     /// Who answers `llm_invoke`, if anybody does.
     pub llm: Option<Arc<dyn LlmProvider>>,
+    /// Applied to what pollers log.
+    pub redact: Redact,
 }

@@ -110,3 +110,108 @@ async fn perform(host: &dyn PollerHost, call: HostCall) -> Result<Value, Failure
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::contract::{LlmInvokeResponse, PollContext};
+
+    /// Answers with what it was asked.
+    struct Echo;
+
+    #[async_trait]
+    impl PollerHost for Echo {
+        async fn broker_publish(&self, _: String, _: Vec<u8>) -> Result<(), HostError> {
+            Ok(())
+        }
+
+        async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
+            Ok(json!({"channel": channel}))
+        }
+
+        async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
+            Ok(())
+        }
+
+        async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
+            Ok(())
+        }
+
+        async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+            Err(HostError::unavailable("no model"))
+        }
+    }
+
+    fn tick() -> PollContext {
+        PollContext {
+            job_id: "ana_jira".to_owned(),
+            agent_id: "ana".to_owned(),
+            kind: "jira",
+            config: json!({}),
+            cursor: None,
+            now: chrono::DateTime::UNIX_EPOCH,
+            interval_hint: Duration::ZERO,
+            cancel: CancellationToken::new(),
+            host: Arc::new(Echo),
+        }
+    }
+
+    fn call(method: &str, params: &Value, agent: &str, job: &str) -> Value {
+        json!({"method": method, "params": params, "agent_id": agent, "job_id": job})
+    }
+
+    #[tokio::test]
+    async fn a_call_is_answered_by_the_host_of_its_own_tick_and_only_while_that_runs() {
+        let in_flight = InFlight::default();
+        let channel = json!({"channel": "google", "agent_id": "ana"});
+        let body = call("credentials_get", &channel, "ana", "ana_jira");
+        let place = in_flight.enter("jira", &tick());
+        assert_eq!(answer_call(&in_flight, "jira", &body).await, json!({"result": {"channel": "google"}}));
+        drop(place);
+        let late = answer_call(&in_flight, "jira", &body).await;
+        assert_eq!(late["error"]["code"], -32002);
+        assert_eq!(
+            late["error"]["message"],
+            "`credentials_get` is answered while a tick runs: plugin `jira` has none in flight for job `ana_jira`"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_names_another_agent_or_anothers_job_is_refused() {
+        let in_flight = InFlight::default();
+        let _place = in_flight.enter("jira", &tick());
+        let (own, bobs) = (json!({"channel": "google"}), json!({"channel": "google", "agent_id": "bob"}));
+        for (plugin, body) in [
+            ("jira", call("credentials_get", &own, "bob", "ana_jira")),
+            ("jira", call("credentials_get", &bobs, "ana", "ana_jira")),
+            ("jira", call("credentials_get", &own, "ana", "bob_jira")),
+            ("rss", call("credentials_get", &own, "ana", "ana_jira")),
+        ] {
+            assert_eq!(answer_call(&in_flight, plugin, &body).await["error"]["code"], -32002, "{plugin}: {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_method_and_malformed_parameters_have_their_codes() {
+        let in_flight = InFlight::default();
+        let _place = in_flight.enter("jira", &tick());
+        for (body, code) in [
+            (call("dance", &json!({}), "ana", "ana_jira"), -32601),
+            (call("credentials_get", &json!({"channel": 7}), "ana", "ana_jira"), -32602),
+            (call("llm_invoke", &json!({"prompt": "secret"}), "ana", "ana_jira"), -32602),
+            (call("llm_invoke", &json!({"provider": "x", "model": "y", "messages": []}), "ana", "ana_jira"), -32001),
+            (json!({"params": {}}), -32600),
+            (json!(null), -32600),
+        ] {
+            let answer = answer_call(&in_flight, "jira", &body).await;
+            assert_eq!(answer["error"]["code"], code, "{body} was answered {answer}");
+            assert!(!answer.to_string().contains("secret"));
+        }
+    }
+}

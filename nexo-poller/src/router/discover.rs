@@ -4,9 +4,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
 
-use super::supervisor::Group;
+use super::supervisor::{ProcessGroup, plugin_command};
 use crate::manifest::{Manifest, ManifestError};
 
 /// A manifest is a page of text.
@@ -140,16 +139,14 @@ fn read_manifest(file: &Path) -> Result<Manifest, DiscoverError> {
 /// Runs the binary, in a process group of its own that is killed whatever happens.
 async fn print_manifest(path: &Path) -> Result<String, DiscoverError> {
     let no_manifest = |why: String| DiscoverError::NoManifest { path: path.to_owned(), why };
-    let mut child = Command::new(path)
+    let mut child = plugin_command(path)
         .arg("--print-manifest")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true)
         .spawn()
         .map_err(|error| DiscoverError::Io { path: path.to_owned(), error })?;
-    let _group = Group::of(&child);
+    let _group = ProcessGroup::of(&child);
     let mut text = String::new();
     let read = async {
         if let Some(stdout) = child.stdout.take() {

@@ -12,7 +12,7 @@ use super::supervisor::{PluginProcess, StderrTail, drain, exit_sentence};
 use super::{InFlight, PluginBinary};
 use crate::broker::Broker;
 use crate::broker::stdio::{DEFAULT_MAX_LINE, LineFramer, forbidden};
-use crate::contract::{PollContext, Poller, PollerError, TickAck};
+use crate::contract::{PollContext, Poller, PollerError, Redact, TickAck};
 use crate::wire::{Event, TickReply, TickRequest, open_request};
 
 /// A child that has answered is given this long to exit.
@@ -25,6 +25,7 @@ pub struct EphemeralPollerProxy {
     plugin: PluginBinary,
     broker: Arc<dyn Broker>,
     in_flight: InFlight,
+    redact: Redact,
 }
 
 impl EphemeralPollerProxy {
@@ -32,7 +33,14 @@ impl EphemeralPollerProxy {
     #[must_use]
     pub fn new(kind: &str, plugin: PluginBinary, broker: Arc<dyn Broker>, in_flight: InFlight) -> Self {
         let description = interned(&plugin.manifest.plugin.description);
-        Self { kind: interned(kind), description, plugin, broker, in_flight }
+        Self { kind: interned(kind), description, plugin, broker, in_flight, redact: Redact::default() }
+    }
+
+    /// Applies `redact` to what its processes write to stderr and to the errors of their ticks.
+    #[must_use]
+    pub fn with_redact(mut self, redact: Redact) -> Self {
+        self.redact = redact;
+        self
     }
 
     fn id(&self) -> &str {
@@ -61,14 +69,22 @@ impl EphemeralPollerProxy {
         loop {
             let length = stdout.read(&mut chunk).await?;
             framer.push(&chunk[..length]);
+            if length == 0 && !framer.rest().is_empty() {
+                // The last line of a child may lack its newline.
+                framer.push(b"\n");
+            }
             while let Some(line) = framer.next_line() {
                 let frame = line.ok().and_then(|line| serde_json::from_str::<Value>(line).ok());
                 let Some(mut frame) = frame.filter(Value::is_object) else {
                     tracing::warn!(plugin = self.id(), "a line on the plugin's stdout that is no protocol was skipped");
                     continue;
                 };
-                if frame.get("method").is_none() {
+                if TickReply::is_one(&frame) {
                     return Ok(Some(frame));
+                }
+                if frame.get("method").is_none() {
+                    tracing::warn!(plugin = self.id(), "a line on the plugin's stdout that is no answer was skipped");
+                    continue;
                 }
                 let event = frame.pointer_mut("/params/event").map(Value::take);
                 let topic = frame.pointer("/params/topic").and_then(Value::as_str).unwrap_or_default();
@@ -130,7 +146,7 @@ impl Poller for EphemeralPollerProxy {
         let PluginProcess { mut child, mut stdin, mut stdout, stderr, group: _group } = process;
         let _place = self.in_flight.enter(self.id(), ctx);
         let tail = StderrTail::default();
-        let draining = tokio::spawn(drain(stderr, self.id().to_owned(), tail.clone(), None));
+        let draining = tokio::spawn(drain(stderr, self.id().to_owned(), tail.clone(), self.redact.clone()));
         let answer = tokio::select! {
             answer = tokio::time::timeout(self.timeout(), self.converse(&mut stdin, &mut stdout, ctx)) => answer,
             () = ctx.cancel.cancelled() => {
@@ -146,7 +162,7 @@ impl Poller for EphemeralPollerProxy {
                         "an ephemeral plugin did not exit after its answer; it was killed"
                     );
                 }
-                TickReply::read(&body)
+                TickReply::read(&body).map_err(|error| self.redact.error(error))
             }
             Ok(Ok(None) | Err(_)) => {
                 let ended = tokio::time::timeout(EXIT_GRACE, child.wait()).await;

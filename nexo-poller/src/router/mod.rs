@@ -23,4 +23,4 @@ pub use self::in_flight::InFlight;
 pub use self::link::PluginLink;
 pub use self::proxy::PluginPollerProxy;
 pub use self::registry::{DuplicateKind, PluginKind, PluginPollerRouter};
-pub use self::supervisor::{PluginState, PluginStatus, Redact, RestartPolicy, Supervisor, SupervisorOptions};
+pub use self::supervisor::{PluginState, PluginStatus, ProcessGroup, RestartPolicy, Supervisor, SupervisorOptions};

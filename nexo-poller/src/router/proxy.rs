@@ -2,16 +2,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::kinds::interned;
 use super::{InFlight, PluginLink};
 use crate::broker::{Broker, BrokerError};
-use crate::contract::{PollContext, Poller, PollerError, TickAck};
+use crate::contract::{PollContext, Poller, PollerError, Redact, TickAck};
 use crate::manifest::Manifest;
 use crate::wire::{TickReply, TickRequest};
 
-/// A plugin answers its own deadline; this much later the daemon stops waiting for that answer.
+/// A plugin answers its own deadline; this much later nobody waits for that answer any more.
 const MARGIN: Duration = Duration::from_secs(5);
+
+/// A tick that is cancelled has this long for its plugin's own answer, which says more than ours.
+const AFTER_CANCEL: Duration = Duration::from_secs(3);
+
+/// A supervisor tells of a crash within this time.
+const SUPERVISOR_SAYS: Duration = Duration::from_secs(3);
 
 /// One kind of a long-lived plugin, as a poller.
 pub struct PluginPollerProxy {
@@ -23,6 +30,7 @@ pub struct PluginPollerProxy {
     broker: Arc<dyn Broker>,
     link: PluginLink,
     in_flight: InFlight,
+    redact: Redact,
 }
 
 impl PluginPollerProxy {
@@ -46,6 +54,44 @@ impl PluginPollerProxy {
             broker,
             link,
             in_flight,
+            redact: Redact::default(),
+        }
+    }
+
+    /// Applies `redact` to the errors of its ticks.
+    #[must_use]
+    pub fn with_redact(mut self, redact: Redact) -> Self {
+        self.redact = redact;
+        self
+    }
+
+    /// Asks the plugin, and says in a sentence why there is no answer.
+    async fn ask(&self, ctx: &PollContext, generation: u64) -> Result<Value, String> {
+        let asked = self.broker.request(&self.topic, "daemon", TickRequest::body(ctx), self.timeout);
+        let late = async {
+            ctx.cancel.cancelled().await;
+            tokio::time::sleep(AFTER_CANCEL).await;
+        };
+        let answer = tokio::select! {
+            answer = asked => answer,
+            why = self.link.lost(generation) => {
+                return Err(format!("was lost while it ran this tick ({why})"));
+            }
+            () = late => return Err("had not answered when this tick was stopped".to_owned()),
+        };
+        match answer {
+            Ok(body) => Ok(body),
+            Err(BrokerError::Timeout { after, .. }) => {
+                Err(format!("did not answer this tick within {} s", after.as_secs()))
+            }
+            // Just after a crash nobody listens, and the supervisor is about to say why.
+            Err(BrokerError::NoResponders { topic }) => {
+                match tokio::time::timeout(SUPERVISOR_SAYS, self.link.lost(generation)).await {
+                    Ok(why) => Err(format!("was lost before it ran this tick ({why})")),
+                    Err(_) => Err(format!("does not listen on `{topic}`; its manifest must subscribe to it")),
+                }
+            }
+            Err(error) => Err(format!("cannot be asked: {error}")),
         }
     }
 }
@@ -63,27 +109,12 @@ impl Poller for PluginPollerProxy {
     async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
         let generation = self.link.generation().map_err(PollerError::transient)?;
         let _place = self.in_flight.enter(&self.plugin, ctx);
-        let asked = self.broker.request(&self.topic, "daemon", TickRequest::body(ctx), self.timeout);
-        let answer = tokio::select! {
-            answer = asked => answer,
-            why = self.link.lost(generation) => {
-                return Err(PollerError::transient(format!(
-                    "plugin `{}` was lost while it ran this tick ({why}); the cursor has not moved", self.plugin
-                )));
+        match self.ask(ctx, generation).await {
+            Ok(body) => TickReply::read(&body).map_err(|error| self.redact.error(error)),
+            Err(why) => {
+                let plugin = &self.plugin;
+                Err(PollerError::transient(format!("plugin `{plugin}` {why}; the cursor has not moved")))
             }
-        };
-        match answer {
-            Ok(body) => TickReply::read(&body),
-            Err(BrokerError::Timeout { after, .. }) => Err(PollerError::transient(format!(
-                "plugin `{}` did not answer this tick within {} s; the cursor has not moved",
-                self.plugin,
-                after.as_secs()
-            ))),
-            Err(BrokerError::NoResponders { topic }) => Err(PollerError::transient(format!(
-                "plugin `{}` does not listen on `{topic}`; its manifest must subscribe to it",
-                self.plugin
-            ))),
-            Err(error) => Err(PollerError::transient(format!("plugin `{}`: {error}", self.plugin))),
         }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{EphemeralPollerProxy, InFlight, PluginBinary, PluginLink, PluginPollerProxy};
 use crate::broker::Broker;
-use crate::contract::Poller;
+use crate::contract::{Poller, Redact};
 use crate::manifest::{Lifecycle, Manifest};
 
 /// Which plugin serves which kind. Built empty; filled as plugins are found and come up; clones are one router.
@@ -11,6 +11,7 @@ use crate::manifest::{Lifecycle, Manifest};
 pub struct PluginPollerRouter {
     broker: Arc<dyn Broker>,
     in_flight: InFlight,
+    redact: Redact,
     plugins: Arc<RwLock<BTreeMap<String, Entry>>>,
 }
 
@@ -52,7 +53,19 @@ impl PluginPollerRouter {
     /// A router without plugins, on `broker`.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>) -> Self {
-        Self { broker, in_flight: InFlight::default(), plugins: Arc::default() }
+        Self { broker, in_flight: InFlight::default(), redact: Redact::default(), plugins: Arc::default() }
+    }
+
+    /// Applies `redact` to what plugins write to stderr and to the errors of their ticks.
+    #[must_use]
+    pub fn with_redact(mut self, redact: Redact) -> Self {
+        self.redact = redact;
+        self
+    }
+
+    /// What takes secrets out of what plugins say.
+    pub(super) fn redact(&self) -> Redact {
+        self.redact.clone()
     }
 
     /// The broker that its plugins are on.
@@ -77,7 +90,10 @@ impl PluginPollerRouter {
         self.enter(manifest, PluginLink::new(&manifest.plugin.id), |kind, link| {
             if ephemeral {
                 let broker = Arc::clone(&self.broker);
-                Arc::new(EphemeralPollerProxy::new(kind, binary.clone(), broker, self.in_flight.clone()))
+                Arc::new(
+                    EphemeralPollerProxy::new(kind, binary.clone(), broker, self.in_flight.clone())
+                        .with_redact(self.redact()),
+                )
             } else {
                 self.proxy(kind, manifest, link)
             }
@@ -112,7 +128,7 @@ impl PluginPollerRouter {
 
     fn proxy(&self, kind: &str, manifest: &Manifest, link: &PluginLink) -> Arc<dyn Poller> {
         let (broker, in_flight) = (Arc::clone(&self.broker), self.in_flight.clone());
-        Arc::new(PluginPollerProxy::new(kind, manifest, broker, link.clone(), in_flight))
+        Arc::new(PluginPollerProxy::new(kind, manifest, broker, link.clone(), in_flight).with_redact(self.redact()))
     }
 
     fn enter(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{RpcError, decode_cursor, encode_cursor};
-use crate::contract::{PollContext, PollerError, TickAck, TickMetrics};
+use crate::contract::{PollContext, PollerError, TickAck, TickMetrics, describe_decode_error};
 
 /// The order to run one tick: what a [`TickRequest`] holds once it is read.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,8 +62,9 @@ impl TickOrder {
             Some(other) => return Err(refuse(-32601, format!("method `{other}` is not known; only `poll_tick` is"))),
         }
         let params = body.get("params").unwrap_or(body);
-        let request = TickRequest::deserialize(params)
-            .map_err(|error| refuse(-32600, format!("malformed poll_tick parameters: {error}")))?;
+        let request: TickRequest = serde_path_to_error::deserialize(params).map_err(|error| {
+            refuse(-32600, format!("malformed poll_tick parameters: {}", describe_decode_error(&error, params)))
+        })?;
         let cursor = request.cursor.as_deref().map(decode_cursor).transpose().map_err(|error| {
             let job = &request.job_id;
             refuse(-32002, format!("job `{job}`: {error}; start over with `nexo-poller reset {job}`"))
@@ -137,6 +138,13 @@ impl TickReply {
         Value::Object(body)
     }
 
+    /// Whether `body` answers a tick at all: it has `result` or `error`, or one of a result's fields.
+    #[must_use]
+    pub fn is_one(body: &Value) -> bool {
+        const FIELDS: [&str; 5] = ["result", "error", "next_cursor", "next_interval_secs", "metrics"];
+        body.get("method").is_none() && FIELDS.iter().any(|field| body.get(field).is_some())
+    }
+
     /// Reads the body that answers a tick: `result`, `error`, or the result's fields at the top level.
     ///
     /// # Errors
@@ -153,7 +161,8 @@ impl TickReply {
         if !result.is_object() {
             return Err(malformed("neither `result` nor `error` is an object".to_owned()));
         }
-        let reply = TickReply::deserialize(result).map_err(|error| malformed(error.to_string()))?;
+        let reply: TickReply = serde_path_to_error::deserialize(result)
+            .map_err(|error| malformed(describe_decode_error(&error, result)))?;
         let next_cursor = reply
             .next_cursor
             .as_deref()

@@ -5,16 +5,33 @@ use crate::home::Home;
 const IN_CONFIG: &str = "canary-config-7f3a91";
 const IN_CREDENTIALS: &str = "canary-credentials-7f3a92";
 const IN_CURSOR: &str = "canary-cursor-7f3a93";
+const IN_QUERY: &str = "canary-query-7f3a94";
+const IN_HEADER: &str = "canary-header-7f3a95";
+const IN_PASSWORD: &str = "canary-password-7f3a96";
+const IN_ENVIRONMENT: &str = "canary-environment-7f3a97";
 
 #[test]
 fn secrets_of_config_credentials_and_cursor_are_found_nowhere_outside() {
     let job = |id: &str, act: &str| {
         let deliver = "deliver: { channel: console, to: ops }";
         format!(
-            "id: {id}, kind: chatty, schedule: {{ every: 1h }}, config: {{ do: {act}, secret: {IN_CONFIG}, {deliver} }}"
+            "id: {id}, kind: chatty, schedule: {{ every: 1h }}, config: {{ do: {act}, secret: {IN_CONFIG}, {deliver}, \
+             url: 'https://ana:{IN_PASSWORD}@example.com/feed?api_key={IN_QUERY}', \
+             headers: {{ Authorization: 'Bearer {IN_HEADER}' }} }}"
         )
     };
-    let acts = ["count", "deliver", "publish", "transient", "permanent", "panic", "publish_outside", "llm", "nonsense"];
+    let acts = [
+        "count",
+        "deliver",
+        "publish",
+        "transient",
+        "permanent",
+        "panic",
+        "publish_outside",
+        "llm",
+        "leak",
+        "nonsense",
+    ];
     let jobs: Vec<String> = acts.iter().map(|act| job(act, act)).collect();
     let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
     let home = Home::with_jobs(&jobs);
@@ -29,7 +46,7 @@ fn secrets_of_config_credentials_and_cursor_are_found_nowhere_outside() {
 
     let mut seen = vec![format!("{:?}", home.run(&["check"]))];
     let mut command = home.command(&["run", "--log-format", "json"]);
-    command.env("RUST_LOG", "trace");
+    command.env("RUST_LOG", "trace").env("CHATTY_TOKEN", IN_ENVIRONMENT);
     let mut daemon = home.boot_with(command);
     for act in acts {
         seen.push(format!("{:?}", home.run(&["run", act])));
@@ -53,8 +70,12 @@ fn secrets_of_config_credentials_and_cursor_are_found_nowhere_outside() {
     seen.extend(notes.map(Result::unwrap));
 
     assert!(seen.iter().any(|text| text.contains("delivered")), "the jobs did run");
+    let leaks = seen.iter().map(|text| text.matches("leaked: ").count()).sum::<usize>();
+    assert!(leaks >= 3, "stderr, log and error were seen, without the secrets");
     for text in &seen {
-        for canary in [IN_CONFIG, IN_CREDENTIALS, IN_CURSOR, &home.token()] {
+        for canary in
+            [IN_CONFIG, IN_CREDENTIALS, IN_CURSOR, IN_QUERY, IN_HEADER, IN_PASSWORD, IN_ENVIRONMENT, &home.token()]
+        {
             let at = text.find(canary);
             assert_eq!(at, None, "`{canary}` is seen in: …{}…", &text[at.unwrap_or(0).saturating_sub(200)..]);
         }

@@ -8,9 +8,9 @@ mod run;
 mod status;
 mod stderr;
 
-pub(super) use self::process::{Group, PluginProcess, exit_sentence};
+pub use self::process::ProcessGroup;
+pub(super) use self::process::{PluginProcess, exit_sentence, plugin_command};
 pub use self::restart::RestartPolicy;
 pub use self::run::{Supervisor, SupervisorOptions};
 pub use self::status::{PluginState, PluginStatus};
-pub use self::stderr::Redact;
 pub(super) use self::stderr::{StderrTail, drain};

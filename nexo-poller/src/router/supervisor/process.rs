@@ -1,4 +1,5 @@
 use std::io;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -12,7 +13,7 @@ pub(in crate::router) struct PluginProcess {
     pub(in crate::router) stdin: ChildStdin,
     pub(in crate::router) stdout: ChildStdout,
     pub(in crate::router) stderr: ChildStderr,
-    pub(in crate::router) group: Group,
+    pub(in crate::router) group: ProcessGroup,
 }
 
 impl PluginProcess {
@@ -20,19 +21,14 @@ impl PluginProcess {
     /// `env` is added.
     pub(in crate::router) fn start(plugin: &PluginBinary, ephemeral: bool) -> io::Result<Self> {
         let entrypoint = &plugin.manifest.plugin.entrypoint;
-        let mut command = Command::new(&plugin.program);
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"NEXO_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = plugin_command(&plugin.program);
         command.args(&entrypoint.args).envs(&entrypoint.env).env("NEXO_POLLER_PLUGIN_ID", &plugin.manifest.plugin.id);
         if ephemeral {
             command.env("NEXO_POLLER_EPHEMERAL", "1");
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.process_group(0).kill_on_drop(true).spawn()?;
-        let group = Group::of(&child);
+        let mut child = command.spawn()?;
+        let group = ProcessGroup::of(&child);
         match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
             (Some(stdin), Some(stdout), Some(stderr)) => Ok(Self { child, stdin, stdout, stderr, group }),
             _ => Err(io::Error::other("a pipe to it is missing")),
@@ -40,14 +36,27 @@ impl PluginProcess {
     }
 }
 
+/// A command for a plugin's binary: in a process group of its own, without what is the daemon's own in the environment.
+pub(in crate::router) fn plugin_command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"NEXO_") {
+            command.env_remove(name);
+        }
+    }
+    command.process_group(0).kill_on_drop(true);
+    command
+}
+
 /// The process group of a child: killed whole when it is dropped, so that nothing that the child has forked stays behind.
 /// (A process that has left the group with `setsid` is out of reach.)
 #[derive(Debug)]
-pub(in crate::router) struct Group(Option<Pid>);
+pub struct ProcessGroup(Option<Pid>);
 
-impl Group {
+impl ProcessGroup {
     /// The group that `child`, started with `process_group(0)`, is the head of.
-    pub(in crate::router) fn of(child: &Child) -> Self {
+    #[must_use]
+    pub fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 
@@ -69,7 +78,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }

@@ -9,9 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::faults::Faults;
-use super::{Group, PluginProcess, PluginState, PluginStatus, Redact, RestartPolicy, StderrTail, drain, exit_sentence};
+use super::{PluginProcess, PluginState, PluginStatus, ProcessGroup, RestartPolicy, StderrTail, drain, exit_sentence};
 use crate::broker::Broker;
 use crate::broker::stdio::{ParentOptions, StdioParent};
+use crate::contract::Redact;
 use crate::router::{PluginBinary, PluginLink, PluginPollerRouter, serve_calls};
 
 /// How long a process may take to end after it was asked, before it is killed.
@@ -24,13 +25,11 @@ pub struct SupervisorOptions {
     pub restart: RestartPolicy,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
-    /// Applied to each line of a plugin's stderr before it is kept or logged.
-    pub redact: Option<Redact>,
 }
 
 impl Default for SupervisorOptions {
     fn default() -> Self {
-        Self { restart: RestartPolicy::default(), handshake_timeout: Duration::from_secs(10), redact: None }
+        Self { restart: RestartPolicy::default(), handshake_timeout: Duration::from_secs(10) }
     }
 }
 
@@ -82,7 +81,7 @@ impl Supervisor {
                 tracing::error!(plugin = id, %error, "calls of this plugin cannot be answered");
             }
         });
-        let run = Run { shared: Arc::clone(&shared), broker, options, settling, stopped };
+        let run = Run { shared: Arc::clone(&shared), broker, options, redact: router.redact(), settling, stopped };
         Self { shared, settled, stop, task: tokio::spawn(run.run()), calls }
     }
 
@@ -154,6 +153,7 @@ struct Run {
     shared: Arc<Shared>,
     broker: Arc<dyn Broker>,
     options: SupervisorOptions,
+    redact: Redact,
     settling: watch::Sender<bool>,
     stopped: mpsc::Receiver<Duration>,
 }
@@ -200,12 +200,8 @@ impl Run {
             }
         };
         let PluginProcess { mut child, stdin, stdout, stderr, group } = process;
-        let draining = tokio::spawn(drain(
-            stderr,
-            self.shared.id().to_owned(),
-            self.shared.tail.clone(),
-            self.options.redact.clone(),
-        ));
+        let draining =
+            tokio::spawn(drain(stderr, self.shared.id().to_owned(), self.shared.tail.clone(), self.redact.clone()));
         self.shared.facts().pid = group.id();
         let options = ParentOptions {
             label: format!("plugin `{}`", self.shared.id()),
@@ -228,6 +224,11 @@ impl Run {
             },
             _ = self.stopped.recv() => End::Stopped,
         };
+        if matches!(end, End::Stopped) && matches!(child.try_wait(), Ok(None)) {
+            // Still in its handshake: its pipes are closed, and it is asked once more before it is killed.
+            group.terminate();
+            let _ = timeout(TERM_GRACE, child.wait()).await;
+        }
         // The group first: whatever was forked holds the pipes, and draining would wait for it.
         drop(group);
         let _ = timeout(TERM_GRACE, child.wait()).await;
@@ -241,7 +242,7 @@ impl Run {
     }
 
     /// From the handshake to the end.
-    async fn serve(&mut self, generation: u64, parent: StdioParent, child: &mut Child, group: &Group) -> End {
+    async fn serve(&mut self, generation: u64, parent: StdioParent, child: &mut Child, group: &ProcessGroup) -> End {
         {
             let mut facts = self.shared.facts();
             facts.state = PluginState::Up;

@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::rate::{RateLimit, Verdict};
 use crate::broker::stdio::{FrameError, LineFramer};
+use crate::contract::Redact;
 
 /// The longest line of a plugin's log that is kept.
 const MAX_LINE: usize = 4096;
@@ -41,16 +42,13 @@ impl StderrTail {
     }
 }
 
-/// What is done to a line before anybody sees it: secrets that the daemon knows are taken out.
-pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
-
 /// Reads a plugin's stderr to its end, whatever it writes: a pipe that nobody empties would stop the plugin. At most a
 /// hundred lines a second reach the log; the rest is counted.
 pub(in crate::router) async fn drain(
     mut stderr: impl AsyncRead + Unpin,
     plugin: String,
     tail: StderrTail,
-    redact: Option<Redact>,
+    redact: Redact,
 ) {
     let mut framer = LineFramer::new(MAX_LINE);
     let mut limit = RateLimit::new(LINES_PER_SECOND, Duration::from_secs(1));
@@ -67,18 +65,18 @@ pub(in crate::router) async fn drain(
                 Err(FrameError::TooLong { length, .. }) => format!("(a line of {length} bytes)"),
                 Err(FrameError::NotUtf8(_)) => "(a line that is not text)".to_owned(),
             };
-            report(&plugin, &line, &tail, redact.as_ref(), &mut limit);
+            report(&plugin, &line, &tail, &redact, &mut limit);
         }
     }
     let rest = String::from_utf8_lossy(framer.rest()).trim().to_owned();
     if !rest.is_empty() {
-        report(&plugin, &rest, &tail, redact.as_ref(), &mut limit);
+        report(&plugin, &rest, &tail, &redact, &mut limit);
     }
 }
 
-fn report(plugin: &str, line: &str, tail: &StderrTail, redact: Option<&Redact>, limit: &mut RateLimit) {
+fn report(plugin: &str, line: &str, tail: &StderrTail, redact: &Redact, limit: &mut RateLimit) {
     let verdict = limit.check(Instant::now());
-    let line = redact.map_or_else(|| line.to_owned(), |redact| redact(line));
+    let line = redact.text(line);
     if let Verdict::Pass { held_back } = verdict {
         if held_back > 0 {
             tracing::warn!(plugin, held_back, "the plugin floods its stderr; lines were left out");
@@ -101,8 +99,8 @@ mod tests {
         text.push_str(&"x".repeat(100_000));
         text.push_str("\nend without a newline");
         let tail = StderrTail::default();
-        let redact: Redact = Arc::new(|line| line.replace("hunter2", "***"));
-        drain(text.as_bytes(), "jira".to_owned(), tail.clone(), Some(redact)).await;
+        let redact = Redact::new(|line| line.replace("hunter2", "***"));
+        drain(text.as_bytes(), "jira".to_owned(), tail.clone(), redact).await;
         let lines = tail.lines();
         assert_eq!(lines.len(), REMEMBERED);
         assert_eq!(lines[0], "line 982 ***");
