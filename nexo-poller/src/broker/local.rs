@@ -6,10 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
 
 use super::{Broker, BrokerError, Delivery, Subscription};
-use crate::wire::{Event, Pattern, open_answer};
+use crate::wire::{Event, Pattern, open_answer, random_id};
 
 /// Answers come back here; the rest of the topic is the request's own id.
 const INBOX: &str = "_inbox.req.";
@@ -102,7 +101,7 @@ impl LocalBroker {
 
     /// Opens a question: an answer published on its `reply_to` reaches whoever holds it.
     pub(super) fn ask(&self) -> Question {
-        let reply_to = format!("{INBOX}{}", Uuid::new_v4());
+        let reply_to = format!("{INBOX}{}", random_id());
         let (sender, answer) = oneshot::channel();
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(reply_to.clone(), sender);
         Question { broker: self.clone(), reply_to, answer }

@@ -8,8 +8,6 @@
 mod build;
 mod declare;
 mod error;
-#[cfg(test)]
-mod tests;
 mod types;
 mod validate;
 

@@ -7,13 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use super::serve::TickServer;
 use super::ticks::TickRunner;
 use crate::broker::{Broker, BrokerError, Subscription};
 use crate::manifest::Manifest;
-use crate::wire::{Event, RpcError, error_body, open_answer};
+use crate::wire::{Event, RpcError, error_body, open_answer, random_id};
 
 /// The longest line that is read. A request holds a config and a cursor; more than this is no request.
 const MAX_LINE: u64 = 16 << 20;
@@ -106,7 +105,7 @@ impl Broker for Pipe {
 
     async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {
         let closed = || BrokerError::Closed { reason: "the daemon closed stdin, so it answers no calls".to_owned() };
-        let reply_to = format!("_inbox.req.{}", Uuid::new_v4());
+        let reply_to = format!("_inbox.req.{}", random_id());
         let (call, answer) = oneshot::channel();
         match self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(calls) => calls.insert(reply_to.clone(), call),

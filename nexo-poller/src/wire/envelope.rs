@@ -1,7 +1,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use uuid::Uuid;
+
+use super::random_id;
 
 /// What every broker message is: one JSON object around a payload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ impl Event {
     /// A new event with a random id and the machine's time.
     #[must_use]
     pub fn new(topic: impl Into<String>, source: impl Into<String>, payload: Value) -> Self {
-        Self::with_id(Uuid::new_v4().to_string(), topic, source, payload)
+        Self::with_id(random_id(), topic, source, payload)
     }
 
     /// A new event with an id of the caller's, for content that may be published twice.
@@ -88,7 +89,7 @@ impl Event {
 /// A [`Message`] as JSON, without the detour over its type.
 fn message(topic: &str, reply_to: Option<&str>, body: Value) -> Value {
     let mut fields = serde_json::Map::new();
-    fields.insert("id".to_owned(), Value::String(Uuid::new_v4().to_string()));
+    fields.insert("id".to_owned(), Value::String(random_id()));
     fields.insert("topic".to_owned(), Value::String(topic.to_owned()));
     fields.insert("reply_to".to_owned(), reply_to.map_or(Value::Null, |to| Value::String(to.to_owned())));
     fields.insert("payload".to_owned(), body);

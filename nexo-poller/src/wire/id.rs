@@ -1,7 +1,41 @@
-use uuid::Uuid;
+use std::cell::RefCell;
+
+use uuid::{Builder, Uuid};
 
 /// The namespace of the ids that publishes get: the version 5 UUID of the project's URL (RFC 9562, section 5.5).
 const NAMESPACE: Uuid = Uuid::from_u128(0xc985_81c9_169a_54b5_b2a0_5612_4bc3_0ec1);
+
+/// Random bytes are asked of the kernel for this many ids at once: a tick takes five ids.
+const IDS_AT_ONCE: usize = 64;
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [[0; 16]; IDS_AT_ONCE], left: 0 }) };
+}
+
+/// Random bytes that were not used yet.
+struct Pool {
+    bytes: [[u8; 16]; IDS_AT_ONCE],
+    left: usize,
+}
+
+impl Pool {
+    fn next(&mut self) -> Option<[u8; 16]> {
+        if self.left == 0 {
+            getrandom::fill(self.bytes.as_flattened_mut()).ok()?;
+            self.left = IDS_AT_ONCE;
+        }
+        self.left -= 1;
+        // Taken out, not copied: an id that was used must not be found in memory again.
+        Some(std::mem::take(&mut self.bytes[self.left]))
+    }
+}
+
+/// A random (version 4) UUID. Nobody can guess it: an answer is accepted from whoever knows where it is to go.
+#[must_use]
+pub fn random_id() -> String {
+    let bytes = POOL.try_with(|pool| pool.try_borrow_mut().ok()?.next()).ok().flatten();
+    bytes.map_or_else(Uuid::new_v4, |bytes| Builder::from_random_bytes(bytes).into_uuid()).to_string()
+}
 
 /// The event id of one publish, derived from what is published and from where: no clock and no attempt number enter, so
 /// a repeated tick repeats the id and downstream can drop the second copy.
@@ -19,7 +53,20 @@ pub fn publish_id(kind: &str, job_id: &str, topic: &str, payload: &[u8], cursor_
 
 #[cfg(test)]
 mod tests {
-    use super::publish_id;
+    use std::collections::HashSet;
+
+    use uuid::Uuid;
+
+    use super::{IDS_AT_ONCE, publish_id, random_id};
+
+    #[test]
+    fn random_ids_are_version_4_uuids_and_never_the_same_on_any_thread() {
+        let make = || (0..3 * IDS_AT_ONCE).map(|_| random_id()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(make)).collect();
+        let ids: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        assert!(ids.iter().all(|id| id.parse::<Uuid>().unwrap().get_version_num() == 4));
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 4 * 3 * IDS_AT_ONCE);
+    }
 
     #[test]
     fn the_same_publish_has_the_same_id_and_any_difference_changes_it() {

@@ -1,5 +1,7 @@
+use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +13,7 @@ use super::rpc::{Carried, Frame, FrameKind, carry, refusal, result};
 use crate::broker::local::check_topic;
 use crate::broker::{Broker, BrokerError, LocalBroker, Subscription};
 use crate::manifest::Manifest;
-use crate::wire::Event;
+use crate::wire::{Event, ReplyTo};
 
 /// How much is read from the daemon at once.
 const CHUNK: usize = 64 * 1024;
@@ -31,7 +33,7 @@ pub struct Hello {
 /// The plugin's end of the stdio bridge: a [`Broker`] whose other side is the daemon that spawned the plugin.
 ///
 /// A plain thread reads (tokio's stdin would cost a hop between threads for every read); a message is written by whoever
-/// publishes it, as one write of one line.
+/// publishes it, whole lines at a time.
 #[derive(Clone)]
 pub struct StdioBroker {
     incoming: LocalBroker,
@@ -64,8 +66,25 @@ pub enum SessionEnd {
     },
 }
 
+/// The way to the daemon: lines wait in one buffer, and whoever writes takes all of them along.
 #[derive(Clone)]
-struct Output(Arc<Mutex<Box<dyn Write + Send>>>);
+struct Output(Arc<Shared>);
+
+struct Shared {
+    waiting: Mutex<Vec<u8>>,
+    pipe: Mutex<Pipe>,
+}
+
+struct Pipe {
+    writer: Box<dyn Write + Send>,
+    /// Why nothing can be written any more.
+    broken: Option<String>,
+    /// The buffer that was written last, to be filled again.
+    spare: Vec<u8>,
+}
+
+/// A buffer that one large message has blown up is not kept.
+const KEPT_BUFFER: usize = 64 * 1024;
 
 impl std::fmt::Debug for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -74,12 +93,53 @@ impl std::fmt::Debug for Output {
 }
 
 impl Output {
-    /// One line, whole: a lock around one write, so that lines of different threads never mix.
-    fn write(&self, line: &[u8]) -> Result<(), BrokerError> {
-        let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = output.write_all(line).and_then(|()| output.flush());
-        written.map_err(|error| BrokerError::Closed { reason: format!("the daemon reads no more: {error}") })
+    fn new(writer: Box<dyn Write + Send>) -> Self {
+        let pipe = Pipe { writer, broken: None, spare: Vec::new() };
+        Self(Arc::new(Shared { waiting: Mutex::default(), pipe: Mutex::new(pipe) }))
     }
+
+    /// One line, whole, after everything that was added before.
+    fn write(&self, line: &[u8]) -> Result<(), BrokerError> {
+        self.add(line);
+        self.flush()
+    }
+
+    /// Adds a line to what the next [`flush`](Self::flush) writes.
+    fn add(&self, line: &[u8]) {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line);
+    }
+
+    /// Returns once everything that was added before is written, by this thread or by another.
+    fn flush(&self) -> Result<(), BrokerError> {
+        let mut pipe = self.0.pipe.lock().unwrap_or_else(PoisonError::into_inner);
+        let spare = std::mem::take(&mut pipe.spare);
+        let mut lines = std::mem::replace(&mut *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner), spare);
+        if !lines.is_empty() && pipe.broken.is_none() {
+            let written = pipe.writer.write_all(&lines).and_then(|()| pipe.writer.flush());
+            pipe.broken = written.err().map(|error| error.to_string());
+        }
+        if lines.capacity() <= KEPT_BUFFER {
+            lines.clear();
+            pipe.spare = lines;
+        }
+        match &pipe.broken {
+            None => Ok(()),
+            Some(error) => Err(BrokerError::Closed { reason: format!("the daemon reads no more: {error}") }),
+        }
+    }
+}
+
+/// Lets the tasks that are ready run first.
+async fn after_the_others() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl StdioBroker {
@@ -89,7 +149,7 @@ impl StdioBroker {
         output: impl Write + Send + 'static,
         hello: Hello,
     ) -> (Self, StdioSession) {
-        let output = Output(Arc::new(Mutex::new(Box::new(output))));
+        let output = Output::new(Box::new(output));
         let incoming = LocalBroker::new();
         let (sender, ends) = mpsc::channel(4);
         let reader = Reader { incoming: incoming.clone(), output: output.clone(), hello, ends: sender };
@@ -121,6 +181,14 @@ impl Broker for StdioBroker {
         let question = self.incoming.ask();
         self.publish(Event::request(topic, source, question.reply_to(), body)).await?;
         question.answer(topic, timeout).await
+    }
+
+    /// Answers that are ready together go out in one write.
+    async fn respond(&self, to: &ReplyTo, source: &str, body: Value) -> Result<(), BrokerError> {
+        check_topic(&to.topic)?;
+        self.output.add(&carry("broker.publish", &Event::answer(&to.topic, source, body)));
+        after_the_others().await;
+        self.output.flush()
     }
 }
 

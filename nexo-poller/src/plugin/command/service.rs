@@ -25,7 +25,8 @@ pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
     let input = descriptors::set_stdin_aside()
         .map_err(|error| Failure::other(format!("stdin cannot be set aside: {error}")))?;
     panics::hide_messages();
-    let slots = handler.kinds().iter().map(Kind::max_concurrent_ticks).sum();
+    // An ephemeral process runs one tick, and its life is what that tick costs: no thread more than it needs.
+    let slots = if ephemeral { 1 } else { handler.kinds().iter().map(Kind::max_concurrent_ticks).sum() };
     let runtimes =
         Runtimes::start(slots).map_err(|error| Failure::other(format!("threads cannot be started: {error}")))?;
     let ticks = handler.ticks(runtimes.authors(), TickGrace::default());
