@@ -11,8 +11,6 @@ mod fallback;
 mod mistakes;
 mod names;
 mod pipeline;
-#[cfg(test)]
-mod snapshots;
 mod valid;
 
 use proc_macro::TokenStream;
