@@ -8,6 +8,8 @@
 mod build;
 mod declare;
 mod error;
+#[cfg(test)]
+mod tests;
 mod types;
 mod validate;
 

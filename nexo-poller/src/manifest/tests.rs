@@ -1,0 +1,186 @@
+use super::{Declaration, DeclarationConflict, Lifecycle, Manifest, Package, manifest_of};
+
+/// The example of the protocol.
+const JIRA: &str = r#"
+manifest_version = 2
+
+[plugin]
+id = "jira"
+version = "0.1.0"
+name = "Jira Poller"
+description = "Announces issues updated in a Jira project."
+min_nexo_version = ">=0.2.0"
+
+[plugin.entrypoint]
+command = "jira-poller"
+
+[plugin.requires]
+nexo_capabilities = ["broker"]
+
+[plugin.capabilities.broker]
+subscribe = ["plugin.poller.jira.tick", "_inbox.>"]
+publish = ["daemon.rpc.jira", "plugin.outbound.>", "_inbox.>"]
+
+[plugin.poller]
+kinds = ["jira"]
+broker_topic_prefix = "plugin.poller.jira"
+lifecycle = "long_lived"
+max_concurrent_ticks = 1
+tick_timeout_secs = 60
+"#;
+
+fn with(line: &str, instead: &str) -> String {
+    assert_eq!(JIRA.matches(line).count(), 1, "{line}");
+    JIRA.replace(line, instead)
+}
+
+#[test]
+fn the_example_of_the_protocol_is_a_manifest_and_survives_being_written() {
+    let manifest = Manifest::parse(JIRA, "nexo-plugin.toml").unwrap();
+    assert_eq!(Manifest::parse(&manifest.to_toml(), "written").unwrap(), manifest);
+}
+
+#[test]
+fn every_rule_that_is_broken_is_told_with_its_file_and_key() {
+    let table = [
+        ("manifest_version = 2", "manifest_version = 3", "manifest_version", "must be 2, found 3"),
+        ("id = \"jira\"", "id = \"Jira\"", "plugin.id", "found `Jira`"),
+        ("id = \"jira\"", "id = \"\"", "plugin.id", "1 to 32"),
+        ("id = \"jira\"", "id = \"a23456789012345678901234567890123\"", "plugin.id", "1 to 32"),
+        ("version = \"0.1.0\"", "version = \"1\"", "plugin.version", "semver version"),
+        ("\">=0.2.0\"", "\"newest\"", "plugin.min_nexo_version", "semver requirement"),
+        ("name = \"Jira Poller\"", "name = \" \"", "plugin.name", "must not be empty"),
+        ("command = \"jira-poller\"", "command = \"\"", "plugin.entrypoint.command", "must not be empty"),
+        ("command = \"jira-poller\"", "command = \"./jira\"", "plugin.entrypoint.command", "absolute path"),
+        (
+            "command = \"jira-poller\"",
+            "command = \"jira-poller\"\nenv = { NEXO_X = \"1\" }",
+            "plugin.entrypoint.env.NEXO_X",
+            "the daemon's own",
+        ),
+        ("\"daemon.rpc.jira\"", "\"daemon..jira\"", "plugin.capabilities.broker.publish[0]", "a segment is empty"),
+        (
+            "\"plugin.poller.jira.tick\"",
+            "\"plugin.>.jira\"",
+            "plugin.capabilities.broker.subscribe[0]",
+            "only be the last segment",
+        ),
+        ("kinds = [\"jira\"]", "kinds = []", "plugin.poller.kinds", "at least one kind"),
+        ("kinds = [\"jira\"]", "kinds = [\"jira\", \"jira\"]", "plugin.poller.kinds[1]", "listed twice"),
+        ("kinds = [\"jira\"]", "kinds = [\"j\"]", "plugin.poller.kinds[0]", "`j` is not a poller kind"),
+        ("prefix = \"plugin.poller.jira\"", "prefix = \"\"", "plugin.poller.broker_topic_prefix", "must not be empty"),
+        ("prefix = \"plugin.poller.jira\"", "prefix = \"a.\"", "plugin.poller.broker_topic_prefix", "end with a dot"),
+        ("prefix = \"plugin.poller.jira\"", "prefix = \"a b\"", "plugin.poller.broker_topic_prefix", "spaces"),
+        ("prefix = \"plugin.poller.jira\"", "prefix = \"a.*\"", "plugin.poller.broker_topic_prefix", "wildcards"),
+        ("prefix = \"plugin.poller.jira\"", "prefix = \"a..b\"", "plugin.poller.broker_topic_prefix", "empty segment"),
+        ("ticks = 1", "ticks = 0", "plugin.poller.max_concurrent_ticks", "1 to 64; found 0"),
+        ("ticks = 1", "ticks = 65", "plugin.poller.max_concurrent_ticks", "1 to 64; found 65"),
+        ("secs = 60", "secs = 0", "plugin.poller.tick_timeout_secs", "1 to 3600; found 0"),
+        ("secs = 60", "secs = 3601", "plugin.poller.tick_timeout_secs", "1 to 3600; found 3601"),
+        ("\"long_lived\"", "\"forever\"", "plugin.poller.lifecycle", "`forever`"),
+        ("secs = 60", "secs = 60\nzebra = 1", "plugin.poller", "zebra"),
+    ];
+    for (line, instead, key, rule) in table {
+        let error = Manifest::parse(&with(line, instead), "jira/nexo-plugin.toml").unwrap_err();
+        assert_eq!(error.problems.len(), 1, "{instead}: {error}");
+        let text = error.to_string();
+        assert!(text.starts_with("jira/nexo-plugin.toml: "), "{text}");
+        assert!(error.problems[0].key.starts_with(key) && error.problems[0].rule.contains(rule), "{instead}: {text}");
+    }
+}
+
+#[test]
+fn all_broken_rules_are_told_at_once() {
+    let text = with("ticks = 1", "ticks = 0")
+        .replace("secs = 60", "secs = 0")
+        .replace("version = \"0.1.0\"", "version = \"x\"");
+    let error = Manifest::parse(&text, "nexo-plugin.toml").unwrap_err();
+    let keys: Vec<_> = error.problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["plugin.version", "plugin.poller.max_concurrent_ticks", "plugin.poller.tick_timeout_secs"]);
+    assert_eq!(error.to_string().lines().count(), 3);
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_line() {
+    let error = Manifest::parse("manifest_version = 2\n[plugin\n", "nexo-plugin.toml").unwrap_err().to_string();
+    assert!(error.starts_with("nexo-plugin.toml: line 2"), "{error}");
+}
+
+#[test]
+fn tables_of_other_parts_of_a_daemon_are_ignored() {
+    let text = format!("{JIRA}\n[plugin.channel]\nkind = \"telegram\"\n\n[plugin.http.admin]\nport = 1\n");
+    assert_eq!(Manifest::parse(&text, "a").unwrap(), Manifest::parse(JIRA, "b").unwrap());
+}
+
+#[test]
+fn what_is_left_out_has_the_default_of_the_protocol() {
+    let text = JIRA.replace("lifecycle = \"long_lived\"\nmax_concurrent_ticks = 1\ntick_timeout_secs = 60\n", "");
+    assert_ne!(text, JIRA);
+    assert_eq!(Manifest::parse(&text, "a").unwrap(), Manifest::parse(JIRA, "b").unwrap());
+}
+
+const fn declared(kind: &'static str) -> Declaration {
+    Declaration {
+        kind,
+        description: "Announces things.",
+        publish: &["plugin.outbound.>"],
+        subscribe: &[],
+        lifecycle: None,
+        max_concurrent_ticks: None,
+        tick_timeout_secs: None,
+        plugin_id: None,
+        name: None,
+        topic_prefix: None,
+        min_nexo_version: None,
+        package: Package { name: "desk-poller", version: "1.2.3", description: "Polls a desk.", bin: None },
+    }
+}
+
+#[test]
+fn one_declaration_makes_a_manifest_that_keeps_every_rule() {
+    let manifest = manifest_of(&[declared("google_calendar")]).unwrap();
+    manifest.check("made").unwrap();
+    let plugin = manifest.plugin;
+    assert_eq!((plugin.id.as_str(), plugin.name.as_str()), ("google_calendar", "Google Calendar Poller"));
+    assert_eq!((plugin.version.as_str(), plugin.entrypoint.command.as_str()), ("1.2.3", "desk-poller"));
+    assert_eq!(plugin.description, "Announces things.");
+    let broker = plugin.capabilities.broker;
+    assert_eq!(broker.subscribe, ["plugin.poller.google_calendar.tick", "_inbox.>"]);
+    assert_eq!(broker.publish, ["daemon.rpc.google_calendar", "plugin.outbound.>", "_inbox.>"]);
+}
+
+#[test]
+fn several_declarations_share_an_id_and_their_topics_and_the_largest_numbers() {
+    let first = Declaration {
+        plugin_id: Some("desk"),
+        max_concurrent_ticks: Some(2),
+        lifecycle: Some(Lifecycle::Ephemeral),
+        ..declared("jira")
+    };
+    let second = Declaration {
+        publish: &["plugin.outbound.>", "news.*"],
+        tick_timeout_secs: Some(90),
+        lifecycle: Some(Lifecycle::Ephemeral),
+        ..declared("rss")
+    };
+    let manifest = manifest_of(&[first, second]).unwrap();
+    manifest.check("made").unwrap();
+    let poller = manifest.plugin.poller.unwrap();
+    assert_eq!(poller.kinds, ["jira", "rss"]);
+    assert_eq!((poller.max_concurrent_ticks, poller.tick_timeout_secs), (2, 90));
+    assert_eq!((poller.lifecycle, poller.broker_topic_prefix.as_str()), (Lifecycle::Ephemeral, "plugin.poller.desk"));
+    assert_eq!((manifest.plugin.id.as_str(), manifest.plugin.description.as_str()), ("desk", "Polls a desk."));
+    let publish = manifest.plugin.capabilities.broker.publish;
+    assert_eq!(publish, ["daemon.rpc.desk", "plugin.outbound.>", "news.*", "_inbox.>"]);
+}
+
+#[test]
+fn declarations_that_cannot_share_a_plugin_are_told_apart() {
+    assert_eq!(manifest_of(&[]).unwrap_err(), DeclarationConflict::Empty);
+    let twice = manifest_of(&[declared("jira"), declared("jira")]).unwrap_err();
+    assert_eq!(twice.to_string(), "kind `jira` is added twice");
+    let first = Declaration { plugin_id: Some("desk"), ..declared("jira") };
+    let second = Declaration { plugin_id: Some("news"), ..declared("rss") };
+    let error = manifest_of(&[first, second]).unwrap_err().to_string();
+    assert_eq!(error, "kinds `jira` and `rss` share one plugin but disagree on `plugin_id`: desk and news");
+}
