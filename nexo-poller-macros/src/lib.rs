@@ -1,8 +1,8 @@
 //! The `#[poller]` attribute of [nexo-poller](https://docs.rs/nexo-poller), which re-exports it: depend on that crate,
 //! not on this one.
 //!
-//! The way of one expansion: [`attr`] reads the attribute's arguments, [`ast`] the function, [`valid`] holds every rule,
-//! and [`expand`] only quotes; [`fallback`] stands in where something was wrong.
+//! The way of one expansion: `attr` reads the attribute's arguments, `ast` the function, `valid` holds every rule,
+//! and `expand` only quotes; `fallback` stands in where something was wrong.
 
 mod ast;
 mod attr;
