@@ -1,4 +1,71 @@
 //! Write a scheduled source connector as one async function; run thousands of them.
+//!
+//! A poller looks at a source on a schedule and publishes what is new. Its author writes the looking:
+//!
+//! ```
+//! use nexo_poller::prelude::*;
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! #[serde(deny_unknown_fields)]
+//! struct HelloConfig {
+//!     deliver: Deliver,
+//! }
+//!
+//! /// Greets, and counts.
+//! #[poller(kind = "hello", publish = ["plugin.outbound.>"], main = false)]
+//! async fn hello(
+//!     ctx: &PollContext,
+//!     Config(config): Config<HelloConfig>,
+//!     Cursor(count): Cursor<u32>,
+//! ) -> Result<TickAck, PollerError> {
+//!     config.deliver.send(ctx, &format!("hello, number {}", count + 1)).await?;
+//!     Ok(TickAck::with_cursor(&(count + 1))?.items(1, 1))
+//! }
+//! ```
+//!
+//! Schedule, lease, retry, breaker, cursor and metrics are the runner's. The runner is a dumb scheduler: it knows nothing
+//! of channels, credentials, topics or models. A poller reaches the world through one trait, [`PollerHost`].
+//!
+//! # Where to look
+//!
+//! | you want to | look at |
+//! | --- | --- |
+//! | write a poller | [`poller`], [`prelude`], [`contract`] |
+//! | know what its binary can do | [`plugin`] |
+//! | test it | the crate `nexo-poller-testkit` |
+//! | run pollers | the binary `nexo-poller` (feature `daemon`) |
+//! | run them inside a daemon of your own | the `runner` module (feature `runner`) |
+//! | speak the protocol from elsewhere | [`wire`], [`manifest`], [`broker`] |
+//!
+//! # Features
+//!
+//! The default features are the author's side only: contract, macro, plugin side, stdio.
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `runner` | the scheduler, with state in memory |
+//! | `sqlite` | job state in one SQLite file; needs `runner` |
+//! | `router` | plugins as supervised subprocesses, and the host that answers them |
+//! | `daemon` | everything that the `nexo-poller` binary needs |
+//!
+//! # The rooms
+//!
+//! ```text
+//! contract   Poller, PollContext, TickAck, PollerHost, errors, extractors     imports nothing of ours
+//! manifest   nexo-plugin.toml: types, validation, from a declaration          contract
+//! wire       Event and Message, tick and call bodies, topics                  contract
+//! broker     publish, subscribe, request: in-process, stdio                   wire, manifest
+//! plugin     the subprocess side: serve, once, dev, validate, schema          broker, wire, manifest
+//! store      job state: memory, SQLite                                        contract
+//! runner     schedule, policy, engine, telemetry                              store, contract
+//! host       what the daemon offers to a tick                                 broker, wire
+//! router     finding, supervising and asking plugins                          broker, wire, manifest
+//! daemon     pollers.yaml, command line, admin API: wires the rooms together  all
+//! ```
+//!
+//! A test holds the source to these arrows.
+//!
+//! [`PollerHost`]: contract::PollerHost
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod broker;
