@@ -13,9 +13,9 @@ use prometheus_client::registry::Registry;
 use super::engine::Counters;
 
 /// Upper bounds of the latency buckets, in milliseconds.
-const LATENCY_BOUNDS: [f64; 9] = [5.0, 25.0, 100.0, 250.0, 1_000.0, 5_000.0, 15_000.0, 60_000.0, f64::MAX];
+const LATENCY_BOUNDS: [f64; 9] = [5.0, 25.0, 100.0, 250.0, 1_000.0, 5_000.0, 15_000.0, 60_000.0, f64::INFINITY];
 /// Upper bounds of the lag buckets, in milliseconds.
-const LAG_BOUNDS: [f64; 9] = [1.0, 5.0, 10.0, 50.0, 100.0, 1_000.0, 10_000.0, 60_000.0, f64::MAX];
+const LAG_BOUNDS: [f64; 9] = [1.0, 5.0, 10.0, 50.0, 100.0, 1_000.0, 10_000.0, 60_000.0, f64::INFINITY];
 /// Stands for jobs and agents beyond the bound.
 const OTHER: &str = "_other";
 

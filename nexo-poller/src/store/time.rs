@@ -2,11 +2,11 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A wall-clock instant: milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+/// A wall-clock instant: milliseconds since 1970-01-01T00:00:00Z. In JSON it is RFC 3339; a number of milliseconds is read
+/// as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMs(pub i64);
 
 impl UnixMs {
@@ -42,9 +42,44 @@ impl From<DateTime<Utc>> for UnixMs {
     }
 }
 
+impl Serialize for UnixMs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UnixMs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Millis(i64),
+            Text(DateTime<Utc>),
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Millis(millis) => Self(millis),
+            Written::Text(at) => Self::from(at),
+        })
+    }
+}
+
 /// RFC 3339 with milliseconds, as in `2026-05-17T10:00:00.000Z`.
 impl fmt::Display for UnixMs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.to_utc().format("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UnixMs;
+
+    #[test]
+    fn an_instant_is_a_date_in_json_and_is_read_from_a_number_too() {
+        let at = UnixMs(1_795_399_660_826);
+        let text = serde_json::to_string(&at).unwrap();
+        assert_eq!(text, "\"2026-11-23T02:07:40.826Z\"");
+        assert_eq!(serde_json::from_str::<UnixMs>(&text).unwrap(), at);
+        assert_eq!(serde_json::from_str::<UnixMs>("1795399660826").unwrap(), at);
     }
 }
