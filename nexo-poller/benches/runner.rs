@@ -263,14 +263,22 @@ async fn startup() {
     }
 }
 
-async fn idle() {
+/// Resident bytes of a job that waits, in a process that did nothing else before.
+async fn bytes(count: usize, name: &str) {
     let before = rss_bytes();
     let bench = Bench::start(1024);
-    bench.load(100_000, Duration::from_secs(3600)).await;
+    bench.load(count, Duration::from_secs(86_400)).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let bytes = (rss_bytes() - before) / 100_000.0;
-    figure("bytes_per_idle_job", bytes, "B", 607.0, "limit-is-an-empty-tokio-task-and-sleep");
+    let bytes = (rss_bytes() - before) / count as f64;
+    figure(name, bytes, "B", 607.0, "limit-is-an-empty-tokio-task-and-sleep");
     bench.stop().await;
+}
+
+async fn idle() {
+    for name in ["bytes", "bytes-1m"] {
+        let program = std::env::current_exe().unwrap();
+        assert!(std::process::Command::new(program).arg(name).status().unwrap().success());
+    }
     let bench = Bench::start(1024);
     // A year's interval: whatever is used now is the price of waiting alone.
     bench.load(100_000, Duration::from_secs(365 * 86_400)).await;
@@ -321,7 +329,9 @@ async fn curve() {
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let all = ["small", "saturated", "lag", "idle", "startup", "curve"];
-    for name in all.into_iter().filter(|name| wanted.is_empty() || wanted.iter().any(|w| w == name)) {
+    let alone = ["bytes", "bytes-1m"].into_iter().filter(|name| wanted.iter().any(|w| w == name));
+    let named = all.into_iter().filter(|name| wanted.is_empty() || wanted.iter().any(|w| w == name));
+    for name in named.chain(alone) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             match name {
@@ -330,6 +340,8 @@ fn main() {
                 "lag" => lag().await,
                 "idle" => idle().await,
                 "startup" => startup().await,
+                "bytes" => bytes(100_000, "bytes_per_idle_job").await,
+                "bytes-1m" => bytes(1_000_000, "bytes_per_idle_job_1m").await,
                 _ => curve().await,
             }
         });

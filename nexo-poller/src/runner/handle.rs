@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::engine::{Command, Edit, Engine, Install};
+use super::engine::{Command, Edit, Engine, Install, Prepared, Preparer};
 use super::hosts::HostProvider;
-use super::policy::{self, Change, JobRule, Rules, seed_of};
+use super::policy::{Change, Rules};
 use super::{JobSpec, JobStatus, PollerRegistry, ReloadPlan, RunnerError, RunnerOptions, TickReport, UnixMs};
-use crate::store::{Clock, JobState, NewJob, Pause, PauseCause, StateStore};
+use crate::store::{Clock, Pause, PauseCause, StateStore};
 
 /// A running scheduler. Cheap to clone: all clones are one runner. It ends with [`shutdown`](Self::shutdown), or, without
 /// any grace for its ticks, when the last clone is dropped.
@@ -18,7 +18,7 @@ pub struct PollerRunner {
     clock: Arc<dyn Clock>,
     rules: Rules,
     /// One reload at a time.
-    reload: Arc<Mutex<()>>,
+    reload: Arc<Mutex<Preparer>>,
 }
 
 impl PollerRunner {
@@ -53,40 +53,33 @@ impl PollerRunner {
     /// # Errors
     /// [`RunnerError::Store`] where the state of new jobs cannot be read: then nothing has changed.
     pub async fn apply(&self, jobs: Vec<JobSpec>) -> Result<ReloadPlan, RunnerError> {
-        let _one_at_a_time = self.reload.lock().await;
-        let (specs, plan) = self.compare(jobs).await?;
-        let mut add = Vec::with_capacity(plan.add.len());
-        let mut replace = Vec::with_capacity(plan.replace.len());
+        let mut preparer = self.reload.lock().await;
+        let (mut specs, plan) = self.compare(jobs).await?;
+        // The first of two with one id counts.
+        specs.sort_by(|a, b| a.id.cmp(&b.id));
+        specs.dedup_by(|later, first| later.id == first.id);
+        let all_new = specs.len() == plan.add.len();
+        let now = self.clock.now();
+        let (mut add, mut replace) = (Vec::with_capacity(plan.add.len()), Vec::with_capacity(plan.replace.len()));
         for spec in specs {
-            if plan.add.binary_search(&spec.id).is_ok() {
-                add.push(spec);
+            if all_new || plan.add.binary_search(&spec.id).is_ok() {
+                let mut prepared = preparer.prepare(spec);
+                prepared.plan(&self.rules, now);
+                add.push(prepared);
             } else if plan.replace.binary_search(&spec.id).is_ok() {
-                replace.push(spec);
+                replace.push(preparer.prepare(spec));
             }
         }
-        // The first of two with one id counts.
-        add.sort_by(|a, b| a.id.cmp(&b.id));
-        add.dedup_by(|later, first| later.id == first.id);
-        replace.sort_by(|a, b| a.id.cmp(&b.id));
-        replace.dedup_by(|later, first| later.id == first.id);
-        let now = self.clock.now();
-        let mut planned: Vec<_> = add.into_iter().map(|spec| (self.first_plan(&spec, now), spec)).collect();
         // Jobs that are due together are stored side by side, so that a batch touches few pages of the store.
-        planned.sort_by_cached_key(|(new, spec)| {
-            (spec.schedule.typical_interval(), new.state.next.map(|next| next.nominal), seed_of(&spec.id))
-        });
-        let (new, add): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
-        let stored = self.store.open_jobs(new).await?;
-        let install = Install { add: add.into_iter().zip(stored).collect(), replace, remove: plan.remove.clone() };
+        add.sort_by_cached_key(Prepared::neighbourhood);
+        let stored = self.store.open_jobs(add.iter().map(Prepared::to_new).collect()).await?;
+        for (prepared, stored) in add.iter_mut().zip(stored) {
+            prepared.know(stored);
+        }
+        let install = Install { add, replace, remove: plan.remove.clone() };
         self.ask(|reply| Command::Install(Box::new(install), reply)).await?;
+        preparer.tidy();
         Ok(plan)
-    }
-
-    /// A job's state before its first run: what it will do is durable from the moment it is loaded.
-    fn first_plan(&self, spec: &JobSpec, now: UnixMs) -> NewJob {
-        let rule = JobRule { schedule: &spec.schedule, catch_up: spec.catch_up, seed: seed_of(&spec.id), config: 0 };
-        let state = policy::adopt(&rule, &self.rules, JobState::default(), now);
-        NewJob { id: spec.id.as_str().into(), state }
     }
 
     /// All jobs, in the order of their ids.

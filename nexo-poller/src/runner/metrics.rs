@@ -240,3 +240,33 @@ impl Snapshot {
         lag.encode_histogram::<NoLabelSet>(self.lag.sum_ms, count, &buckets, None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_bucket_of_each_histogram_is_the_one_that_prometheus_calls_plus_inf() {
+        let mut lag = Lag::default();
+        lag.record(Duration::from_millis(3));
+        lag.record(Duration::from_secs(7200));
+        let mut counters = Counters::default();
+        counters.latency.record(Duration::from_secs(3600));
+        let job = JobSeries {
+            kind: "rss".into(),
+            agent: "ana".into(),
+            job_id: "feed".into(),
+            counters: Some(counters),
+            errors: 0,
+            breaker: 0,
+            freshness_secs: None,
+        };
+        let snapshot = Snapshot { jobs: vec![job], max_jobs: 10, in_flight: 0, store_ok: true, lag };
+        let text = snapshot.into_text();
+        assert!(text.contains("poller_schedule_lag_ms_bucket{le=\"60000.0\"} 1\n"), "{text}");
+        assert!(text.contains("poller_schedule_lag_ms_bucket{le=\"+Inf\"} 2\n"), "{text}");
+        let of_job = text.lines().find(|line| line.contains("latency_ms_bucket") && line.contains("+Inf")).unwrap();
+        assert!(of_job.ends_with(" 1"), "{of_job}");
+        assert!(!text.contains("e308"), "{text}");
+    }
+}

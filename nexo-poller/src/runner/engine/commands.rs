@@ -3,10 +3,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::job::ByHand;
+use super::prepared::Prepared;
 use crate::runner::metrics::Snapshot;
 use crate::runner::policy::Change;
 use crate::runner::{JobSpec, JobStatus, ReloadPlan, RunnerError};
-use crate::store::{StoredJob, UnixMs};
+use crate::store::UnixMs;
 
 pub(crate) type Reply<T> = oneshot::Sender<T>;
 
@@ -27,8 +28,8 @@ pub(crate) enum Command {
 
 /// A reload that the store knows of already.
 pub(crate) struct Install {
-    pub(crate) add: Vec<(JobSpec, StoredJob)>,
-    pub(crate) replace: Vec<JobSpec>,
+    pub(crate) add: Vec<Prepared>,
+    pub(crate) replace: Vec<Prepared>,
     pub(crate) remove: Vec<String>,
 }
 

@@ -11,6 +11,7 @@ mod due;
 mod job;
 mod kinds;
 mod outbox;
+mod prepared;
 mod reload;
 mod runs;
 mod shutdown;
@@ -30,6 +31,7 @@ use self::job::Phase;
 pub(crate) use self::job::{Counters, Job};
 use self::kinds::Kinds;
 use self::outbox::{Outbox, PendingEdit};
+pub(crate) use self::prepared::{Prepared, Preparer};
 use self::runs::Runs;
 use self::shutdown::Draining;
 use self::tick::Ended;
@@ -64,7 +66,6 @@ pub(crate) struct Engine {
     jobs: Vec<Option<Box<Job>>>,
     free: Vec<u32>,
     by_id: HashMap<Arc<str>, u32>,
-    texts: HashSet<Arc<str>>,
     kinds: Kinds,
     timeline: Timeline,
     /// Jobs with a place of their kind that wait for one of `max_in_flight`.
@@ -130,7 +131,6 @@ impl Engine {
             jobs: Vec::new(),
             free: Vec::new(),
             by_id: HashMap::new(),
-            texts: HashSet::new(),
             kinds: Kinds::default(),
             timeline: Timeline::default(),
             ready: VecDeque::new(),
@@ -339,16 +339,6 @@ impl Engine {
                 self.timeline.clear(slot);
             }
         }
-    }
-
-    /// One copy of each text that many jobs share.
-    fn text(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return Arc::clone(known);
-        }
-        let shared: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&shared));
-        shared
     }
 
     /// Starts a change of a job on its way to the store; one at a time for each job.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::commands::{Command, Edit, Install, Reply};
 use super::due::validate;
 use super::job::{ByHand, Job, Phase};
+use super::prepared::Prepared;
 use super::{Change, Engine};
-use crate::runner::policy::{self, seed_of};
-use crate::runner::{JobSpec, RejectedJob, ReloadPlan, RunnerError, Schedule, seed};
-use crate::store::{Pause, PauseCause, StoredJob};
+use crate::runner::policy;
+use crate::runner::{JobSpec, RejectedJob, ReloadPlan, RunnerError};
+use crate::store::{Pause, PauseCause};
 
 impl Engine {
     pub(super) fn command(&mut self, command: Command) {
@@ -95,57 +96,27 @@ impl Engine {
     }
 
     fn install(&mut self, install: Install) {
-        let mut schedules = std::collections::HashMap::new();
         self.by_id.reserve(install.add.len());
         self.jobs.reserve(install.add.len());
         for id in &install.remove {
             self.remove(id);
         }
-        for spec in install.replace {
-            self.replace(spec);
+        for prepared in install.replace {
+            self.replace(prepared);
         }
-        for (spec, stored) in install.add {
-            self.add(spec, stored, &mut schedules);
+        for prepared in install.add {
+            self.add(prepared);
         }
         self.spread_missed(self.clock.now());
     }
 
-    fn add(
-        &mut self,
-        mut spec: JobSpec,
-        stored: StoredJob,
-        schedules: &mut std::collections::HashMap<String, Schedule>,
-    ) {
-        if self.by_id.contains_key(spec.id.as_str()) {
-            return self.replace(spec);
+    fn add(&mut self, prepared: Prepared) {
+        if self.by_id.contains_key(&prepared.job.id) {
+            return self.replace(prepared);
         }
-        spec.schedule.intern(schedules);
-        let registry = self.registry.clone();
-        let kind = self.kinds.index(&spec.kind, || registry.entry(&spec.kind));
-        let id: Arc<str> = spec.id.as_str().into();
-        let config = self.config_text(&spec);
-        let mut job = Box::new(Job {
-            agent: self.text(&spec.agent),
-            kind,
-            catch_up: spec.catch_up,
-            paused_on_boot: spec.paused_on_boot,
-            removed: false,
-            phase: Phase::Idle,
-            validated: 0,
-            schedule: spec.schedule,
-            config_print: seed::of(config.as_bytes()).cast_signed(),
-            config,
-            failure_to: spec.failure_to.map(Box::new),
-            seed: seed_of(&spec.id),
-            key: 0,
-            revision: 0,
-            epoch: 0,
-            state: crate::store::JobState::default(),
-            wake: None,
-            rare: None,
-            id: Arc::clone(&id),
-        });
-        job.know(stored);
+        let kind = self.kind_index(&prepared.kind);
+        let mut job = prepared.job;
+        job.kind = kind;
         let adopted = policy::adopt(&job.rule(), &self.rules, job.state.clone(), self.clock.now());
         let changed = job.state != adopted;
         job.state = adopted;
@@ -154,8 +125,8 @@ impl Engine {
             u32::try_from(self.jobs.len() - 1).unwrap_or(u32::MAX)
         });
         let pause_it = job.paused_on_boot && job.state.pause.is_none();
+        self.by_id.insert(Arc::clone(&job.id), slot);
         self.jobs[slot as usize] = Some(job);
-        self.by_id.insert(id, slot);
         self.schedule(slot);
         if changed {
             self.edit_quietly(slot, Change::Adopt);
@@ -164,6 +135,11 @@ impl Engine {
             self.pause_on_boot(slot);
         }
         self.check_config(slot);
+    }
+
+    fn kind_index(&mut self, kind: &str) -> u32 {
+        let registry = &self.registry;
+        self.kinds.index(kind, || registry.entry(kind))
     }
 
     fn pause_on_boot(&mut self, slot: u32) {
@@ -192,22 +168,21 @@ impl Engine {
     }
 
     /// A new definition for a job that runs: it keeps its state, and a tick in flight ends under the old one.
-    fn replace(&mut self, spec: JobSpec) {
-        let Some(slot) = self.slot_of(&spec.id) else { return };
-        let registry = self.registry.clone();
-        let kind = self.kinds.index(&spec.kind, || registry.entry(&spec.kind));
-        let (agent, config) = (self.text(&spec.agent), self.config_text(&spec));
+    fn replace(&mut self, prepared: Prepared) {
+        let Some(slot) = self.slot_of(&prepared.job.id) else { return };
+        let kind = self.kind_index(&prepared.kind);
+        let new = prepared.job;
         self.leave_line(slot);
         let Some(job) = self.job_mut(slot) else { return };
         let old_kind = std::mem::replace(&mut job.kind, kind);
         let claiming = job.phase == Phase::Claiming;
-        job.agent = agent;
-        job.catch_up = spec.catch_up;
-        job.paused_on_boot = spec.paused_on_boot;
-        job.schedule = spec.schedule;
-        job.config_print = seed::of(config.as_bytes()).cast_signed();
-        job.config = config;
-        job.failure_to = spec.failure_to.map(Box::new);
+        job.agent = new.agent;
+        job.catch_up = new.catch_up;
+        job.paused_on_boot = new.paused_on_boot;
+        job.schedule = new.schedule;
+        job.config_print = new.config_print;
+        job.config = new.config;
+        job.failure_to = new.failure_to;
         job.validated = 0;
         job.removed = false;
         if claiming && old_kind != kind {
@@ -251,12 +226,6 @@ impl Engine {
             self.by_id.remove(&job.id);
             self.free.push(slot);
         }
-    }
-
-    fn config_text(&mut self, spec: &JobSpec) -> Arc<str> {
-        let text = spec.config.to_string();
-        // Only short ones are likely to be the same for many jobs.
-        if text.len() <= 16 { self.text(&text) } else { text.into() }
     }
 
     /// Kinds came or went.

@@ -13,6 +13,9 @@ const SCHEMA_VERSION: i64 = 1;
 /// Older ones can lose commits in WAL mode.
 const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 
+/// Files up to this many bytes are checked whenever they are opened.
+const ALWAYS_CHECKED: u64 = 64 << 20;
+
 const SCHEMA: &str = "
     CREATE TABLE job (
         key             INTEGER PRIMARY KEY,
@@ -106,9 +109,11 @@ fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions) ->
     if connection.is_readonly("main")? {
         return Err(Problem::Store(not_writable(path, "the file or its directory is read-only")));
     }
-    let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if check != "ok" {
-        return Err(Problem::Store(corrupt(path, "SQLite's own check failed")));
+    if needs_check(path) {
+        let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if check != "ok" {
+            return Err(Problem::Store(corrupt(path, "SQLite's own check failed")));
+        }
     }
     check_identity(connection, path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -132,6 +137,15 @@ fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions) ->
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// A file that is checked in well under a second always is. A bigger one is read as a whole only where its last user did not
+/// close it (that leaves a write-ahead log behind): SQLite itself reports a damaged page whenever it meets one.
+fn needs_check(path: &Path) -> bool {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    length(path) <= ALWAYS_CHECKED || length(Path::new(&log)) > 0
 }
 
 /// The schema's version; 0 for a new file.

@@ -28,6 +28,8 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) struct Writer {
     connection: Connection,
     clock: Arc<dyn Clock>,
+    /// The page cache was filled by a load.
+    shrink: bool,
 }
 
 /// What a transaction has done, to be answered once it is durable.
@@ -39,7 +41,7 @@ enum Outcome {
 impl Writer {
     pub(super) fn new(connection: Connection, clock: Arc<dyn Clock>) -> Self {
         connection.set_prepared_statement_cache_capacity(32);
-        Self { connection, clock }
+        Self { connection, clock, shrink: false }
     }
 
     /// Until the store is dropped: whatever has come goes into one transaction.
@@ -73,6 +75,10 @@ impl Writer {
         }
         let failed = failed.or_else(|| self.connection.execute_batch("COMMIT").err().map(|e| (unavailable(&e), None)));
         let Some((error, refused)) = failed else {
+            if std::mem::take(&mut self.shrink) {
+                // Where it fails, the memory stays with the cache, which is bounded.
+                let _ = self.connection.execute_batch("PRAGMA shrink_memory");
+            }
             return done.into_iter().for_each(Outcome::answer);
         };
         // Nothing of the group holds. SQLite may have rolled back by itself; then this fails, and that is fine.
@@ -84,7 +90,11 @@ impl Writer {
     fn request(&mut self, request: Request) -> Result<Outcome, Box<(rusqlite::Error, Request)>> {
         match request {
             Request::Open(jobs, reply) => match self.open_jobs(&jobs) {
-                Ok(stored) => Ok(Outcome::Open(stored, reply)),
+                Ok(stored) => {
+                    // Jobs that wait need no page in memory.
+                    self.shrink = jobs.len() >= SCAN_FROM;
+                    Ok(Outcome::Open(stored, reply))
+                }
                 Err(error) => Err(Box::new((error, Request::Open(Vec::new(), reply)))),
             },
             Request::Write(batch, reply) => match self.write(batch) {
@@ -112,7 +122,11 @@ impl Writer {
             insert.raw_execute()?;
             Ok(Row::new(self.connection.last_insert_rowid(), job.state.clone()).to_stored())
         };
-        jobs.iter().map(&mut open).collect()
+        let mut stored = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            stored.push(open(job)?);
+        }
+        Ok(stored)
     }
 
     fn scan(&self) -> rusqlite::Result<HashMap<Box<str>, StoredJob>> {
