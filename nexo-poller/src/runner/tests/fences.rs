@@ -89,9 +89,13 @@ impl StateStore for Freezing {
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_was_frozen_past_its_lease_overwrites_nothing() {
-    for seed in 0..200 {
+    let seeds = rounds("NEXO_TEST_SEEDS", 200);
+    for seed in 0..seeds {
         frozen_holder(seed, true).await.unwrap();
     }
+    println!(
+        "figure reliability.frozen_holder_seeds value={seeds} unit=seeds limit=0 ratio=0 note=0-broken-invariants"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! The engine on a paused clock: hours pass in milliseconds, and every run of a test is the same.
+//! The engine on a paused clock: hours pass in milliseconds, and every run of a test is the same. `NEXO_TEST_KILLS=1000` and
+//! `NEXO_TEST_SEEDS=10000` ask for the long forms of the fault tests, which print their figures under `--nocapture`.
 
 mod clock;
 mod fences;
@@ -274,4 +275,9 @@ async fn the_metrics_have_the_names_of_the_field_and_a_bound() {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
     }
     assert!(!text.contains("job_2"), "series are bounded");
+}
+
+/// How often a test that has a long form goes round.
+fn rounds(variable: &str, usual: u64) -> u64 {
+    std::env::var(variable).map_or(usual, |rounds| rounds.parse().unwrap())
 }

@@ -48,9 +48,7 @@ const SCHEMA: &str = "
 ";
 
 pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
-    if rusqlite::version_number() < OLDEST_SQLITE.0 {
-        return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned(), needed: OLDEST_SQLITE.1 });
-    }
+    check_version(rusqlite::version_number(), rusqlite::version())?;
     create_private(path)?;
     check_header(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -60,6 +58,13 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Connection, S
         Problem::Store(error) => error,
     })?;
     Ok(connection)
+}
+
+fn check_version(number: i32, name: &str) -> Result<(), StoreError> {
+    if number < OLDEST_SQLITE.0 {
+        return Err(StoreError::OldSqlite { found: name.to_owned(), needed: OLDEST_SQLITE.1 });
+    }
+    Ok(())
 }
 
 enum Problem {
@@ -145,7 +150,11 @@ fn needs_check(path: &Path) -> bool {
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    length(path) <= ALWAYS_CHECKED || length(Path::new(&log)) > 0
+    is_suspect(length(path), length(Path::new(&log)))
+}
+
+fn is_suspect(file: u64, log: u64) -> bool {
+    file <= ALWAYS_CHECKED || log > 0
 }
 
 /// The schema's version; 0 for a new file.
@@ -190,4 +199,25 @@ pub(super) fn unavailable(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::ReadOnly) => "the file or its disk has become read-only".to_owned(),
         _ => error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sqlite_that_can_lose_commits_is_refused_by_name() {
+        let error = check_version(3_051_002, "3.51.2").unwrap_err().to_string();
+        assert!(error.contains("3.51.2") && error.contains("3.51.3"), "{error}");
+        check_version(3_051_003, "3.51.3").unwrap();
+        check_version(3_052_000, "3.52.0").unwrap();
+    }
+
+    #[test]
+    fn only_a_big_file_that_was_closed_properly_is_not_read_as_a_whole() {
+        assert!(is_suspect(4096, 0));
+        assert!(is_suspect(ALWAYS_CHECKED, 0));
+        assert!(!is_suspect(ALWAYS_CHECKED + 1, 0));
+        assert!(is_suspect(ALWAYS_CHECKED + 1, 32));
+    }
 }
