@@ -107,8 +107,14 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     let plan = daemon.runner.apply(readings.specs).await.map_err(|error| BootError::failed(error.to_string()))?;
     let server = tokio::spawn(serve(listener, admin::router(Arc::clone(&daemon), address, token)));
     let address_file = dir.join(ADDRESS_FILE);
-    private_file::replace(&address_file, &format!("{address}\n"))
-        .map_err(|error| BootError::failed(format!("{} cannot be written: {error}", address_file.display())))?;
+    match admin::living_neighbour(&address_file, address).await {
+        Some(other) => tracing::warn!(
+            "another daemon, at {other}, shares this state: each job runs on one of the two; its `admin.addr` stays, so \
+             give this one a port of its own under `admin: {{ bind: … }}` for the command line to find it"
+        ),
+        None => private_file::replace(&address_file, &format!("{address}\n"))
+            .map_err(|error| BootError::failed(format!("{} cannot be written: {error}", address_file.display())))?,
+    }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         state = %settings.state_db.display(),

@@ -171,8 +171,17 @@ impl Daemon {
         self.plugins.add(&readings.plugins).await;
         // Who asked for the reload finds its new kinds at work when it is answered.
         self.plugins.settled(PLUGINS_SETTLE).await;
-        let plan = self.runner.apply(readings.specs).await.map_err(ReloadError::Runner)?;
-        self.plugins.retain(&readings.plugins).await;
+        // A typing mistake in one job, or a binary that is just being replaced, stops nothing that runs.
+        let refused: Vec<String> = readings.refused.iter().map(|refused| refused.id.clone()).collect();
+        let plan = self.runner.apply_keeping(readings.specs, &refused).await.map_err(ReloadError::Runner)?;
+        for id in refused.iter().filter(|id| plan.keep.contains(id)) {
+            tracing::warn!(job = id, "its new definition is wrong: it goes on with the old one");
+        }
+        if readings.plugins.faults.is_empty() {
+            self.plugins.retain(&readings.plugins).await;
+        } else {
+            tracing::warn!("no plugin is taken away while some cannot be used");
+        }
         {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             loaded.settings = readings.file.settings;

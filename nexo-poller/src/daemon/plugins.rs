@@ -41,9 +41,27 @@ pub(super) struct Plugins {
 
 struct Running {
     binary: PluginBinary,
+    file: Option<FileMark>,
     kinds: Vec<String>,
     /// None for a plugin that has a process per tick only.
     supervisor: Option<Arc<Supervisor>>,
+}
+
+/// What tells a plugin's file from one that has taken its place.
+#[derive(Debug, PartialEq, Eq)]
+struct FileMark {
+    inode: u64,
+    bytes: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+impl FileMark {
+    /// None where the program is found by its name on the PATH.
+    fn of(binary: &PluginBinary) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = std::fs::metadata(&binary.program).ok()?;
+        Some(Self { inode: metadata.ino(), bytes: metadata.len(), modified: metadata.modified().ok() })
+    }
 }
 
 /// One plugin, as `GET /admin/plugins` shows it.
@@ -100,7 +118,7 @@ impl Plugins {
             let id = &binary.manifest.plugin.id;
             let known = {
                 let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-                running.get(id).map(|running| running.binary == *binary)
+                running.get(id).map(|running| running.binary == *binary && running.file == FileMark::of(binary))
             };
             match known {
                 Some(true) => continue,
@@ -139,7 +157,7 @@ impl Plugins {
             }
         };
         self.offering.lock().unwrap_or_else(PoisonError::into_inner).spawn(offer);
-        let running = Running { binary: binary.clone(), kinds: names, supervisor };
+        let running = Running { binary: binary.clone(), file: FileMark::of(binary), kinds: names, supervisor };
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, running);
     }
 

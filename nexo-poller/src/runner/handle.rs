@@ -53,8 +53,21 @@ impl PollerRunner {
     /// # Errors
     /// [`RunnerError::Store`] where the state of new jobs cannot be read: then nothing has changed.
     pub async fn apply(&self, jobs: Vec<JobSpec>) -> Result<ReloadPlan, RunnerError> {
+        self.apply_keeping(jobs, &[]).await
+    }
+
+    /// As [`apply`](Self::apply), but jobs whose id is in `keep` go on as they are where `jobs` does not have them: their
+    /// new definition could not be read, say.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn apply_keeping(&self, jobs: Vec<JobSpec>, keep: &[String]) -> Result<ReloadPlan, RunnerError> {
         let mut preparer = self.reload.lock().await;
-        let (mut specs, plan) = self.compare(jobs).await?;
+        let (mut specs, mut plan) = self.compare(jobs).await?;
+        let (kept, remove) = std::mem::take(&mut plan.remove).into_iter().partition(|id| keep.contains(id));
+        plan.remove = remove;
+        plan.keep.extend::<Vec<String>>(kept);
+        plan.keep.sort_unstable();
         // The first of two with one id counts.
         specs.sort_by(|a, b| a.id.cmp(&b.id));
         specs.dedup_by(|later, first| later.id == first.id);

@@ -123,6 +123,36 @@ fn a_reload_adds_replaces_removes_and_keeps_and_a_broken_file_changes_nothing() 
 }
 
 #[test]
+fn a_mistake_in_a_running_job_or_a_missing_plugin_stops_nothing_at_a_reload() {
+    let home = Home::with_jobs(&[COUNT, "id: other, kind: chatty, schedule: { every: 1h }"]);
+    let mut daemon = home.boot();
+    home.jobs("", &[&COUNT.replace("every", "evry"), "id: other, kind: chatty, schedule: { every: 1h }"]);
+    let said = home.run(&["reload"]);
+    assert!(said.stdout.contains("did you mean `every`?"), "{said:?}");
+    daemon.wait_for_log("its new definition is wrong: it goes on with the old one");
+    assert_eq!(home.run(&["run", "count"]).code, Some(0));
+    // The plugin's binary is away for a moment, as while it is being replaced.
+    let file = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    home.write("pollers.yaml", &file.replace("evry", "every").replace("fixture_chatty", "fixture_gone"));
+    home.run(&["reload"]);
+    daemon.wait_for_log("no plugin is taken away while some cannot be used");
+    assert_eq!(home.run(&["run", "count"]).code, Some(0));
+    daemon.stop();
+}
+
+#[test]
+fn a_second_daemon_on_the_same_state_leaves_the_first_one_reachable() {
+    let home = Home::with_jobs(&[COUNT]);
+    let first = home.boot();
+    let mut second = home.boot();
+    second.wait_for_log("shares this state");
+    second.stop();
+    assert_eq!(home.run(&["list"]).code, Some(0), "its address is still there");
+    assert_eq!(home.run(&["run", "count"]).code, Some(0));
+    first.stop();
+}
+
+#[test]
 fn a_reload_takes_plugins_away_and_brings_them_back() {
     let home = Home::with_jobs(&[COUNT]);
     let daemon = home.boot();

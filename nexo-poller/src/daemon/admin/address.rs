@@ -1,10 +1,15 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Beside the state file: where the server listens, for the command line.
 pub(in crate::daemon) const ADDRESS_FILE: &str = "admin.addr";
+
+/// On one machine an answer takes no time.
+const NEIGHBOUR_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Listens on `bind`.
 ///
@@ -23,4 +28,14 @@ pub(in crate::daemon) async fn bind(bind: &str) -> Result<(TcpListener, SocketAd
         tracing::warn!(%address, "the admin API can be reached from other machines; reading it needs no token");
     }
     Ok((listener, address))
+}
+
+/// The address in `file`, where a daemon answers there that is not the one at `own`: two may share one state.
+pub(in crate::daemon) async fn living_neighbour(file: &Path, own: SocketAddr) -> Option<SocketAddr> {
+    let address: SocketAddr = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
+    if address == own {
+        return None;
+    }
+    let connecting = tokio::time::timeout(NEIGHBOUR_ANSWERS, TcpStream::connect(address)).await;
+    matches!(connecting, Ok(Ok(_))).then_some(address)
 }

@@ -9,6 +9,6 @@ mod guard;
 mod routes;
 mod token;
 
-pub(super) use self::address::{ADDRESS_FILE, bind};
+pub(super) use self::address::{ADDRESS_FILE, bind, living_neighbour};
 pub(super) use self::routes::{ListAnswer, ReloadAnswer, router};
 pub(super) use self::token::{AdminToken, TOKEN_FILE};

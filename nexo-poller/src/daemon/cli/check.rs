@@ -87,6 +87,7 @@ async fn judge_configs(specs: &[crate::runner::JobSpec], plugins: &PluginSet) ->
         .into_iter()
         .filter_map(|(index, reason)| {
             let spec = specs.get(index)?;
+            let reason = reason.strip_prefix("config: ").unwrap_or(&reason);
             Some((spec.id.clone(), format!("kind `{}` refuses the config: {reason}", spec.kind)))
         })
         .collect()

@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,8 +9,11 @@ use serde_json::Value;
 
 use crate::daemon::admin::{ADDRESS_FILE, TOKEN_FILE};
 use crate::daemon::exit::Exit;
-use crate::daemon::file::PollersFile;
+use crate::daemon::file::{DEFAULT_ADMIN_BIND, PollersFile};
 use crate::daemon::private_file;
+
+/// A daemon that is there takes a connection within this time.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// A running daemon, as its file names it.
 pub(super) struct Client {
@@ -39,16 +43,23 @@ impl Client {
     pub(super) fn of(config: &Path) -> Result<Self, ClientError> {
         let file = PollersFile::load(config).map_err(|error| ClientError::new(Exit::Config, error.to_string()))?;
         let dir = file.settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
-        let address = std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| {
-            let config = config.display();
-            ClientError::new(
-                Exit::NoDaemon,
-                format!("no daemon runs {config}; start one with `nexo-poller run -c {config}`"),
-            )
-        })?;
+        // A port that the file names is this file's daemon, if anybody listens there; several daemons may share one state,
+        // and so one address file.
+        let named = file.settings.admin_bind.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+        let named = named.filter(|_| file.settings.admin_bind != DEFAULT_ADMIN_BIND).map(reachable);
+        let address = match named.filter(|address| TcpStream::connect_timeout(address, CONNECT).is_ok()) {
+            Some(address) => address.to_string(),
+            None => std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| {
+                let config = config.display();
+                ClientError::new(
+                    Exit::NoDaemon,
+                    format!("no daemon runs {config}; start one with `nexo-poller run -c {config}`"),
+                )
+            })?,
+        };
         let token = private_file::read(&dir.join(TOKEN_FILE)).ok().map(|token| token.trim().to_owned());
         // No proxy: the daemon is on this machine, whatever HTTP_PROXY says.
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build();
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).build();
         let http = http.map_err(|error| ClientError::new(Exit::Failed, error.without_url().to_string()))?;
         Ok(Self { http, base: format!("http://{}", address.trim()), token })
     }
@@ -101,4 +112,14 @@ pub(super) fn job_path(id: &str) -> String {
         }
     }
     path
+}
+
+/// Where a daemon that listens on `bind` is reached from its own machine.
+fn reachable(bind: SocketAddr) -> SocketAddr {
+    let ip = match bind.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bind.port())
 }

@@ -10,7 +10,7 @@ mod settings;
 
 pub use self::job::{JobEntry, ScheduleEntry};
 pub use self::pollers::{PollersFile, RefusedFile};
-pub use self::settings::{PluginPaths, Settings};
+pub use self::settings::{DEFAULT_ADMIN_BIND, PluginPaths, Settings};
 pub use super::yaml::{Place, Problem};
 
 #[cfg(test)]

@@ -2,6 +2,9 @@ use std::path::{Path, PathBuf};
 
 use crate::daemon::yaml::{Node, Place, Sink, Table, Yaml};
 
+/// Where the admin server listens unless the file says otherwise.
+pub const DEFAULT_ADMIN_BIND: &str = "127.0.0.1:9091";
+
 /// What `pollers:` says besides its jobs. Paths are absolute or relative to the working directory: those of the file
 /// have been joined to the file's own directory.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +54,7 @@ impl Settings {
             breaker_threshold: 5,
             plugins: PluginPaths::None,
             credentials: None,
-            admin_bind: "127.0.0.1:9091".to_owned(),
+            admin_bind: DEFAULT_ADMIN_BIND.to_owned(),
         }
     }
 
