@@ -225,6 +225,26 @@ async fn failures_are_told_once_within_the_cooldown_through_the_host() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_cooldown_of_an_alert_outlives_restarts() {
+    let clock = Arc::new(VirtualClock::at(START));
+    let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
+    let mut told = Vec::new();
+    for seconds in [700, 700, 700, 1600, 700] {
+        let rig = Rig::on(Arc::clone(&store) as Arc<dyn StateStore>, Arc::clone(&clock), RunnerOptions::default());
+        rig.register(scripted("broken", |_| async { Err(PollerError::permanent("no answer")) }), 4);
+        let mut spec = job("a", "broken", 60);
+        spec.failure_to = Some(FailureTarget { channel: "telegram".into(), to: "42".into() });
+        rig.apply(vec![spec]).await;
+        rig.runner.resume("a").await.unwrap();
+        pass(seconds).await;
+        assert!(rig.tick_count("a") > 0);
+        told.push(rig.hosts.recorder.published.lock().unwrap().len());
+        rig.runner.shutdown(Duration::from_secs(5)).await;
+    }
+    assert_eq!(told, [1, 0, 0, 0, 1], "one alert an hour, however often the runner starts");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_permanent_failure_pauses_with_its_reason_until_resumed() {
     let rig = Rig::new();
     rig.register(scripted("gone", |_| async { Err(PollerError::permanent("the project is gone")) }), 4);
