@@ -1,10 +1,8 @@
-//! The engine on a paused clock: hours pass in milliseconds, and every run of a test is the same. `NEXO_TEST_KILLS=1000` and
-//! `NEXO_TEST_SEEDS=10000` ask for the long forms of the fault tests, which print their figures under `--nocapture`.
+//! The engine on a paused clock: hours pass in milliseconds, and every run of a test is the same. `NEXO_TEST_SEEDS=10000` asks
+//! for the long form of the simulations, which print their figures under `--nocapture`.
 
 mod clock;
 mod fences;
-#[cfg(feature = "sqlite")]
-mod killed;
 mod limits;
 mod reload;
 mod store_trouble;
