@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::frame::LineFramer;
+use super::frame::{DEFAULT_MAX_LINE, LineFramer};
 use super::rpc::{Carried, Frame, FrameKind, carry, refusal, result};
 use crate::broker::local::check_topic;
 use crate::broker::{Broker, BrokerError, LocalBroker, Subscription};
@@ -170,7 +170,12 @@ impl StdioBroker {
 impl Broker for StdioBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
         check_topic(&event.topic)?;
-        self.output.write(&carry("broker.publish", &event))
+        let line = carry("broker.publish", &event);
+        // The daemon would skip it, and nobody would know.
+        if line.len() > DEFAULT_MAX_LINE {
+            return Err(BrokerError::TooLarge { topic: event.topic, size: line.len(), limit: DEFAULT_MAX_LINE });
+        }
+        self.output.write(&line)
     }
 
     async fn subscribe(&self, pattern: &str, queue_group: Option<&str>) -> Result<Subscription, BrokerError> {

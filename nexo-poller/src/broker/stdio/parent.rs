@@ -16,7 +16,7 @@ use super::{CloseReason, StdioError};
 use crate::broker::Broker;
 use crate::contract::matches;
 use crate::manifest::Manifest;
-use crate::wire::Event;
+use crate::wire::{Event, open_request};
 
 /// Questions of one plugin that may be open at once; answers to older ones are no longer forwarded.
 const MAX_OPEN_QUESTIONS: usize = 65_536;
@@ -246,6 +246,8 @@ pub(crate) fn forbidden<'e>(event: &'e Event, allowed: &[String]) -> Option<&'e 
     if !may(&event.topic) {
         return Some(&event.topic);
     }
+    // Only a request is answered; a field of that name in any other payload is the author's own.
+    open_request(&event.payload).1?;
     let reply_to = event.payload.get("reply_to").and_then(Value::as_str)?;
     (!reply_to.starts_with("_inbox.") && !may(reply_to)).then_some(reply_to)
 }

@@ -169,6 +169,23 @@ async fn a_plugin_cannot_have_the_daemon_answer_on_a_topic_that_it_may_not_publi
 }
 
 #[tokio::test]
+async fn a_field_called_reply_to_in_an_ordinary_message_is_the_authors_own() {
+    let joined = joined().await;
+    let mut outbound = joined.broker.subscribe("plugin.outbound.>", None).await.unwrap();
+    let mail = json!({"to": "ana", "text": "hello", "reply_to": "bob@example.com"});
+    joined.child.publish(Event::new("plugin.outbound.mail", "jira", mail.clone())).await.unwrap();
+    assert_eq!(outbound.next().await.unwrap().event.payload, mail);
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_refused_where_it_is_published() {
+    let joined = joined().await;
+    let big = Event::new("plugin.outbound.a", "jira", json!("x".repeat(DEFAULT_MAX_LINE)));
+    let refused = joined.child.publish(big).await.unwrap_err();
+    assert!(matches!(refused, crate::broker::BrokerError::TooLarge { limit: DEFAULT_MAX_LINE, .. }), "{refused}");
+}
+
+#[tokio::test]
 async fn a_shutdown_is_acknowledged_once_the_plugin_has_finished() {
     let mut joined = joined().await;
     let ended = tokio::spawn(async move {

@@ -200,8 +200,10 @@ impl Engine {
         let random = self.random.next();
         let finished = policy::finish(&job.rule(), &self.rules, job.state.clone(), &run, outcome.clone(), now, random);
         job.phase = Phase::Committing;
+        let revision = job.revision;
         self.outbox.commits.push(PendingCommit {
             slot,
+            revision,
             epoch: tick.epoch,
             run,
             outcome,
@@ -239,6 +241,7 @@ impl Engine {
             WriteAnswer::Changed(stored) => {
                 // Somebody changed the job while it ran, without touching the lease: both changes hold.
                 job.revision = stored.revision;
+                pending.revision = stored.revision;
                 pending.finished = policy::finish(
                     &job.rule(),
                     &self.rules,
@@ -381,6 +384,7 @@ impl Engine {
             WriteAnswer::Changed(stored) => {
                 // Somebody else was first: the change is made to what is there now.
                 job.know(*stored);
+                pending.revision = job.revision;
                 let rare_phase = job.phase;
                 pending.state = policy::edit(&job.rule(), &rules, job.state.clone(), &pending.edit.change, now);
                 if rare_phase == Phase::Idle {

@@ -65,10 +65,11 @@ impl Engine {
         job.state = state.clone();
         // Where another change is on its way already, this one goes with the next commit.
         let alone = !std::mem::replace(&mut job.rare().editing, true);
+        let revision = job.revision;
         self.wake_at(slot, at);
         if alone {
             let edit = Edit { change: Change::Adopt, reply: None };
-            self.outbox.edits.push(PendingEdit { slot, edit, state, fence: false });
+            self.outbox.edits.push(PendingEdit { slot, revision, edit, state, fence: false });
         }
     }
 

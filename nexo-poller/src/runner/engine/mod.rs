@@ -289,16 +289,16 @@ impl Engine {
                 .commits
                 .iter()
                 .map(|commit| {
-                    let (key, revision, _) = known(commit.slot);
-                    commit.entry(key, revision)
+                    let (key, ..) = known(commit.slot);
+                    commit.entry(key, commit.revision)
                 })
                 .collect(),
             edits: sent
                 .edits
                 .iter()
                 .map(|edit| {
-                    let (key, revision, _) = known(edit.slot);
-                    crate::store::Edit { key, revision, state: edit.state.clone(), fence: edit.fence }
+                    let (key, ..) = known(edit.slot);
+                    crate::store::Edit { key, revision: edit.revision, state: edit.state.clone(), fence: edit.fence }
                 })
                 .collect(),
             claims: sent
@@ -354,7 +354,8 @@ impl Engine {
         rare.editing = true;
         let state = policy::edit(&job.rule(), &rules, job.state.clone(), &edit.change, now);
         let fence = edit.change == Change::Reset;
-        self.outbox.edits.push(PendingEdit { slot, edit, state, fence });
+        let revision = job.revision;
+        self.outbox.edits.push(PendingEdit { slot, revision, edit, state, fence });
     }
 
     fn notice_clock_jumps(&mut self) {

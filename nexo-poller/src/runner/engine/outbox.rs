@@ -18,6 +18,8 @@ const MAX_ON_THE_WAY: usize = 2;
 /// The outcome of a run on its way to the store.
 pub(super) struct PendingCommit {
     pub(super) slot: u32,
+    /// What the new state was made from; where the store has another by then, it is made anew.
+    pub(super) revision: u64,
     pub(super) epoch: u64,
     pub(super) run: Run,
     pub(super) outcome: Outcome,
@@ -30,6 +32,8 @@ pub(super) struct PendingCommit {
 /// A change on its way to the store.
 pub(super) struct PendingEdit {
     pub(super) slot: u32,
+    /// As of a commit.
+    pub(super) revision: u64,
     pub(super) edit: Edit,
     pub(super) state: JobState,
     pub(super) fence: bool,

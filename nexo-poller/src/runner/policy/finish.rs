@@ -91,7 +91,8 @@ pub fn finish(
             }
         }
         Outcome::Failed { class: ErrorClass::Transient, message, retry_after } => {
-            let (until, opened) = match retry_after {
+            // Zero is no hint: it would switch backoff and breaker off.
+            let (until, opened) = match retry_after.filter(|after| !after.is_zero()) {
                 Some(after) => (retry::rate_limited(&mut state, after, now, random), false),
                 None => retry::failed(&mut state, rules, job.schedule.typical_interval(), now, random),
             };

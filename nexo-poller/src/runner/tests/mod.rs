@@ -2,6 +2,7 @@
 //! for the long form of the simulations, which print their figures under `--nocapture`.
 
 mod clock;
+mod edits;
 mod fences;
 mod limits;
 mod reload;
