@@ -67,9 +67,10 @@ impl PollerHost for InProcessHost {
 
     async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
         let Tick { kind, job_id, agent_id, .. } = &self.tick;
-        let message = self.services.redact.text(shortened(&message));
         let fields = if fields.is_null() { String::new() } else { fields.to_string() };
-        let fields = self.services.redact.text(shortened(&fields));
+        // Redacted first: a secret that the cut has halved would not be found any more.
+        let (message, fields) = (self.services.redact.text(&message), self.services.redact.text(&fields));
+        let (message, fields) = (shortened(&message), shortened(&fields));
         // tracing's levels are part of a call site, so each has its own.
         match level {
             LogLevel::Trace => tracing::trace!(job = job_id, kind, agent = agent_id, fields, "{message}"),

@@ -55,3 +55,13 @@ async fn a_pause_and_a_commit_that_cross_are_both_durable() {
         assert_eq!(paused_at(Duration::from_millis(at)).await, (Some(2), true), "paused {at} ms after the tick began");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_of_zero_switches_neither_backoff_nor_breaker_off() {
+    let rig = Rig::new();
+    let limited = scripted("limited", |_| async { Err(PollerError::rate_limited("429", Duration::ZERO)) });
+    rig.register(limited, 4);
+    rig.apply(vec![job("a", "limited", 3600)]).await;
+    pass(2 * 3600).await;
+    assert!(rig.tick_count("a") < 100, "{} ticks in two hours", rig.tick_count("a"));
+}
