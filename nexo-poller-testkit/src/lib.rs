@@ -11,14 +11,17 @@
 //!   was published, logged and counted, the manifest's allowlist enforced.
 //! - [`Fault`] breaks that world where it hurts: the second publish fails, the answer is lost, the model hangs.
 //! - [`TestClock`] is a wall clock that stands still.
+//! - [`CrashTest`] kills a tick at a [`Point`], resumes the job, and says what was lost or repeated.
 //!
 //! The [`guide`] shows each of them at work.
 
 mod clock;
+mod crash;
 pub mod guide;
 mod host;
 mod job;
 
 pub use self::clock::TestClock;
+pub use self::crash::{CrashReport, CrashTest, CrashedTick, Delivery, Point};
 pub use self::host::{Fault, LogLine, Method, MetricIncrement, MockPollerHost, Published, Selection};
 pub use self::job::JobTest;

@@ -9,5 +9,8 @@ pub mod time {}
 #[doc = include_str!("faults.md")]
 pub mod faults {}
 
+#[doc = include_str!("crashes.md")]
+pub mod crashes {}
+
 #[doc = include_str!("failures.md")]
 pub mod failures {}

@@ -55,10 +55,10 @@ use crate::host::{MockPollerHost, TickIdentity};
 /// # }
 /// ```
 pub struct JobTest {
-    pub(super) poller: Arc<dyn Poller>,
-    pub(super) job_id: String,
-    pub(super) config: Value,
-    pub(super) cursor: Option<Vec<u8>>,
+    pub(crate) poller: Arc<dyn Poller>,
+    pub(crate) job_id: String,
+    pub(crate) config: Value,
+    pub(crate) cursor: Option<Vec<u8>>,
     pub(super) deadline: Duration,
     agent_id: String,
     interval_hint: Duration,
