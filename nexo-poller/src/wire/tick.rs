@@ -145,7 +145,8 @@ impl TickReply {
         body.get("method").is_none() && FIELDS.iter().any(|field| body.get(field).is_some())
     }
 
-    /// Reads the body that answers a tick: `result`, `error`, or the result's fields at the top level.
+    /// Reads the body that answers a tick: `result`, `error`, or the result's fields at the top level. A hint or metrics
+    /// that cannot be read count as absent; a cursor that cannot be read is an error.
     ///
     /// # Errors
     /// The [`PollerError`] that the answer carries, or a transient one where it is malformed.
@@ -161,21 +162,19 @@ impl TickReply {
         if !result.is_object() {
             return Err(malformed("neither `result` nor `error` is an object".to_owned()));
         }
-        let reply: TickReply = serde_path_to_error::deserialize(result)
-            .map_err(|error| malformed(describe_decode_error(&error, result)))?;
-        let next_cursor = reply
-            .next_cursor
-            .as_deref()
-            .map(decode_cursor)
-            .transpose()
-            .map_err(|error| malformed(error.to_string()))?;
-        let next_interval_hint = match reply.next_interval_secs {
-            None => None,
-            Some(secs) => Some(
-                Duration::try_from_secs_f64(secs)
-                    .map_err(|_| malformed("`next_interval_secs` is not a length of time".to_owned()))?,
-            ),
+        // Some other JSON must not count as a tick that went well: its events would be passed over for good.
+        if !Self::is_one(body) {
+            return Err(malformed("it has neither `result` nor `error`".to_owned()));
+        }
+        let next_cursor = match result.get("next_cursor") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(decode_cursor(text).map_err(|error| malformed(error.to_string()))?),
+            Some(_) => return Err(malformed("`next_cursor` is not a string".to_owned())),
         };
-        Ok(TickAck { next_cursor, next_interval_hint, metrics: reply.metrics })
+        // The publishes are out. What is beside the cursor is not worth making them again.
+        let next_interval_hint = result.get("next_interval_secs").and_then(Value::as_f64);
+        let next_interval_hint = next_interval_hint.and_then(|secs| Duration::try_from_secs_f64(secs).ok());
+        let metrics = result.get("metrics").and_then(|metrics| TickMetrics::deserialize(metrics).ok());
+        Ok(TickAck { next_cursor, next_interval_hint, metrics })
     }
 }
