@@ -131,16 +131,18 @@ impl Engine {
         let now = self.clock.now();
         let Some(job) = self.job_mut(slot) else { return };
         let had_place = matches!(job.phase, Phase::Ready);
+        let under_way = !matches!(job.phase, Phase::Idle | Phase::Parked | Phase::Ready);
         let (id, kind, config) = (Arc::clone(&job.id), job.kind, job.config_print);
         tracing::error!(job = %id, reason, "the job is quarantined until its config is mended");
         let pause =
             Pause { cause: PauseCause::Config, reason: reason.clone(), by: "runner".to_owned(), at: now, config };
         job.state.pause = Some(Box::new(pause.clone()));
-        if let Some(by_hand) = job.rare().by_hand.take() {
+        // A tick that runs already ends under the old config, and tells how.
+        if !under_way && let Some(by_hand) = job.rare().by_hand.take() {
             // Whoever asked may have gone.
             let _ = by_hand.send(Err(RunnerError::Quarantined { id: id.to_string(), reason }));
         }
-        self.wake_at(slot, None);
+        self.put_to_rest(slot);
         self.edit(slot, Edit { change: Change::Pause(pause), reply: None });
         if had_place {
             self.free_place(kind);

@@ -329,6 +329,14 @@ impl Engine {
         self.wake_at(slot, at);
     }
 
+    /// Takes a job that was just paused out of the timeline. One whose tick is under way goes to rest once its outcome is
+    /// durable.
+    fn put_to_rest(&mut self, slot: u32) {
+        if self.job(slot).is_some_and(|job| matches!(job.phase, Phase::Idle | Phase::Parked | Phase::Ready)) {
+            self.wake_at(slot, None);
+        }
+    }
+
     fn wake_at(&mut self, slot: u32, at: Option<UnixMs>) {
         let Some(job) = self.job_mut(slot) else { return };
         job.phase = Phase::Idle;

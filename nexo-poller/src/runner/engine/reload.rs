@@ -154,7 +154,7 @@ impl Engine {
             // At once, not only when it is stored: it must not run in between.
             job.state.pause = Some(Box::new(pause.clone()));
         }
-        self.wake_at(slot, None);
+        self.put_to_rest(slot);
         self.edit_quietly(slot, Change::Pause(pause));
     }
 

@@ -139,3 +139,27 @@ async fn a_reset_during_a_tick_voids_its_outcome() {
     pass(60).await;
     assert!(rig.show("a").await.ticks_ok >= 1, "it goes on from the beginning");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_config_that_turns_bad_while_a_tick_runs_quarantines_the_job_and_the_tick_still_counts() {
+    let rig = Rig::new();
+    let poller = scripted("slow", |_| async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        TickAck::with_cursor(&1)
+    });
+    rig.register(poller, 1);
+    rig.apply(vec![job("a", "slow", 30)]).await;
+    while rig.show("a").await.phase != JobPhase::Running {
+        pass(1).await;
+    }
+    // With a place of its kind only, a second tick at once would show as an overlap.
+    rig.apply(vec![job("a", "slow", 30).with_config(json!({"bad": 1})), job("b", "slow", 30)]).await;
+    assert_eq!(rig.show("a").await.phase, JobPhase::Running);
+    pass(300).await;
+    let status = rig.show("a").await;
+    assert_eq!((status.phase, status.ticks_ok, status.cursor_bytes), (JobPhase::Quarantined, 1, 1));
+    assert!(rig.show("b").await.ticks_ok >= 9, "the place is given back, once");
+    rig.apply(vec![job("a", "slow", 30)]).await;
+    pass(60).await;
+    assert!(rig.show("a").await.ticks_ok > 1);
+}
