@@ -44,7 +44,7 @@ fn huge_line() {
         assert!(framer.next_line().is_none());
     }
     framer.push(b"\n{}\n");
-    let too_long = FrameError::TooLong { length: LENGTH as u64, limit: DEFAULT_MAX_LINE };
+    let too_long = FrameError::TooLong { length: LENGTH as u64, limit: DEFAULT_MAX_LINE, object: false };
     assert_eq!(framer.next_line(), Some(Err(too_long)));
     assert_eq!(framer.next_line(), Some(Ok("{}")));
     let (grown, limit) = (peak_rss_mib() - before, 9.0);

@@ -42,8 +42,10 @@ enum Act {
     Hang,
     /// Blocks its thread for good.
     Block,
-    /// Ends as soon as it is told to.
+    /// Ends as soon as it is told to, with a cursor that says so.
     HangPolitely,
+    /// Starts a `sleep` of as many seconds as the secret says, and goes on like the one above.
+    Fork,
     /// Publishes, logs and counts once.
     Publish,
     PublishOutside,
@@ -96,6 +98,13 @@ impl Poller for Chatty {
             },
             Act::HangPolitely => {
                 ctx.log(LogLevel::Info, "waiting", json!({})).await?;
+                ctx.cancel.cancelled().await;
+                return TickAck::with_cursor("ended politely");
+            }
+            Act::Fork => {
+                let seconds = config.secret.unwrap_or_default();
+                Command::new("sleep").arg(seconds).spawn().permanent("sleep cannot be run")?;
+                ctx.log(LogLevel::Info, "forked", json!({})).await?;
                 ctx.cancel.cancelled().await;
             }
             Act::Publish => {

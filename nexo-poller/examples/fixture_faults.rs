@@ -35,6 +35,8 @@ fn main() -> io::Result<()> {
         match frame["method"].as_str() {
             Some("initialize") => introduce(&frame["id"], &fault)?,
             Some("broker.event") => tick(&frame["params"]["event"]["payload"], &fault)?,
+            Some("poll_tick") if fault == "polite" => publish("plugin.outbound.test.begun", &json!({}))?,
+            Some("shutdown") if fault == "polite" => return say("{\"result\": {\"next_cursor\": \"Mg\"}}\n"),
             Some("poll_tick") => {
                 let answer = misbehave(&fault, &frame["params"])?;
                 return say(&if fault == "no_newline" { answer.to_string() } else { format!("{answer}\n") });
@@ -59,7 +61,11 @@ fn introduce(id: &Value, fault: &str) -> io::Result<()> {
         "entrypoint": {"command": "fixture_faults"},
         "capabilities": {"broker": {
             "subscribe": [format!("plugin.poller.{plugin}.tick"), "_inbox.>".to_owned()],
-            "publish": [format!("daemon.rpc.{plugin}"), "plugin.outbound.>".to_owned(), "_inbox.>".to_owned()],
+            "publish": [
+                format!("daemon.rpc.{plugin}"),
+                if fault == "greedy" { "plugin.>" } else { "plugin.outbound.>" }.to_owned(),
+                "_inbox.>".to_owned(),
+            ],
         }},
         "poller": {"kinds": [plugin], "broker_topic_prefix": format!("plugin.poller.{plugin}")},
     }});
@@ -89,6 +95,7 @@ fn misbehave(fault: &str, params: &Value) -> io::Result<Value> {
         }
         "hang" => park(),
         "outside" => publish("plugin.poller.healthy.tick", &json!({"method": "poll_tick", "params": {}}))?,
+        "huge_message" => publish("plugin.outbound.test.faults", &json!({"text": "x".repeat(2 << 20)}))?,
         "bad_cursor" => return Ok(json!({"result": {"next_cursor": "not base64!"}})),
         "not_an_answer" => return Ok(json!({"result": 7})),
         "flood" => {

@@ -86,18 +86,20 @@ async fn a_full_member_of_a_queue_group_is_passed_over_and_only_what_nobody_can_
         publish(&broker, "work", json!(number)).await;
     }
     assert_eq!(broker.dropped(), 0);
-    publish(&broker, "work", json!(5)).await;
+    let refused = broker.publish(Event::new("work", "test", json!(5))).await;
+    assert_eq!(refused, Err(BrokerError::QueueFull { topic: "work".to_owned() }));
     assert_eq!(broker.dropped(), 1);
     assert_eq!(received(&mut busy).await.len() + received(&mut idle).await.len(), 4);
 }
 
 #[tokio::test]
-async fn a_slow_listener_loses_its_own_messages_which_are_counted_and_nobody_elses() {
+async fn a_slow_listener_loses_its_own_messages_and_nobody_elses_and_their_publisher_is_told() {
     let broker = LocalBroker::with_options(LocalBrokerOptions { queue_capacity: 3 });
     let mut slow = broker.subscribe("a", None).await.unwrap();
     let mut quick = broker.subscribe("a", None).await.unwrap();
     for number in 0..10 {
-        publish(&broker, "a", json!(number)).await;
+        let published = broker.publish(Event::new("a", "test", json!(number))).await;
+        assert_eq!(published.is_ok(), number < 3, "{published:?}");
         assert_eq!(received(&mut quick).await, [number]);
     }
     assert_eq!(received(&mut slow).await, [0, 1, 2]);

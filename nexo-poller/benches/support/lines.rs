@@ -102,7 +102,7 @@ impl Fuzzer {
                         assert!(line.len() <= self.limit && !line.contains('\n'));
                         read(line);
                     }
-                    Err(FrameError::TooLong { length, limit }) => assert!(length > limit as u64),
+                    Err(FrameError::TooLong { length, limit, .. }) => assert!(length > limit as u64),
                     Err(_) => {}
                 }
             }

@@ -21,8 +21,8 @@ pub enum BrokerError {
         /// The topic.
         topic: String,
     },
-    /// Somebody listens on the topic, but every queue is full.
-    #[error("whoever listens on `{topic}` is too far behind: every queue is full")]
+    /// Somebody who listens on the topic has no room for the message.
+    #[error("whoever listens on `{topic}` is too far behind: the queue is full")]
     QueueFull {
         /// The topic.
         topic: String,

@@ -16,7 +16,8 @@ const INBOX: &str = "_inbox.req.";
 /// The broker inside one process. Cheap to clone; all clones are one broker.
 ///
 /// Each subscription has a bounded queue. A message for a full queue is dropped and counted ([`dropped`](Self::dropped)):
-/// one slow listener never holds up the others.
+/// one slow listener never holds up the others. Its publisher is told ([`BrokerError::QueueFull`]), so that a tick does not
+/// count as done whose message somebody has missed.
 #[derive(Debug, Clone, Default)]
 pub struct LocalBroker {
     shared: Arc<Shared>,
@@ -116,10 +117,11 @@ impl LocalBroker {
     /// Publishes without waiting for anything, for callers that are not async.
     pub(super) fn publish_now(&self, event: Event) -> Result<(), BrokerError> {
         check_topic(&event.topic)?;
-        if let Some(event) = self.answer(event) {
-            self.deliver(event);
-        }
-        Ok(())
+        let Some(event) = self.answer(event) else { return Ok(()) };
+        let topic = event.topic.clone();
+        let delivered = self.deliver(event);
+        // Those who had room have it now, and will have it again if the publisher repeats it: under the same id.
+        if delivered.taken < delivered.wanted { Err(BrokerError::QueueFull { topic }) } else { Ok(()) }
     }
 
     /// Delivers to everybody who listens.

@@ -29,6 +29,30 @@ impl Pattern {
         matches(&self.0, topic)
     }
 
+    /// Whether every topic that matches `other` matches this pattern too.
+    ///
+    /// ```
+    /// use nexo_poller::contract::Pattern;
+    ///
+    /// let pattern: Pattern = "plugin.outbound.>".parse()?;
+    /// assert!(pattern.covers(&"plugin.outbound.*.bot".parse()?));
+    /// assert!(!pattern.covers(&"plugin.>".parse()?));
+    /// # Ok::<(), nexo_poller::contract::PatternError>(())
+    /// ```
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let mut wide = self.0.split('.');
+        let mut narrow = other.0.split('.');
+        loop {
+            match (wide.next(), narrow.next()) {
+                (Some(">"), Some(_)) | (None, None) => return true,
+                (Some("*"), Some(segment)) if segment != ">" => {}
+                (Some(wide), Some(narrow)) if wide == narrow => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// Whether the pattern holds a wildcard.
     #[must_use]
     pub fn is_wildcard(&self) -> bool {
@@ -122,7 +146,27 @@ mod tests {
         }
     }
 
+    /// Every topic of up to four segments, with a segment that no pattern of these tests names.
+    fn topics() -> Vec<String> {
+        let mut all = vec![];
+        let mut longest = vec![String::new()];
+        for _ in 0..4 {
+            longest = longest.iter().flat_map(|topic| ["a", "b", "c"].map(|next| format!("{topic}.{next}"))).collect();
+            all.extend(longest.iter().map(|topic| topic[1..].to_owned()));
+        }
+        all
+    }
+
     proptest! {
+        #[test]
+        fn a_pattern_covers_another_exactly_where_it_matches_all_that_the_other_matches(
+            wide in "([ab*]\\.){0,2}[ab*>]",
+            narrow in "([ab*]\\.){0,2}[ab*>]",
+        ) {
+            let (wide, narrow): (Pattern, Pattern) = (wide.parse().unwrap(), narrow.parse().unwrap());
+            let all = topics().iter().filter(|topic| narrow.matches(topic)).all(|topic| wide.matches(topic));
+            prop_assert_eq!(wide.covers(&narrow), all, "{} against {}", wide, narrow);
+        }
         #[test]
         fn matching_agrees_with_its_definition(
             pattern in prop::collection::vec(prop::sample::select(vec!["a", "b", "*"]), 0..5),

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::orphans;
 use super::serve::TickServer;
+use super::stdio::GRACE_WITHOUT_DAEMON;
 use super::ticks::TickRunner;
+use crate::broker::stdio::{DEFAULT_MAX_LINE, answer_too_large, carry};
 use crate::broker::{Broker, BrokerError, Subscription};
 use crate::manifest::Manifest;
 use crate::wire::{Event, RpcError, error_body, open_answer, random_id};
@@ -24,6 +27,7 @@ const MAX_LINE: u64 = 16 << 20;
 /// Where the request cannot be read, or the answer not be written.
 pub(super) async fn one_tick(input: File, output: File, ticks: TickRunner, manifest: &Manifest) -> io::Result<()> {
     let mut input = BufReader::new(input);
+    let watched = output.try_clone()?;
     let pipe = Arc::new(Pipe { output: Mutex::new(output), waiting: Mutex::new(Some(HashMap::new())) });
     let answer = match read_line(&mut input)? {
         None => {
@@ -37,16 +41,36 @@ pub(super) async fn one_tick(input: File, output: File, ticks: TickRunner, manif
                 retry_after: None,
             }),
             Ok(request) => {
-                let events = Arc::clone(&pipe);
+                let (events, ticks) = (Arc::clone(&pipe), Arc::new(ticks));
+                let tick = Arc::clone(&ticks);
                 // A plain thread, never joined: it may wait for a line that does not come.
-                std::thread::Builder::new().name("stdin".to_owned()).spawn(move || events.listen(input))?;
+                std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+                    events.listen(input, &tick);
+                    outlive_nobody(&watched, &tick);
+                })?;
                 let broker: Arc<dyn Broker> = Arc::clone(&pipe) as _;
-                let server = TickServer::new(broker, Arc::new(ticks), manifest);
+                let server = TickServer::new(broker, ticks, manifest);
                 server.answer_body(&request, false).await
             }
         },
     };
-    pipe.write(&answer)
+    let written = pipe.write(&answer);
+    if written.is_err() {
+        orphans::end_with_children();
+    }
+    written
+}
+
+/// Waits until the daemon is gone, gives the tick a moment to end, and ends the process with everything that it has
+/// forked.
+fn outlive_nobody(output: &File, ticks: &TickRunner) {
+    // A daemon that answers no calls closes stdin early, so that the end of stdin says nothing. Where it cannot be told
+    // whether somebody reads, the tick ends at its deadline.
+    if orphans::wait_until_unread(output).is_ok() {
+        ticks.stop();
+        std::thread::sleep(GRACE_WITHOUT_DAEMON);
+        orphans::end_with_children();
+    }
 }
 
 /// The broker of an ephemeral tick: frames on the pipes to the daemon.
@@ -57,24 +81,39 @@ struct Pipe {
 }
 
 impl Pipe {
-    fn write(&self, line: &Value) -> io::Result<()> {
-        let mut bytes = serde_json::to_vec(line)?;
-        bytes.push(b'\n');
+    fn write(&self, answer: &Value) -> io::Result<()> {
+        let mut line = serde_json::to_vec(answer)?;
+        if line.len() > DEFAULT_MAX_LINE {
+            line = serde_json::to_vec(&answer_too_large(line.len()))?;
+        }
+        line.push(b'\n');
+        self.write_line(&line)
+    }
+
+    fn write_line(&self, line: &[u8]) -> io::Result<()> {
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        output.write_all(&bytes)?;
+        output.write_all(line)?;
         output.flush()
     }
 
     fn send(&self, event: &Event) -> Result<(), BrokerError> {
-        let params = json!({"topic": event.topic, "event": event});
-        let frame = json!({"jsonrpc": "2.0", "method": "broker.publish", "params": params});
-        self.write(&frame).map_err(|error| BrokerError::Closed { reason: format!("the daemon reads no more: {error}") })
+        let line = carry("broker.publish", event);
+        if line.len() > DEFAULT_MAX_LINE {
+            let (topic, size) = (event.topic.clone(), line.len());
+            return Err(BrokerError::TooLarge { topic, size, limit: DEFAULT_MAX_LINE });
+        }
+        self.write_line(&line)
+            .map_err(|error| BrokerError::Closed { reason: format!("the daemon reads no more: {error}") })
     }
 
-    /// Hands answers to the calls that wait for them until stdin ends. Daemons that answer no calls close it early.
-    fn listen(&self, mut input: impl BufRead) {
+    /// Hands answers to the calls that wait for them until stdin ends, and cancels the tick where it is told to.
+    fn listen(&self, mut input: impl BufRead, ticks: &TickRunner) {
         while let Ok(Some(line)) = read_line(&mut input) {
             let Ok(mut frame) = serde_json::from_slice::<Value>(&line) else { continue };
+            if frame.get("method").and_then(Value::as_str) == Some("shutdown") {
+                ticks.stop();
+                continue;
+            }
             let Some(payload) = frame.pointer_mut("/params/event/payload").map(Value::take) else { continue };
             let topic = frame.pointer("/params/topic").and_then(Value::as_str).unwrap_or_default();
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

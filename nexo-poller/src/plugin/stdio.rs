@@ -9,13 +9,13 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::ticks::TickRunner;
-use super::{Allowlist, TickServer};
+use super::{Allowlist, TickServer, orphans};
 use crate::broker::stdio::{Hello, SessionEnd, StdioBroker};
 use crate::manifest::Manifest;
 
 /// How long ticks may take to end once the daemon is gone: nobody reads their answers, and the process must be away
 /// within two seconds.
-const GRACE_WITHOUT_DAEMON: Duration = Duration::from_millis(1500);
+pub(super) const GRACE_WITHOUT_DAEMON: Duration = Duration::from_millis(1500);
 
 /// Serves the daemon at the other end of `input` and `output` until it says `shutdown` or is gone.
 ///
@@ -64,6 +64,7 @@ pub(super) async fn serve(input: File, output: File, ticks: TickRunner, manifest
             if !served {
                 let _ = timeout(GRACE_WITHOUT_DAEMON, serving).await;
             }
+            orphans::end_with_children();
             Ok(())
         }
     }

@@ -6,11 +6,12 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::GatedHost;
 use super::panics;
+use super::running_jobs::{RunningJob, RunningJobs};
 use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck};
 use crate::manifest::{Declaration, PollerSection};
 use crate::wire::{RpcError, TickOrder, TickReply, error_body};
@@ -62,6 +63,7 @@ pub struct TickRunner {
     authors: Handle,
     grace: TickGrace,
     stopping: CancellationToken,
+    running: RunningJobs,
 }
 
 impl TickRunner {
@@ -70,7 +72,8 @@ impl TickRunner {
             let slots = Arc::new(Semaphore::new(kind.max_concurrent_ticks()));
             (kind, slots)
         };
-        Self { kinds: kinds.into_iter().map(with_slots).collect(), authors, grace, stopping: CancellationToken::new() }
+        let kinds = kinds.into_iter().map(with_slots).collect();
+        Self { kinds, authors, grace, stopping: CancellationToken::new(), running: RunningJobs::default() }
     }
 
     /// Cancels every running tick and refuses new ones. Ticks that do not end within the grace are abandoned.
@@ -96,20 +99,28 @@ impl TickRunner {
         TickReply::body(&self.run(order, host).await, repeated)
     }
 
-    /// Runs one tick to its end.
+    /// Runs one tick to its end. Its deadline counts from now, whether it waits for a slot or runs: whoever asked does
+    /// not wait longer.
     ///
     /// # Errors
     /// What the poller returned. Besides: permanent where the kind is not served here, config where the poller refuses
-    /// the job's config, transient where the tick panicked, was abandoned, or found no free slot within its deadline.
+    /// the job's config, transient where the tick panicked, was abandoned, or found no free slot within its deadline, and
+    /// where the job's tick before this one has not ended.
     pub async fn run(&self, order: TickOrder, host: Arc<dyn PollerHost>) -> Result<TickAck, PollerError> {
         let (kind, slots) = self.find(&order)?;
-        let deadline = kind.tick_timeout();
-        let slot = self.slot(kind, slots, &order.job_id, deadline).await?;
+        let patience = kind.tick_timeout();
+        let deadline = Instant::now() + patience;
         let job_id = order.job_id.clone();
-        let mut tick = self.start(kind, order, host, slot);
+        let Some(place) = self.running.enter(&order) else {
+            return Err(PollerError::transient(format!(
+                "job `{job_id}`: its tick before this one still runs in the plugin, though nobody waits for it any more"
+            )));
+        };
+        let slot = self.slot(kind, slots, &job_id, deadline).await?;
+        let mut tick = self.start(kind, order, host, (place, slot));
         let grace = tokio::select! {
             ended = &mut tick.task => return self.ended(&job_id, ended),
-            () = tokio::time::sleep(deadline) => self.grace.deadline,
+            () = tokio::time::sleep_until(deadline) => self.grace.deadline,
             () = self.stopping.cancelled() => self.grace.shutdown,
         };
         tick.cancel.cancel();
@@ -121,7 +132,7 @@ impl TickRunner {
             Err(_) => Err(PollerError::transient(format!(
                 "job `{job_id}`: its tick did not end within {} s, ignored its cancel token for another {} ms, and was \
                  abandoned; raise tick_timeout_secs of #[poller] if the source is slow",
-                deadline.as_secs(),
+                patience.as_secs(),
                 grace.as_millis()
             ))),
         }
@@ -148,13 +159,13 @@ impl TickRunner {
         kind: &Kind,
         slots: &Arc<Semaphore>,
         job_id: &str,
-        patience: Duration,
+        deadline: Instant,
     ) -> Result<OwnedSemaphorePermit, PollerError> {
         let stopping = || PollerError::transient(format!("job `{job_id}`: the plugin is shutting down"));
         tokio::select! {
             biased;
             () = self.stopping.cancelled() => Err(stopping()),
-            slot = timeout(patience, Arc::clone(slots).acquire_owned()) => match slot {
+            slot = timeout_at(deadline, Arc::clone(slots).acquire_owned()) => match slot {
                 Ok(Ok(slot)) => Ok(slot),
                 Ok(Err(_)) => Err(stopping()),
                 Err(_) => Err(PollerError::transient(format!(
@@ -162,7 +173,7 @@ impl TickRunner {
                      #[poller], or look for ticks that hang",
                     kind.max_concurrent_ticks(),
                     kind.declaration.kind,
-                    patience.as_secs()
+                    kind.tick_timeout().as_secs()
                 ))),
             },
         }
@@ -173,7 +184,7 @@ impl TickRunner {
         kind: &Kind,
         order: TickOrder,
         host: Arc<dyn PollerHost>,
-        slot: OwnedSemaphorePermit,
+        held: (RunningJob, OwnedSemaphorePermit),
     ) -> RunningTick {
         let cancel = self.stopping.child_token();
         let over = CancellationToken::new();
@@ -190,7 +201,8 @@ impl TickRunner {
         };
         let poller = Arc::clone(&kind.poller);
         let task = self.authors.spawn(async move {
-            let _slot = slot;
+            // Until the code really ends, also where it is abandoned.
+            let _held = held;
             let ended = panics::catch(async {
                 poller.validate(&ctx.config)?;
                 poller.tick(&ctx).await

@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
 
 use super::supervisor::{ProcessGroup, plugin_command};
 use crate::manifest::{Manifest, ManifestError};
@@ -21,6 +22,18 @@ pub struct PluginBinary {
     pub manifest: Manifest,
     /// The program to start: a path, or a name on the PATH.
     pub program: PathBuf,
+}
+
+impl PluginBinary {
+    /// Its program with what the manifest says of arguments and environment, in a process group of its own. Of the
+    /// daemon's environment it inherits all but what is the daemon's own (`NEXO_…`).
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let entrypoint = &self.manifest.plugin.entrypoint;
+        let mut command = plugin_command(&self.program);
+        command.args(&entrypoint.args).envs(&entrypoint.env);
+        command
+    }
 }
 
 /// Why a path is no plugin.
@@ -63,7 +76,8 @@ pub enum DiscoverError {
     Manifest(#[from] ManifestError),
 }
 
-/// The plugins at `path`: a binary, a directory with a `nexo-plugin.toml`, or a directory of either.
+/// The plugins at `path`: a binary, a directory with a `nexo-plugin.toml`, or a directory of either. A directory with a
+/// `nexo-plugin.toml` is that one plugin: whatever else is executable there is its own business and is not run.
 ///
 /// The manifest is the `nexo-plugin.toml` beside a binary where that names it as its command, else what the binary
 /// prints for `--print-manifest`.

@@ -4,19 +4,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{ChildStdin, ChildStdout};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::calls::answer_call;
 use super::kinds::interned;
-use super::supervisor::{PluginProcess, StderrTail, drain, exit_sentence};
+use super::proxy::{AFTER_CANCEL, has_lost};
+use super::supervisor::{PluginProcess, ProcessGroup, StderrTail, drain, exit_sentence};
 use super::{InFlight, PluginBinary};
 use crate::broker::Broker;
-use crate::broker::stdio::{DEFAULT_MAX_LINE, LineFramer, forbidden};
+use crate::broker::stdio::{DEFAULT_MAX_LINE, FrameError, LineFramer, forbidden, not_allowed};
 use crate::contract::{PollContext, Poller, PollerError, Redact, TickAck};
 use crate::wire::{Event, TickReply, TickRequest, open_request};
 
 /// A child that has answered is given this long to exit.
 const EXIT_GRACE: Duration = Duration::from_secs(2);
+/// A child that was sent SIGTERM is given this long.
+const TERM_GRACE: Duration = Duration::from_millis(300);
 
 /// One kind of an ephemeral plugin, as a poller: one process a tick.
 pub struct EphemeralPollerProxy {
@@ -56,60 +59,49 @@ impl EphemeralPollerProxy {
         PollerError::transient(format!("plugin `{}` {what}; the cursor has not moved", self.id()))
     }
 
-    /// Talks to the child until it has answered; `None` where it closed its stdout before that.
-    async fn converse(
-        &self,
-        stdin: &mut ChildStdin,
-        stdout: &mut ChildStdout,
-        ctx: &PollContext,
-    ) -> std::io::Result<Option<Value>> {
-        write_line(stdin, &TickRequest::body(ctx)).await?;
-        let mut framer = LineFramer::new(DEFAULT_MAX_LINE);
-        let mut chunk = vec![0; 16 * 1024];
+    /// Talks to the child until it has answered; `None` where it closed its stdout before that. A child whose tick is
+    /// cancelled is told, so that it can end in good order and answer.
+    async fn converse(&self, pipes: &mut Pipes, ctx: &PollContext) -> std::io::Result<Option<Value>> {
+        pipes.write(&TickRequest::body(ctx)).await?;
+        let mut told = false;
         loop {
-            let length = stdout.read(&mut chunk).await?;
-            framer.push(&chunk[..length]);
-            if length == 0 && !framer.rest().is_empty() {
-                // The last line of a child may lack its newline.
-                framer.push(b"\n");
-            }
-            while let Some(line) = framer.next_line() {
-                let frame = line.ok().and_then(|line| serde_json::from_str::<Value>(line).ok());
-                let Some(mut frame) = frame.filter(Value::is_object) else {
-                    tracing::warn!(plugin = self.id(), "a line on the plugin's stdout that is no protocol was skipped");
-                    continue;
-                };
-                if TickReply::is_one(&frame) {
-                    return Ok(Some(frame));
-                }
-                if frame.get("method").is_none() {
-                    tracing::warn!(plugin = self.id(), "a line on the plugin's stdout that is no answer was skipped");
+            let frame = tokio::select! {
+                frame = pipes.read(self.id()) => frame?,
+                () = ctx.cancel.cancelled(), if !told => {
+                    told = true;
+                    let params = json!({"reason": "the tick is cancelled"});
+                    // A child that listens to nothing has closed its stdin, perhaps.
+                    let _ = pipes.write(&json!({"jsonrpc": "2.0", "method": "shutdown", "params": params})).await;
                     continue;
                 }
-                let event = frame.pointer_mut("/params/event").map(Value::take);
-                let topic = frame.pointer("/params/topic").and_then(Value::as_str).unwrap_or_default();
-                if frame.get("method").and_then(Value::as_str) == Some("broker.publish")
-                    && let Some(Ok(mut event)) = event.map(serde_json::from_value::<Event>)
-                {
-                    topic.clone_into(&mut event.topic);
-                    self.take_publish(event, stdin).await?;
-                }
+            };
+            let Some(mut frame) = frame else { return Ok(None) };
+            if TickReply::is_one(&frame) {
+                return Ok(Some(frame));
             }
-            if length == 0 {
-                return Ok(None);
+            if frame.get("method").is_none() {
+                tracing::warn!(plugin = self.id(), "a line on the plugin's stdout that is no answer was skipped");
+                continue;
+            }
+            let event = frame.pointer_mut("/params/event").map(Value::take);
+            let topic = frame.pointer("/params/topic").and_then(Value::as_str).unwrap_or_default();
+            if frame.get("method").and_then(Value::as_str) == Some("broker.publish") {
+                match event.map(serde_json::from_value::<Event>) {
+                    Some(Ok(mut event)) => {
+                        topic.clone_into(&mut event.topic);
+                        self.take_publish(event, pipes).await?;
+                    }
+                    _ => pipes.lose(self.id(), "a `broker.publish` is malformed".to_owned()),
+                }
             }
         }
     }
 
     /// A call to the daemon is answered on the child's stdin; everything else goes to the broker.
-    async fn take_publish(&self, mut event: Event, stdin: &mut ChildStdin) -> std::io::Result<()> {
+    async fn take_publish(&self, mut event: Event, pipes: &mut Pipes) -> std::io::Result<()> {
         let allowed = &self.plugin.manifest.plugin.capabilities.broker.publish;
         if let Some(topic) = forbidden(&event, allowed) {
-            let allowed = allowed.join(", ");
-            tracing::warn!(
-                plugin = self.id(),
-                "a message on `{topic}` was dropped: the manifest's publish list is [{allowed}]"
-            );
+            pipes.lose(self.id(), not_allowed(topic, allowed));
             return Ok(());
         }
         self.id().clone_into(&mut event.source);
@@ -119,12 +111,79 @@ impl EphemeralPollerProxy {
             if let Some(reply_to) = reply_to {
                 let event = Event::answer(&reply_to.topic, "daemon", answer);
                 let params = json!({"topic": reply_to.topic, "event": event});
-                write_line(stdin, &json!({"jsonrpc": "2.0", "method": "broker.event", "params": params})).await?;
+                pipes.write(&json!({"jsonrpc": "2.0", "method": "broker.event", "params": params})).await?;
             }
         } else if let Err(error) = self.broker.publish(event).await {
-            tracing::warn!(plugin = self.id(), %error, "a message of this plugin was dropped");
+            pipes.lose(self.id(), error.to_string());
         }
         Ok(())
+    }
+
+    /// What has become of the child that has not answered in time: asked to end, and killed with its group after that.
+    async fn end(child: &mut Child, group: &ProcessGroup) {
+        group.terminate();
+        // One that does not end by itself is killed when its group is dropped.
+        let _ = tokio::time::timeout(TERM_GRACE, child.wait()).await;
+    }
+}
+
+/// The pipes to one child.
+struct Pipes {
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    framer: LineFramer,
+    chunk: Vec<u8>,
+    at_end: bool,
+    /// Why something that it published has not gone out.
+    lost: Option<String>,
+}
+
+impl Pipes {
+    fn new(stdin: ChildStdin, stdout: ChildStdout) -> Self {
+        let chunk = vec![0; 16 * 1024];
+        Self { stdin, stdout, framer: LineFramer::new(DEFAULT_MAX_LINE), chunk, at_end: false, lost: None }
+    }
+
+    async fn write(&mut self, line: &Value) -> std::io::Result<()> {
+        let mut bytes = serde_json::to_vec(line)?;
+        bytes.push(b'\n');
+        self.stdin.write_all(&bytes).await?;
+        self.stdin.flush().await
+    }
+
+    /// The next line that holds an object; `None` at the end. May be dropped and called again: nothing is lost.
+    async fn read(&mut self, plugin: &str) -> std::io::Result<Option<Value>> {
+        loop {
+            while let Some(line) = self.framer.next_line() {
+                let too_long = match line {
+                    Ok(line) => match serde_json::from_str::<Value>(line) {
+                        Ok(frame) if frame.is_object() => return Ok(Some(frame)),
+                        _ => None,
+                    },
+                    Err(FrameError::TooLong { object: true, .. }) => line.err().map(|error| error.to_string()),
+                    Err(_) => None,
+                };
+                tracing::warn!(plugin, "a line on the plugin's stdout that is no protocol was skipped");
+                if let Some(why) = too_long {
+                    self.lost.get_or_insert(why);
+                }
+            }
+            if self.at_end {
+                return Ok(None);
+            }
+            let length = self.stdout.read(&mut self.chunk).await?;
+            self.framer.push(&self.chunk[..length]);
+            self.at_end = length == 0;
+            if self.at_end && !self.framer.rest().is_empty() {
+                // The last line of a child may lack its newline.
+                self.framer.push(b"\n");
+            }
+        }
+    }
+
+    fn lose(&mut self, plugin: &str, why: String) {
+        tracing::warn!(plugin, "a message of the plugin was dropped, so its tick will be repeated: {why}");
+        self.lost.get_or_insert(why);
     }
 }
 
@@ -143,26 +202,35 @@ impl Poller for EphemeralPollerProxy {
             self.transient(format!("cannot be started: {}: {error}", self.plugin.program.display()))
         })?;
         // Killed with everything it has forked when this tick ends, however it does.
-        let PluginProcess { mut child, mut stdin, mut stdout, stderr, group: _group } = process;
+        let PluginProcess { mut child, stdin, stdout, stderr, group } = process;
+        let mut pipes = Pipes::new(stdin, stdout);
         let _place = self.in_flight.enter(self.id(), ctx);
         let tail = StderrTail::default();
         let draining = tokio::spawn(drain(stderr, self.id().to_owned(), tail.clone(), self.redact.clone()));
+        let late = async {
+            ctx.cancel.cancelled().await;
+            tokio::time::sleep(AFTER_CANCEL).await;
+        };
         let answer = tokio::select! {
-            answer = tokio::time::timeout(self.timeout(), self.converse(&mut stdin, &mut stdout, ctx)) => answer,
-            () = ctx.cancel.cancelled() => {
+            answer = tokio::time::timeout(self.timeout(), self.converse(&mut pipes, ctx)) => answer,
+            () = late => {
+                Self::end(&mut child, &group).await;
                 return Err(self.transient("was stopped in the middle of this tick"));
             }
         };
+        let Pipes { stdin, stdout, lost, .. } = pipes;
         match answer {
             Ok(Ok(Some(body))) => {
                 drop(stdin);
+                let _open = stdout;
                 if tokio::time::timeout(EXIT_GRACE, child.wait()).await.is_err() {
                     tracing::warn!(
                         plugin = self.id(),
                         "an ephemeral plugin did not exit after its answer; it was killed"
                     );
                 }
-                TickReply::read(&body).map_err(|error| self.redact.error(error))
+                let ack = TickReply::read(&body).map_err(|error| self.redact.error(error))?;
+                lost.map_or(Ok(ack), |why| Err(self.transient(has_lost(&why))))
             }
             Ok(Ok(None) | Err(_)) => {
                 let ended = tokio::time::timeout(EXIT_GRACE, child.wait()).await;
@@ -171,14 +239,10 @@ impl Poller for EphemeralPollerProxy {
                 let _ = tokio::time::timeout(Duration::from_millis(500), draining).await;
                 Err(self.transient(format!("{how} without an answer to this tick{}", tail.last_as_clause())))
             }
-            Err(_) => Err(self.transient(format!("did not answer this tick within {} s", self.timeout().as_secs()))),
+            Err(_) => {
+                Self::end(&mut child, &group).await;
+                Err(self.transient(format!("did not answer this tick within {} s", self.timeout().as_secs())))
+            }
         }
     }
-}
-
-async fn write_line(stdin: &mut ChildStdin, line: &Value) -> std::io::Result<()> {
-    let mut bytes = serde_json::to_vec(line)?;
-    bytes.push(b'\n');
-    stdin.write_all(&bytes).await?;
-    stdin.flush().await
 }

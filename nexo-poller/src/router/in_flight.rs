@@ -17,6 +17,8 @@ struct Running {
     number: u64,
     agent_id: String,
     host: Arc<dyn PollerHost>,
+    /// Why something that was published meanwhile has not gone out.
+    lost: Option<String>,
 }
 
 /// A tick's place in the table, as long as it runs.
@@ -31,9 +33,18 @@ impl InFlight {
     pub(super) fn enter(&self, plugin: &str, ctx: &PollContext) -> Place {
         let key = (plugin.to_owned(), ctx.job_id.clone());
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let running = Running { number, agent_id: ctx.agent_id.clone(), host: Arc::clone(&ctx.host) };
+        let running = Running { number, agent_id: ctx.agent_id.clone(), host: Arc::clone(&ctx.host), lost: None };
         self.ticks.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), running);
         Place { table: self.clone(), key, number }
+    }
+
+    /// Something that `plugin` published has not gone out: none of its ticks that run now may count as done, because the
+    /// message may have been of any of them.
+    pub(super) fn lose(&self, plugin: &str, why: &str) {
+        let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, running) in ticks.iter_mut().filter(|((owner, _), _)| owner == plugin) {
+            running.lost.get_or_insert_with(|| why.to_owned());
+        }
     }
 
     /// The host that answers `call` of `plugin`: the one of the tick that it belongs to.
@@ -60,6 +71,14 @@ impl InFlight {
             }
         }
         Ok(Arc::clone(&running.host))
+    }
+}
+
+impl Place {
+    /// Why something that was published while this tick ran has not gone out, where that happened.
+    pub(super) fn lost(&self) -> Option<String> {
+        let ticks = self.table.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        ticks.get(&self.key).filter(|running| running.number == self.number)?.lost.clone()
     }
 }
 

@@ -14,8 +14,9 @@ use crate::wire::{TickReply, TickRequest};
 /// A plugin answers its own deadline; this much later nobody waits for that answer any more.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// A tick that is cancelled has this long for its plugin's own answer, which says more than ours.
-const AFTER_CANCEL: Duration = Duration::from_secs(3);
+/// A tick that is cancelled has this long for its plugin's own answer, which says more than ours. A plugin gives its ticks
+/// 4 s once it is told to stop.
+pub(super) const AFTER_CANCEL: Duration = Duration::from_millis(4_500);
 
 /// A supervisor tells of a crash within this time.
 const SUPERVISOR_SAYS: Duration = Duration::from_secs(3);
@@ -73,6 +74,8 @@ impl PluginPollerProxy {
             tokio::time::sleep(AFTER_CANCEL).await;
         };
         let answer = tokio::select! {
+            // What has been answered counts, even where the plugin has gone since.
+            biased;
             answer = asked => answer,
             why = self.link.lost(generation) => {
                 return Err(format!("was lost while it ran this tick ({why})"));
@@ -96,6 +99,11 @@ impl PluginPollerProxy {
     }
 }
 
+/// Why a tick that answered has failed all the same, in words that continue "plugin `x` …".
+pub(super) fn has_lost(why: &str) -> String {
+    format!("published a message that has not gone out: {why}")
+}
+
 #[async_trait]
 impl Poller for PluginPollerProxy {
     fn kind(&self) -> &'static str {
@@ -108,13 +116,15 @@ impl Poller for PluginPollerProxy {
 
     async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
         let generation = self.link.generation().map_err(PollerError::transient)?;
-        let _place = self.in_flight.enter(&self.plugin, ctx);
-        match self.ask(ctx, generation).await {
-            Ok(body) => TickReply::read(&body).map_err(|error| self.redact.error(error)),
-            Err(why) => {
-                let plugin = &self.plugin;
-                Err(PollerError::transient(format!("plugin `{plugin}` {why}; the cursor has not moved")))
-            }
-        }
+        let place = self.in_flight.enter(&self.plugin, ctx);
+        let answer = self.ask(ctx, generation).await.map(|body| TickReply::read(&body));
+        let why = match (answer, place.lost()) {
+            (Ok(Err(error)), _) => return Err(self.redact.error(error)),
+            (Ok(Ok(ack)), None) => return Ok(ack),
+            (Ok(Ok(_)), Some(lost)) => has_lost(&lost),
+            (Err(why), _) => why,
+        };
+        let plugin = &self.plugin;
+        Err(PollerError::transient(format!("plugin `{plugin}` {why}; the cursor has not moved")))
     }
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::answer_too_large;
 use super::frame::{DEFAULT_MAX_LINE, LineFramer};
 use super::rpc::{Carried, Frame, FrameKind, carry, refusal, result};
 use crate::broker::local::check_topic;
@@ -191,7 +192,12 @@ impl Broker for StdioBroker {
     /// Answers that are ready together go out in one write.
     async fn respond(&self, to: &ReplyTo, source: &str, body: Value) -> Result<(), BrokerError> {
         check_topic(&to.topic)?;
-        self.output.add(&carry("broker.publish", &Event::answer(&to.topic, source, body)));
+        let mut line = carry("broker.publish", &Event::answer(&to.topic, source, body));
+        if line.len() > DEFAULT_MAX_LINE {
+            // The daemon would skip it, and whoever asked would wait for his deadline, again and again.
+            line = carry("broker.publish", &Event::answer(&to.topic, source, answer_too_large(line.len())));
+        }
+        self.output.add(&line);
         after_the_others().await;
         self.output.flush()
     }

@@ -16,8 +16,14 @@ pub struct LineFramer {
     /// Bytes of `buffer` that are known to hold no newline.
     scanned: usize,
     limit: usize,
-    /// How much of an oversized line was thrown away so far, while in one.
-    skipped: Option<u64>,
+    /// The oversized line that is being thrown away, while in one.
+    skipped: Option<Skipped>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Skipped {
+    bytes: u64,
+    object: bool,
 }
 
 /// A line that cannot be a frame.
@@ -31,6 +37,8 @@ pub enum FrameError {
         length: u64,
         /// The limit.
         limit: usize,
+        /// Whether it began like an object: a frame, not somebody's output.
+        object: bool,
     },
     /// Not text.
     #[error("a line is not UTF-8: {0}")]
@@ -57,7 +65,7 @@ impl LineFramer {
         {
             // Inside an oversized line nothing is kept until its newline comes.
             let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
-            *skipped += end as u64;
+            skipped.bytes += end as u64;
             bytes = &bytes[end..];
         }
         if self.taken > 0 {
@@ -80,11 +88,13 @@ impl LineFramer {
             let end = self.scanned + length;
             self.taken = end + 1;
             self.scanned = end + 1;
-            if let Some(skipped) = self.skipped.take() {
-                return Some(Err(FrameError::TooLong { length: skipped + (end - start) as u64, limit: self.limit }));
+            if let Some(Skipped { bytes, object }) = self.skipped.take() {
+                let length = bytes + (end - start) as u64;
+                return Some(Err(FrameError::TooLong { length, limit: self.limit, object }));
             }
             if end - start > self.limit {
-                return Some(Err(FrameError::TooLong { length: (end - start) as u64, limit: self.limit }));
+                let object = self.buffer[start] == b'{';
+                return Some(Err(FrameError::TooLong { length: (end - start) as u64, limit: self.limit, object }));
             }
             let line = self.buffer[start..end].strip_suffix(b"\r").unwrap_or(&self.buffer[start..end]);
             if !line.is_empty() {
@@ -104,7 +114,11 @@ impl LineFramer {
     fn drop_oversized_tail(&mut self) {
         let pending = self.buffer.len() - self.taken;
         if self.skipped.is_some() || pending > self.limit {
-            self.skipped = Some(self.skipped.unwrap_or(0) + pending as u64);
+            let begun = self.skipped.unwrap_or_else(|| Skipped {
+                bytes: 0,
+                object: self.buffer.get(self.taken).is_some_and(|first| *first == b'{'),
+            });
+            self.skipped = Some(Skipped { bytes: begun.bytes + pending as u64, ..begun });
             // A buffer that one huge chunk has blown up goes back as well.
             self.buffer = Vec::new();
             self.taken = 0;
@@ -184,7 +198,7 @@ mod tests {
         }
         framer.push(b"\n{}\n");
         let length = 100 * 64 * 1024;
-        assert_eq!(framer.next_line(), Some(Err(FrameError::TooLong { length, limit: 1024 })));
+        assert_eq!(framer.next_line(), Some(Err(FrameError::TooLong { length, limit: 1024, object: false })));
         assert_eq!(framer.next_line(), Some(Ok("{}")));
         assert_eq!(framer.next_line(), None);
     }

@@ -5,6 +5,7 @@ use super::frame::{FrameError, LineFramer};
 use super::outgoing::Outgoing;
 use super::rpc::{Frame, FrameKind, request};
 use super::{ParentOptions, StdioError};
+use crate::contract::Pattern;
 use crate::manifest::Manifest;
 use crate::wire::RpcError;
 
@@ -28,7 +29,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-/// Asks the child who it is; its manifest, validated.
+/// Asks the child who it is; the manifest that is in force, validated.
 pub(super) async fn handshake<R: AsyncRead + Unpin>(
     lines: &mut Lines<R>,
     outgoing: &Outgoing,
@@ -70,12 +71,32 @@ pub(super) async fn handshake<R: AsyncRead + Unpin>(
         message: RpcError::read(&serde_json::from_str(&error).unwrap_or_default()).message,
     })?;
     let manifest = Manifest::from_handshake(&result, &format!("the handshake of {}", options.label))?;
-    match &options.expected_id {
-        Some(expected) if *expected != manifest.plugin.id => {
-            Err(StdioError::OtherPlugin { expected: expected.clone(), found: manifest.plugin.id })
-        }
-        _ => Ok(manifest),
+    match &options.found {
+        Some(found) => agree(found, &manifest).map(|()| found.clone()),
+        None => Ok(manifest),
     }
+}
+
+/// Whether what the child says of itself is within what it was found by.
+fn agree(found: &Manifest, said: &Manifest) -> Result<(), StdioError> {
+    let (found, said) = (&found.plugin, &said.plugin);
+    if found.id != said.id {
+        return Err(StdioError::OtherPlugin { expected: found.id.clone(), found: said.id.clone() });
+    }
+    let (may, wants) = (&found.capabilities.broker, &said.capabilities.broker);
+    for (list, may, wants) in
+        [("publish", &may.publish, &wants.publish), ("subscribe", &may.subscribe, &wants.subscribe)]
+    {
+        if let Some(topic) = wants.iter().find(|topic| !within(topic, may)) {
+            return Err(StdioError::AsksForMore { list, topic: topic.clone(), allowed: may.join(", ") });
+        }
+    }
+    Ok(())
+}
+
+fn within(topic: &str, allowed: &[String]) -> bool {
+    let Ok(topic) = topic.parse::<Pattern>() else { return false };
+    allowed.iter().filter_map(|allowed| allowed.parse::<Pattern>().ok()).any(|allowed| allowed.covers(&topic))
 }
 
 /// A line that cannot be read, without the line.

@@ -26,9 +26,24 @@ mod tests;
 pub use self::child::{Hello, SessionEnd, StdioBroker, StdioSession};
 pub use self::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 #[cfg(feature = "router")]
-pub(crate) use self::parent::forbidden;
-#[cfg(feature = "router")]
 pub use self::parent::{BridgeObserver, ParentOptions, StdioParent};
 #[cfg(feature = "router")]
+pub(crate) use self::parent::{forbidden, not_allowed};
+#[cfg(feature = "router")]
 pub use self::parent_error::{CloseReason, StdioError};
+pub(crate) use self::rpc::carry;
 pub use self::rpc::{Frame, FrameKind};
+use crate::wire::{RpcError, error_body};
+
+/// What is answered in place of an answer of `size` bytes, which no daemon reads. The same tick would give the same
+/// answer, so it is not to be repeated.
+pub(crate) fn answer_too_large(size: usize) -> serde_json::Value {
+    error_body(&RpcError {
+        code: -32002,
+        message: format!(
+            "the answer to this tick has {size} bytes, over the limit of {DEFAULT_MAX_LINE}: keep a bounded window in the \
+             cursor, not everything that was ever seen"
+        ),
+        retry_after: None,
+    })
+}

@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::forward::Forward;
-use super::frame::DEFAULT_MAX_LINE;
+use super::frame::{DEFAULT_MAX_LINE, FrameError};
 use super::handshake::{Lines, describe, handshake};
 use super::outgoing::Outgoing;
 use super::rpc::{Carried, Frame, FrameKind, refusal, request};
@@ -26,8 +26,9 @@ const MAX_OPEN_QUESTIONS: usize = 65_536;
 pub struct ParentOptions {
     /// What the child is called until it has said who it is.
     pub label: String,
-    /// The id that the child must give, where it is known already.
-    pub expected_id: Option<String>,
+    /// The manifest that the child was found by, where there is one. It is what the operator has seen, so it is what is
+    /// in force: the child must be the same plugin, and may ask for no topic beyond it.
+    pub found: Option<Manifest>,
     /// The daemon's version, told in the handshake.
     pub nexo_version: String,
     /// How long the handshake may take.
@@ -42,7 +43,7 @@ impl Default for ParentOptions {
     fn default() -> Self {
         Self {
             label: "plugin".to_owned(),
-            expected_id: None,
+            found: None,
             nexo_version: env!("CARGO_PKG_VERSION").to_owned(),
             handshake_timeout: Duration::from_secs(10),
             max_line: DEFAULT_MAX_LINE,
@@ -67,6 +68,12 @@ pub trait BridgeObserver: Send + Sync + 'static {
     fn not_reading(&self, plugin: &str, topic: &str) {
         let _ = (plugin, topic);
     }
+
+    /// What it published has not gone out. `why` is a sentence on the message. A tick that has published it has not done
+    /// its work, whatever it answers.
+    fn lost(&self, plugin: &str, why: &str) {
+        let _ = (plugin, why);
+    }
 }
 
 impl BridgeObserver for () {}
@@ -85,7 +92,8 @@ pub struct StdioParent {
 struct Answers(Mutex<Vec<(Value, oneshot::Sender<()>)>>);
 
 impl StdioParent {
-    /// Shakes hands with a child over its pipes and makes it a part of `broker`. Returns its manifest, validated.
+    /// Shakes hands with a child over its pipes and makes it a part of `broker`. Returns the manifest that is in force,
+    /// validated.
     ///
     /// # Errors
     /// [`StdioError`], each a sentence that continues "plugin `x`: …".
@@ -179,6 +187,9 @@ impl Incoming {
                     Ok(line) => self.read(line),
                     Err(error) => {
                         self.observer.bad_line(&self.plugin, &error.to_string());
+                        if let FrameError::TooLong { object: true, .. } = error {
+                            self.observer.lost(&self.plugin, &error.to_string());
+                        }
                         None
                     }
                 };
@@ -199,6 +210,7 @@ impl Incoming {
                 let event = Carried::read(params);
                 if event.is_none() {
                     self.observer.bad_line(&self.plugin, "a malformed `broker.publish`");
+                    self.observer.lost(&self.plugin, "a `broker.publish` is malformed");
                 }
                 return event;
             }
@@ -222,6 +234,7 @@ impl Incoming {
     async fn publish(&self, mut event: Event) {
         if let Some(topic) = forbidden(&event, &self.allowed) {
             self.observer.not_allowed(&self.plugin, topic, &self.allowed);
+            self.observer.lost(&self.plugin, &not_allowed(topic, &self.allowed));
             return;
         }
         // Nobody publishes in another's name.
@@ -234,9 +247,14 @@ impl Incoming {
             questions.insert(reply_to.to_owned());
         }
         if let Err(error) = self.broker.publish(event).await {
-            self.observer.bad_line(&self.plugin, &format!("a publish that the broker refused: {error}"));
+            self.observer.lost(&self.plugin, &error.to_string());
         }
     }
+}
+
+/// Why a message on `topic` was dropped.
+pub(crate) fn not_allowed(topic: &str, allowed: &[String]) -> String {
+    format!("`{topic}` is outside the manifest's publish list [{}]", allowed.join(", "))
 }
 
 /// The topic that `event` may not reach, if there is one: its own, or the one that it wants to be answered on, where

@@ -54,6 +54,19 @@ pub enum StdioError {
         /// The id that it gave.
         found: String,
     },
+    /// It wants topics that the manifest which it was found by does not give it.
+    #[error(
+        "its binary wants to {list} `{topic}`, but its manifest file allows [{allowed}]; if that is meant, write the file \
+         anew from --print-manifest"
+    )]
+    AsksForMore {
+        /// `publish` or `subscribe`.
+        list: &'static str,
+        /// The pattern that it wants.
+        topic: String,
+        /// What it was found with.
+        allowed: String,
+    },
     /// Its pipes cannot be used.
     #[error("its pipes cannot be used: {0}")]
     Io(#[from] std::io::Error),

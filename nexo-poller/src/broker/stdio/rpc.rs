@@ -130,7 +130,7 @@ fn line<P: Serialize>(frame: &Outgoing<'_, P>) -> Vec<u8> {
 }
 
 /// The line of a `broker.event` or `broker.publish`.
-pub(super) fn carry(method: &'static str, event: &Event) -> Vec<u8> {
+pub(crate) fn carry(method: &'static str, event: &Event) -> Vec<u8> {
     let params = Some(Carry { topic: &event.topic, event });
     line(&Outgoing { method: Some(method), params, ..Outgoing::default() })
 }

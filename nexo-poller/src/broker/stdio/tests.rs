@@ -60,6 +60,10 @@ impl BridgeObserver for Notes {
     fn not_reading(&self, plugin: &str, topic: &str) {
         self.0.lock().unwrap().push(format!("{plugin}: not reading: {topic}"));
     }
+
+    fn lost(&self, plugin: &str, why: &str) {
+        self.0.lock().unwrap().push(format!("{plugin}: lost: {why}"));
+    }
 }
 
 fn options(notes: &Arc<Notes>) -> ParentOptions {
@@ -154,7 +158,8 @@ async fn a_publish_outside_the_allowlist_never_reaches_the_broker() {
     joined.child.publish(Event::new("plugin.poller.other.tick", "jira", json!({}))).await.unwrap();
     joined.child.publish(Event::new("plugin.outbound.telegram.bot", "jira", json!({"to": 1}))).await.unwrap();
     assert_eq!(everything.next().await.unwrap().event.topic, "plugin.outbound.telegram.bot");
-    assert_eq!(joined.notes.all(), ["jira: not allowed: plugin.poller.other.tick"]);
+    assert_eq!(joined.notes.all()[0], "jira: not allowed: plugin.poller.other.tick");
+    assert!(joined.notes.all()[1].starts_with("jira: lost: `plugin.poller.other.tick` is outside"));
 }
 
 #[tokio::test]
@@ -165,7 +170,8 @@ async fn a_plugin_cannot_have_the_daemon_answer_on_a_topic_that_it_may_not_publi
     joined.child.publish(sneaky).await.unwrap();
     joined.child.publish(Event::new("plugin.outbound.a", "jira", json!({}))).await.unwrap();
     assert_eq!(everything.next().await.unwrap().event.topic, "plugin.outbound.a");
-    assert_eq!(joined.notes.all(), ["jira: not allowed: plugin.poller.other.tick"]);
+    assert_eq!(joined.notes.all()[0], "jira: not allowed: plugin.poller.other.tick");
+    assert!(joined.notes.all()[1].starts_with("jira: lost: `plugin.poller.other.tick` is outside"));
 }
 
 #[tokio::test]
@@ -183,6 +189,42 @@ async fn a_message_over_the_limit_is_refused_where_it_is_published() {
     let big = Event::new("plugin.outbound.a", "jira", json!("x".repeat(DEFAULT_MAX_LINE)));
     let refused = joined.child.publish(big).await.unwrap_err();
     assert!(matches!(refused, crate::broker::BrokerError::TooLarge { limit: DEFAULT_MAX_LINE, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn an_answer_over_the_limit_arrives_as_an_error_that_says_so() {
+    let joined = joined().await;
+    let mut ticks = joined.child.subscribe("plugin.poller.jira.tick", None).await.unwrap();
+    let asking = joined.broker.request("plugin.poller.jira.tick", "daemon", json!({"method": "poll_tick"}), LONG);
+    let answering = async {
+        let delivery = ticks.next().await.unwrap();
+        let (_, reply_to) = delivery.request();
+        let cursor = "x".repeat(DEFAULT_MAX_LINE);
+        joined.child.respond(&reply_to.unwrap(), "jira", json!({"result": {"next_cursor": cursor}})).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(asking, answering);
+    let error = answer.unwrap()["error"].clone();
+    assert_eq!(error["code"], -32002);
+    assert!(error["message"].as_str().unwrap().contains("keep a bounded window in the cursor"), "{error}");
+}
+
+#[tokio::test]
+async fn the_topics_that_a_plugin_was_found_with_are_in_force_whatever_it_says() {
+    let notes = Arc::new(Notes::default());
+    let mut found = hello().manifest;
+    found.plugin.capabilities.broker.publish.push("news.*".to_owned());
+    let (mut puppet, connecting) =
+        puppet(&LocalBroker::new(), ParentOptions { found: Some(found.clone()), ..options(&notes) });
+    puppet.introduce().await;
+    assert_eq!(connecting.await.unwrap().unwrap().1, found);
+
+    let mut found = hello().manifest;
+    found.plugin.capabilities.broker.subscribe.retain(|pattern| pattern != "news.*");
+    let (mut puppet, connecting) =
+        self::puppet(&LocalBroker::new(), ParentOptions { found: Some(found), ..options(&notes) });
+    puppet.introduce().await;
+    let refused = connecting.await.unwrap().unwrap_err().to_string();
+    assert!(refused.starts_with("its binary wants to subscribe `news.*`, but its manifest file allows ["), "{refused}");
 }
 
 #[tokio::test]
@@ -291,7 +333,9 @@ async fn a_child_that_never_answers_is_given_up() {
 
 #[tokio::test]
 async fn a_plugin_that_is_another_one_is_refused() {
-    let options = ParentOptions { expected_id: Some("rss".to_owned()), ..ParentOptions::default() };
+    let mut found = hello().manifest;
+    found.plugin.id = "rss".to_owned();
+    let options = ParentOptions { found: Some(found), ..ParentOptions::default() };
     let (mut puppet, connecting) = puppet(&LocalBroker::new(), options);
     puppet.introduce().await;
     let message = connecting.await.unwrap().unwrap_err().to_string();
@@ -325,6 +369,7 @@ async fn garbage_a_huge_line_and_broken_text_are_survived_and_the_next_good_line
             "jira: a line of 6553600 bytes is over the limit of 1048576 bytes",
             "jira: a line is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0",
             "jira: a malformed `broker.publish`",
+            "jira: lost: a `broker.publish` is malformed",
         ]
     );
 }

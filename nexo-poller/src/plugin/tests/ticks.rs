@@ -100,6 +100,48 @@ async fn a_tick_that_finds_no_slot_within_its_deadline_is_told_to_come_back() {
     assert!(error.to_string().contains("all 2 slots of kind `probe` were taken for 10 s"), "{error}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_slot_and_running_share_one_deadline() {
+    let probe = Probe::new();
+    let ticks = runner(&probe);
+    let slow = ["a", "b"].map(|job| {
+        let (ticks, order) = (Arc::clone(&ticks), order(job, json!({})));
+        tokio::spawn(async move { run(&ticks, order).await })
+    });
+    until(|| probe.running() == 2).await;
+    let started = Instant::now();
+    let waits = ticks_forever(&ticks, "c");
+    yield_now().await;
+    tokio::time::advance(TIMEOUT / 2).await;
+    probe.go.add_permits(2);
+    for tick in slow {
+        tick.await.unwrap().unwrap();
+    }
+    waits.await.unwrap();
+    assert_eq!(started.elapsed(), TIMEOUT + TickGrace::default().deadline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_tick_of_a_job_is_refused_until_the_first_has_really_ended() {
+    let probe = Probe::new();
+    let ticks = runner(&probe);
+    let first = {
+        let (ticks, order) = (Arc::clone(&ticks), order("a", json!({})));
+        tokio::spawn(async move { run(&ticks, order).await })
+    };
+    until(|| probe.running() == 1).await;
+    let error = run(&ticks, order("a", json!({}))).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Transient);
+    assert!(error.to_string().starts_with("job `a`: its tick before this one still runs"), "{error}");
+    // The same id of another agent is another job.
+    let others = TickOrder { agent_id: "bob".into(), ..order("a", json!({})) };
+    probe.go.add_permits(3);
+    run(&ticks, others).await.unwrap();
+    first.await.unwrap().unwrap();
+    run(&ticks, order("a", json!({}))).await.unwrap();
+    assert_eq!(probe.ended.load(Ordering::SeqCst), 3);
+}
+
 /// A tick that only its abandoning ends.
 fn ticks_forever(ticks: &Arc<TickRunner>, job: &'static str) -> tokio::task::JoinHandle<()> {
     let ticks = Arc::clone(ticks);

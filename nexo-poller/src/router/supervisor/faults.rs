@@ -4,22 +4,27 @@ use std::time::{Duration, Instant};
 
 use super::rate::{RateLimit, Verdict};
 use crate::broker::stdio::BridgeObserver;
+use crate::router::InFlight;
 
 /// Counts what a plugin does wrong, and logs it at a rate that a person can read.
 pub(super) struct Faults {
     pub(super) bad_lines: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) dropped: AtomicU64,
+    pub(super) lost: AtomicU64,
     limit: Mutex<RateLimit>,
+    in_flight: InFlight,
 }
 
 impl Faults {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(in_flight: InFlight) -> Self {
         Self {
             bad_lines: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             limit: Mutex::new(RateLimit::new(5, Duration::from_secs(60))),
+            in_flight,
         }
     }
 
@@ -41,14 +46,21 @@ impl BridgeObserver for Faults {
         );
     }
 
-    fn not_allowed(&self, plugin: &str, topic: &str, allowed: &[String]) {
+    fn not_allowed(&self, _: &str, _: &str, _: &[String]) {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        let allowed = allowed.join(", ");
-        self.warn(plugin, &format!("a message on `{topic}` was dropped: the manifest's publish list is [{allowed}]"));
     }
 
     fn not_reading(&self, plugin: &str, topic: &str) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
         self.warn(plugin, &format!("a message on `{topic}` was dropped: the plugin does not read its stdin"));
+    }
+
+    fn lost(&self, plugin: &str, why: &str) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.lose(plugin, why);
+        self.warn(
+            plugin,
+            &format!("a message of the plugin was dropped, so its running ticks will be repeated: {why}"),
+        );
     }
 }

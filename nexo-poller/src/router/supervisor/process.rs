@@ -17,12 +17,10 @@ pub(in crate::router) struct PluginProcess {
 }
 
 impl PluginProcess {
-    /// Starts `plugin`. It inherits the daemon's environment but for what is the daemon's own (`NEXO_…`); the manifest's
-    /// `env` is added.
+    /// Starts `plugin`: its [`command`](PluginBinary::command), with its id in the environment.
     pub(in crate::router) fn start(plugin: &PluginBinary, ephemeral: bool) -> io::Result<Self> {
-        let entrypoint = &plugin.manifest.plugin.entrypoint;
-        let mut command = plugin_command(&plugin.program);
-        command.args(&entrypoint.args).envs(&entrypoint.env).env("NEXO_POLLER_PLUGIN_ID", &plugin.manifest.plugin.id);
+        let mut command = plugin.command();
+        command.env("NEXO_POLLER_PLUGIN_ID", &plugin.manifest.plugin.id);
         if ephemeral {
             command.env("NEXO_POLLER_EPHEMERAL", "1");
         }

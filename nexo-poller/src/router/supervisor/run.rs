@@ -15,8 +15,10 @@ use crate::broker::stdio::{ParentOptions, StdioParent};
 use crate::contract::Redact;
 use crate::router::{PluginBinary, PluginLink, PluginPollerRouter, serve_calls};
 
-/// How long a process may take to end after it was asked, before it is killed.
+/// How long a process may take to end after its pipes were closed by itself, before it is killed.
 const TERM_GRACE: Duration = Duration::from_secs(2);
+/// How long a plugin that was told to stop, and has had its grace, may take for each further step to its end.
+const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 /// How plugins are kept up.
 #[derive(Clone)]
@@ -70,7 +72,7 @@ impl Supervisor {
             link,
             tail: StderrTail::default(),
             facts: Mutex::new(facts),
-            faults: Arc::new(Faults::new()),
+            faults: Arc::new(Faults::new(router.in_flight())),
         });
         let (settling, settled) = watch::channel(false);
         let (stop, stopped) = mpsc::channel(1);
@@ -85,10 +87,13 @@ impl Supervisor {
         Self { shared, settled, stop, task: tokio::spawn(run.run()), calls }
     }
 
-    /// Waits until the first start has worked or failed.
-    pub async fn settled(&self) {
-        // An error means that the task has ended: settled as well.
-        let _ = self.settled.clone().wait_for(|settled| *settled).await;
+    /// Waits until the first start has worked or failed, or until the supervisor is gone.
+    pub fn settled(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut settled = self.settled.clone();
+        async move {
+            // An error means that the task has ended: settled as well.
+            let _ = settled.wait_for(|settled| *settled).await;
+        }
     }
 
     /// The plugin as it is now.
@@ -136,6 +141,7 @@ impl Shared {
             bad_lines: self.faults.bad_lines.load(Ordering::Relaxed),
             refused_publishes: self.faults.refused.load(Ordering::Relaxed),
             dropped_messages: self.faults.dropped.load(Ordering::Relaxed),
+            lost_publishes: self.faults.lost.load(Ordering::Relaxed),
             last_stderr: self.tail.lines(),
         }
     }
@@ -205,7 +211,7 @@ impl Run {
         self.shared.facts().pid = group.id();
         let options = ParentOptions {
             label: format!("plugin `{}`", self.shared.id()),
-            expected_id: Some(self.shared.id().to_owned()),
+            found: Some(self.shared.plugin.manifest.clone()),
             handshake_timeout: self.options.handshake_timeout,
             observer: Arc::clone(&self.shared.faults) as _,
             ..ParentOptions::default()
@@ -261,13 +267,14 @@ impl Run {
             },
             grace = self.stopped.recv() => {
                 let grace = grace.unwrap_or_default();
-                self.shared.link.down(format!("plugin `{}` is being stopped", self.shared.id()));
+                // The answers to its running ticks come before it says that it has finished: the link stays until then.
                 parent.shutdown("the daemon stops this plugin", grace).await;
+                self.shared.link.down(format!("plugin `{}` is being stopped", self.shared.id()));
                 // Its stdin is closed: a plugin that has missed the request sees the end of its input.
                 drop(parent);
-                if timeout(TERM_GRACE.min(grace), child.wait()).await.is_err() {
+                if timeout(EXIT_GRACE.min(grace), child.wait()).await.is_err() {
                     group.terminate();
-                    if timeout(TERM_GRACE, child.wait()).await.is_err() {
+                    if timeout(EXIT_GRACE, child.wait()).await.is_err() {
                         tracing::warn!(plugin = self.shared.id(), "plugin did not end when it was asked to; it was killed");
                     }
                 }

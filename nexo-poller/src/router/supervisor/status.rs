@@ -42,6 +42,8 @@ pub struct PluginStatus {
     pub refused_publishes: u64,
     /// Messages that it did not read in time.
     pub dropped_messages: u64,
+    /// Messages that it published and that have not gone out, refused ones included.
+    pub lost_publishes: u64,
     /// The last lines of its stderr, oldest first.
     pub last_stderr: Vec<String>,
 }

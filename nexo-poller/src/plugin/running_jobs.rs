@@ -1,0 +1,33 @@
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::wire::TickOrder;
+
+/// The jobs that have a tick here. A daemon that has given a tick up asks for the next one; while the code of the first
+/// still runs, that would be an overlap.
+#[derive(Clone, Default)]
+pub(super) struct RunningJobs(Arc<Mutex<HashSet<Job>>>);
+
+/// Kind, agent and id: what tells a job from all others.
+type Job = (String, String, String);
+
+/// A job's place among those that run, until it is dropped.
+pub(super) struct RunningJob {
+    jobs: RunningJobs,
+    job: Job,
+}
+
+impl RunningJobs {
+    /// A place for the job of `order`, or none where it has one.
+    pub(super) fn enter(&self, order: &TickOrder) -> Option<RunningJob> {
+        let job = (order.kind.clone(), order.agent_id.clone(), order.job_id.clone());
+        let new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job.clone());
+        new.then(|| RunningJob { jobs: self.clone(), job })
+    }
+}
+
+impl Drop for RunningJob {
+    fn drop(&mut self) {
+        self.jobs.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.job);
+    }
+}
