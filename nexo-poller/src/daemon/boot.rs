@@ -20,10 +20,8 @@ use crate::broker::LocalBroker;
 use crate::runner::{PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
 use crate::store::{SqliteOptions, SqliteStore};
 
-/// Ticks that are cancelled may take this long to end.
-const TICKS_GRACE: Duration = Duration::from_secs(5);
-/// Plugins that are told to stop may take this long.
-const PLUGINS_GRACE: Duration = Duration::from_secs(3);
+/// Ticks that are cancelled, and the plugins that run them, may take this long to end.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 /// The whole of a shutdown.
 const SHUTDOWN: Duration = Duration::from_millis(9_500);
 
@@ -150,7 +148,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         while signals.next().await == Told::Reload {}
         std::process::exit(i32::from(Exit::Failed.code()));
     });
-    if tokio::time::timeout(SHUTDOWN, daemon.shutdown(TICKS_GRACE, PLUGINS_GRACE)).await.is_err() {
+    if tokio::time::timeout(SHUTDOWN, daemon.shutdown(STOP_GRACE)).await.is_err() {
         tracing::warn!("not everything ended in time; ticks that were in flight are repeated from their old cursor");
     }
     server.abort();
@@ -180,19 +178,25 @@ async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
 
 /// Reloads on SIGHUP, returns on SIGTERM and SIGINT.
 async fn wait_for_the_end(daemon: &Daemon, signals: &mut Signals) {
-    while signals.next().await == Told::Reload {
-        // A stop must not wait for a reload that hangs; a second SIGHUP is answered by the next reload.
-        let reload = daemon.reload();
-        tokio::pin!(reload);
-        let mut again = true;
-        while again {
+    let mut asked = false;
+    loop {
+        if !std::mem::take(&mut asked) && signals.next().await == Told::Stop {
+            return;
+        }
+        let mut reload = std::pin::pin!(daemon.reload());
+        loop {
             tokio::select! {
-                told = signals.next() => if told == Told::Stop { return },
+                // A stop must not wait for a reload that hangs. A file that has changed since this reload has read it is
+                // read again after it.
+                told = signals.next() => match told {
+                    Told::Stop => return,
+                    Told::Reload => asked = true,
+                },
                 reloaded = &mut reload => {
-                    again = false;
                     if let Err(error) = reloaded {
                         tracing::error!("{error}");
                     }
+                    break;
                 }
             }
         }

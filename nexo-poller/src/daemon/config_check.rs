@@ -22,10 +22,6 @@ const CONFIG_IS_WRONG: i32 = 3;
 pub(super) async fn ask(mut command: Command, kind: &str, config: &Value) -> Result<(), String> {
     command.args(["validate", "--kind", kind, "--config", "-"]);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command.process_group(0).kill_on_drop(true);
-    for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("NEXO_")) {
-        command.env_remove(key);
-    }
     let asked = tokio::time::timeout(DEADLINE, exchange(command, config.to_string())).await;
     match asked {
         Ok(Ok((Some(CONFIG_IS_WRONG), said))) => Err(reason(&said)),

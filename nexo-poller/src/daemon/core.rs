@@ -7,8 +7,9 @@ use super::admin::ReloadAnswer;
 use super::credentials::{self, Accounts, Credentials};
 use super::file::{PollersFile, RefusedFile, Settings};
 use super::jobs::{RefusedJob, specs_of};
+use super::plugin_report::PluginReport;
 use super::plugin_set::PluginSet;
-use super::plugins::{PluginReport, Plugins};
+use super::plugins::Plugins;
 use super::redactor::Redactor;
 use super::unheard::Unheard;
 use crate::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, UnixMs};
@@ -216,9 +217,9 @@ impl Daemon {
         }
     }
 
-    /// Stops ticks, lets running ones end, commits, releases leases, stops plugins.
-    pub(super) async fn shutdown(&self, ticks: Duration, plugins: Duration) {
-        self.runner.shutdown(ticks).await;
-        self.plugins.shutdown(plugins).await;
+    /// Stops ticks, lets running ones end, commits, releases leases, stops plugins. Plugins are told at once: the protocol
+    /// has no other word to cancel a tick, and they answer those that run before they end.
+    pub(super) async fn shutdown(&self, grace: Duration) {
+        tokio::join!(self.runner.shutdown(grace), self.plugins.shutdown(grace));
     }
 }

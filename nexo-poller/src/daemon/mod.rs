@@ -27,6 +27,7 @@ pub mod file;
 mod jobs;
 mod logs;
 mod outbound;
+mod plugin_report;
 mod plugin_set;
 mod plugins;
 mod private_file;

@@ -86,9 +86,7 @@ impl PluginSet {
         let plugin = self.found.iter().find(|plugin| {
             plugin.manifest.plugin.poller.iter().any(|poller| poller.kinds.iter().any(|served| served == kind))
         })?;
-        let mut command = Command::new(&plugin.program);
-        command.args(&plugin.manifest.plugin.entrypoint.args).envs(&plugin.manifest.plugin.entrypoint.env);
-        Some(command)
+        Some(plugin.command())
     }
 }
 

@@ -1,32 +1,21 @@
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::counters::Counters;
+use super::plugin_report::{self, PluginReport};
 use super::plugin_set::PluginSet;
 use crate::broker::Broker;
 use crate::contract::{PollerHost, Redact};
 use crate::host::{CredentialResolver, HostServices, InProcessHost, MetricSink, Tick};
-use crate::router::{PluginBinary, PluginKind, PluginPollerRouter, PluginState, Supervisor, SupervisorOptions};
+use crate::router::{PluginBinary, PluginKind, PluginPollerRouter, Supervisor, SupervisorOptions};
 use crate::runner::{HostProvider, KindLimits, PollerRegistry, TickIdentity};
 
 /// A plugin that a reload removes may take this long to end.
 const REMOVE_GRACE: Duration = Duration::from_secs(5);
-
-/// A plugin's figure, by its name in the metrics.
-type Figure = (&'static str, fn(&PluginReport) -> u64);
-
-const FIGURES: [Figure; 4] = [
-    ("restarts", |plugin| plugin.restarts),
-    ("bad_lines", |plugin| plugin.bad_lines),
-    ("refused_publishes", |plugin| plugin.refused_publishes),
-    ("dropped_messages", |plugin| plugin.dropped_messages),
-];
 
 /// The plugins that run.
 pub(super) struct Plugins {
@@ -44,7 +33,9 @@ struct Running {
     file: Option<FileMark>,
     kinds: Vec<String>,
     /// None for a plugin that has a process per tick only.
-    supervisor: Option<Arc<Supervisor>>,
+    supervisor: Option<Supervisor>,
+    /// Set where it is taken away: what comes up only then is not offered any more.
+    gone: Arc<Mutex<bool>>,
 }
 
 /// What tells a plugin's file from one that has taken its place.
@@ -61,28 +52,6 @@ impl FileMark {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = std::fs::metadata(&binary.program).ok()?;
         Some(Self { inode: metadata.ino(), bytes: metadata.len(), modified: metadata.modified().ok() })
-    }
-}
-
-/// One plugin, as `GET /admin/plugins` shows it.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct PluginReport {
-    pub(super) id: String,
-    pub(super) version: String,
-    pub(super) kinds: Vec<String>,
-    pub(super) state: String,
-    pub(super) why: String,
-    pub(super) pid: Option<u32>,
-    pub(super) restarts: u64,
-    pub(super) bad_lines: u64,
-    pub(super) refused_publishes: u64,
-    pub(super) dropped_messages: u64,
-}
-
-impl PluginReport {
-    /// Whether it serves ticks.
-    pub(super) fn is_well(&self) -> bool {
-        matches!(self.state.as_str(), "up" | "ephemeral")
     }
 }
 
@@ -144,21 +113,28 @@ impl Plugins {
             .as_ref()
             .is_none_or(|poller| poller.lifecycle == crate::manifest::Lifecycle::LongLived);
         let supervisor =
-            long_lived.then(|| Arc::new(Supervisor::start(binary.clone(), &self.router, SupervisorOptions::default())));
-        let waiting = supervisor.clone();
-        let registry = self.registry.clone();
+            long_lived.then(|| Supervisor::start(binary.clone(), &self.router, SupervisorOptions::default()));
+        let settled = supervisor.as_ref().map(Supervisor::settled);
+        let (registry, gone) = (self.registry.clone(), Arc::new(Mutex::new(false)));
+        let running = Running {
+            binary: binary.clone(),
+            file: FileMark::of(binary),
+            kinds: names,
+            supervisor,
+            gone: Arc::clone(&gone),
+        };
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, running);
         // Its jobs wait until it is up, or has failed: then they report why.
         let offer = async move {
-            if let Some(supervisor) = waiting {
-                supervisor.settled().await;
+            if let Some(settled) = settled {
+                settled.await;
             }
-            for kind in kinds {
-                offer(&registry, kind);
+            let gone = gone.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*gone {
+                kinds.into_iter().for_each(|kind| offer(&registry, kind));
             }
         };
         self.offering.lock().unwrap_or_else(PoisonError::into_inner).spawn(offer);
-        let running = Running { binary: binary.clone(), file: FileMark::of(binary), kinds: names, supervisor };
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, running);
     }
 
     /// Ends the plugins that `set` has no more.
@@ -176,8 +152,7 @@ impl Plugins {
     async fn remove(&self, id: &str) {
         let removed = self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         let Some(removed) = removed else { return };
-        // It may not be offered after it was taken away.
-        self.settled(REMOVE_GRACE).await;
+        *removed.gone.lock().unwrap_or_else(PoisonError::into_inner) = true;
         for kind in &removed.kinds {
             self.registry.unregister(kind);
         }
@@ -199,25 +174,17 @@ impl Plugins {
 
     pub(super) fn report(&self) -> Vec<PluginReport> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.values().map(report).collect()
+        let reports = running.values().map(|running| {
+            let status = running.supervisor.as_ref().map(Supervisor::status);
+            PluginReport::of(&running.binary.manifest.plugin, &running.kinds, status)
+        });
+        reports.collect()
     }
 
     /// Figures of plugins and the counters of pollers, in OpenMetrics text without an end mark.
     pub(super) fn write_metrics(&self, text: &mut String) {
         self.counters.write_metrics(text);
-        let plugins = self.report();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "# TYPE poller_plugin_up gauge");
-        for plugin in &plugins {
-            let up = u8::from(plugin.is_well());
-            let _ = writeln!(text, "poller_plugin_up{{plugin=\"{}\"}} {up}", plugin.id);
-        }
-        for (name, figure) in FIGURES {
-            let _ = writeln!(text, "# TYPE poller_plugin_{name} counter");
-            for plugin in &plugins {
-                let _ = writeln!(text, "poller_plugin_{name}_total{{plugin=\"{}\"}} {}", plugin.id, figure(plugin));
-            }
-        }
+        plugin_report::write_metrics(&self.report(), text);
     }
 
     /// Ends all of them at once.
@@ -234,8 +201,7 @@ impl Plugins {
 }
 
 async fn stop(running: Running, grace: Duration) {
-    // Where somebody still waits for it to come up, dropping it kills it.
-    if let Some(supervisor) = running.supervisor.and_then(Arc::into_inner) {
+    if let Some(supervisor) = running.supervisor {
         supervisor.shutdown(grace).await;
     }
 }
@@ -247,33 +213,6 @@ fn offer(registry: &PollerRegistry, kind: PluginKind) {
     };
     if let Err(error) = registry.register(kind.poller, limits) {
         tracing::error!(plugin = kind.plugin, "{error}");
-    }
-}
-
-fn report(running: &Running) -> PluginReport {
-    let plugin = &running.binary.manifest.plugin;
-    let status = running.supervisor.as_ref().map(|supervisor| supervisor.status());
-    PluginReport {
-        id: plugin.id.clone(),
-        version: plugin.version.clone(),
-        kinds: running.kinds.clone(),
-        state: word(status.as_ref().map_or(PluginState::Ephemeral, |status| status.state)).to_owned(),
-        why: status.as_ref().map(|status| status.why.clone()).unwrap_or_default(),
-        pid: status.as_ref().and_then(|status| status.pid),
-        restarts: status.as_ref().map_or(0, |status| status.restarts),
-        bad_lines: status.as_ref().map_or(0, |status| status.bad_lines),
-        refused_publishes: status.as_ref().map_or(0, |status| status.refused_publishes),
-        dropped_messages: status.as_ref().map_or(0, |status| status.dropped_messages),
-    }
-}
-
-fn word(state: PluginState) -> &'static str {
-    match state {
-        PluginState::Starting => "starting",
-        PluginState::Up => "up",
-        PluginState::Restarting => "restarting",
-        PluginState::Stopped => "stopped",
-        PluginState::Ephemeral => "ephemeral",
     }
 }
 
@@ -295,5 +234,39 @@ impl HostProvider for Hosts {
             cursor_before: tick.cursor_before.as_deref().map(<[u8]>::to_vec),
         };
         Arc::new(InProcessHost::new(self.0.clone(), tick))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::LocalBroker;
+    use crate::host::StaticCredentials;
+    use crate::manifest::Manifest;
+
+    /// A plugin that never gets through its handshake: what `cat` answers is no answer.
+    fn silent(version: &str) -> PluginSet {
+        let manifest = format!(
+            "manifest_version = 2\n[plugin]\nid = \"silent\"\nversion = \"{version}\"\nname = \"Silent\"\n\
+             [plugin.entrypoint]\ncommand = \"cat\"\n[plugin.poller]\nkinds = [\"silent\"]\n\
+             broker_topic_prefix = \"plugin.poller.silent\"\n"
+        );
+        let manifest = Manifest::parse(&manifest, "test").unwrap();
+        PluginSet { found: vec![PluginBinary { manifest, program: "cat".into() }], ..PluginSet::default() }
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_is_taken_away_while_it_starts_ends_at_once_and_is_never_offered() {
+        let registry = PollerRegistry::new();
+        let credentials = Arc::new(StaticCredentials::new());
+        let plugins = Plugins::new(Arc::new(LocalBroker::new()), registry.clone(), credentials, Redact::default());
+        plugins.add(&silent("0.1.0")).await;
+        plugins.add(&silent("0.2.0")).await;
+        assert_eq!(plugins.report()[0].version, "0.2.0");
+        plugins.retain(&PluginSet::default()).await;
+        assert!(plugins.report().is_empty());
+        // Everybody who waited for a start has been told by now, and nobody has offered it.
+        plugins.settled(Duration::from_secs(60)).await;
+        assert!(registry.kinds().is_empty());
     }
 }

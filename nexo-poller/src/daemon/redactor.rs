@@ -37,7 +37,8 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    /// Knows these secrets from now on, in place of what it knew.
+    /// Knows these secrets from now on, besides what it knew: a job may go on with its old definition, and a plugin may
+    /// still say what it was given before.
     pub(super) fn learn(&self, readings: &Readings) {
         let mut found = BTreeSet::new();
         for fields in readings.accounts.values() {
@@ -54,9 +55,15 @@ impl Redactor {
         for (name, value) in environment {
             collect(&Value::String(value), names_a_secret(&name), &mut found);
         }
+        self.keep(found);
+    }
+
+    fn keep(&self, mut found: BTreeSet<String>) {
+        let mut known = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        found.extend(known.iter().cloned());
         let mut secrets: Vec<String> = found.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(secrets);
+        *known = Arc::new(secrets);
     }
 
     /// `text` without what it knows.
@@ -125,12 +132,24 @@ mod tests {
     use super::*;
 
     fn hidden(config: &Value, text: &str) -> String {
+        let redactor = Redactor::default();
+        learn(&redactor, config);
+        redactor.hide(text)
+    }
+
+    fn learn(redactor: &Redactor, config: &Value) {
         let mut found = BTreeSet::new();
         collect(config, false, &mut found);
-        let mut secrets: Vec<String> = found.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        let redactor = Redactor { secrets: RwLock::new(Arc::new(secrets)) };
-        redactor.hide(text)
+        redactor.keep(found);
+    }
+
+    #[test]
+    fn a_secret_that_was_replaced_stays_hidden_because_something_may_still_go_on_with_it() {
+        let redactor = Redactor::default();
+        for token in ["canary-old", "canary-new"] {
+            learn(&redactor, &json!({ "token": token }));
+        }
+        assert_eq!(redactor.hide("canary-old, canary-new"), "(secret hidden), (secret hidden)");
     }
 
     #[test]

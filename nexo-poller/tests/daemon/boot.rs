@@ -1,10 +1,11 @@
 //! The daemon's start and end: what it refuses, what it survives, what it leaves behind.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::chatty::chatty;
-use crate::home::Home;
+use crate::home::{Home, PATIENCE};
 
 const HOURLY: &str = "schedule: { every: 1h }";
 
@@ -133,10 +134,19 @@ fn a_plugin_that_is_missing_or_ends_at_once_hurts_only_its_own_jobs() {
 }
 
 #[test]
-fn sigterm_ends_a_daemon_with_a_hanging_tick_within_ten_seconds_and_leaves_no_process() {
-    let home = Home::with_jobs(&["id: hang, kind: chatty, schedule: { every: 1s }, config: { do: hang_politely }"]);
+fn sigterm_cancels_the_ticks_of_a_plugin_and_their_answers_are_committed() {
+    let home = Home::with_jobs(&["id: polite, kind: chatty, schedule: { every: 1s }, config: { do: hang_politely }"]);
     let mut daemon = home.boot();
     daemon.wait_for_log("waiting");
+    daemon.stop();
+    assert_eq!(home.cursor("polite").as_deref(), Some(b"\"ended politely\"".as_slice()));
+}
+
+#[test]
+fn sigterm_ends_a_daemon_with_a_hanging_tick_within_ten_seconds_and_leaves_no_process() {
+    let home = Home::with_jobs(&["id: hang, kind: chatty, schedule: { every: 1s }, config: { do: hang }"]);
+    let mut daemon = home.boot();
+    while home.json(&["show", "hang"])["phase"] != "running" {}
     let plugins = home.json(&["plugins"]);
     let pid = plugins["plugins"][0]["pid"].as_u64().unwrap();
     let asked = Instant::now();
@@ -153,11 +163,73 @@ fn sigterm_ends_a_daemon_with_a_hanging_tick_within_ten_seconds_and_leaves_no_pr
 fn a_second_signal_ends_the_daemon_at_once() {
     let home = Home::with_jobs(&["id: hang, kind: chatty, schedule: { every: 1s }, config: { do: hang }"]);
     let mut daemon = home.boot();
+    while home.json(&["show", "hang"])["phase"] != "running" {}
     daemon.signal("TERM");
     daemon.wait_for_log("stopping");
+    // It waits for a tick that listens to nothing, for seconds.
     daemon.signal("INT");
-    // Either it was still draining, or it had drained in time.
-    assert!(matches!(daemon.ended().code(), Some(0 | 1)));
+    assert_eq!(daemon.ended().code(), Some(1));
+}
+
+#[test]
+fn what_a_plugin_has_forked_does_not_outlive_a_daemon_that_is_killed() {
+    for lifecycle in ["long_lived", "ephemeral"] {
+        // As nobody else on this machine sleeps.
+        let seconds = format!("{}.{}", 100_000 + std::process::id(), lifecycle.len());
+        let job =
+            format!("id: fork, kind: chatty, schedule: {{ every: 1s }}, config: {{ do: fork, secret: \"{seconds}\" }}");
+        let home = Home::with_jobs(&[&job]);
+        let manifest = chatty().arg("--print-manifest").output().unwrap().stdout;
+        let manifest = String::from_utf8(manifest).unwrap();
+        let program = chatty().get_program().to_string_lossy().into_owned();
+        let manifest = manifest.replace("command = \"fixture_chatty\"", &format!("command = \"{program}\""));
+        let manifest = manifest.replace("long_lived", lifecycle);
+        home.write("fork/nexo-plugin.toml", &manifest);
+        let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+        home.write("pollers.yaml", &text.replace(&format!("plugins: [ {program} ]"), "plugins: [ fork ]"));
+        let mut daemon = home.boot();
+        daemon.wait_for_log("forked");
+        assert_eq!(sleepers(&seconds), 1, "{lifecycle}");
+        drop(daemon); // SIGKILL
+        let deadline = Instant::now() + PATIENCE;
+        while sleepers(&seconds) > 0 {
+            assert!(Instant::now() < deadline, "{lifecycle}: the child outlived its plugin and its daemon");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// How many processes sleep for `seconds`.
+fn sleepers(seconds: &str) -> usize {
+    let wanted = format!("sleep\0{seconds}\0");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|entry| std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == wanted.as_bytes()))
+        .count()
+}
+
+#[test]
+fn a_file_that_changes_during_a_reload_is_read_again_after_it() {
+    let home = Home::with_jobs(&[&format!("id: first, kind: chatty, {HOURLY}")]);
+    // A plugin that takes as long to introduce itself as the test wants.
+    home.write("slow/slow", "#!/bin/sh\ntouch asked\nwhile test ! -e go; do sleep 0.02; done\nexit 3\n");
+    std::fs::set_permissions(home.path().join("slow/slow"), PermissionsExt::from_mode(0o755)).unwrap();
+    let mut daemon = home.boot();
+    let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    let text = text.replace("plugins: [ ", "plugins: [ slow, ");
+    home.write("pollers.yaml", &text);
+    daemon.signal("HUP");
+    let deadline = Instant::now() + PATIENCE;
+    while !home.path().join("asked").exists() {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    home.write("pollers.yaml", &format!("{text}    - {{ agent: ana, id: second, kind: chatty, {HOURLY} }}\n"));
+    daemon.signal("HUP");
+    home.write("go", "");
+    daemon.wait_for_log("add=1");
+    assert_eq!(home.json(&["list"])["pollers"].as_array().unwrap().len(), 2);
+    daemon.stop();
 }
 
 #[test]
