@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::Observer;
+
 /// How a runner behaves. [`Default`] is what `pollers.yaml` means when it says nothing.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -37,10 +39,15 @@ pub struct RunnerOptions {
     /// Starts and commits that fall within this are written together (five times this, while there are only a few). It is
     /// the price in lag of each tick's durability.
     pub batch_window: Duration,
+    /// The wall clock is looked at again after this at the latest, so that a machine that slept or a clock that was set is
+    /// noticed.
+    pub clock_check: Duration,
     /// Jobs with metric series of their own; the others share the job `_other`.
     pub metrics_max_jobs: usize,
     /// Seeds the backoff's jitter; the default is random.
     pub seed: u64,
+    /// Told of everything that happens to the jobs; usually nobody.
+    pub observer: Option<Observer>,
 }
 
 impl Default for RunnerOptions {
@@ -62,8 +69,10 @@ impl Default for RunnerOptions {
             max_in_flight: 1024,
             cancel_grace: Duration::from_secs(5),
             batch_window: Duration::from_millis(4),
+            clock_check: Duration::from_secs(20),
             metrics_max_jobs: 2_000,
             seed: random,
+            observer: None,
         }
     }
 }

@@ -12,9 +12,9 @@ use super::runs::{RunningTick, Stop};
 use super::tick::{Ended, TickResult};
 use super::{Engine, STORE_RETRY, Trouble};
 use crate::contract::{ErrorClass, PollerError};
-use crate::runner::RunnerError;
 use crate::runner::policy::{self, Change, Outcome, Run};
 use crate::runner::status::{LeaseHolder, TickReport};
+use crate::runner::{RunnerError, RunnerEventKind};
 use crate::store::{Answers, ClaimAnswer, RunOutcome, StoreError, StoredJob, UnixMs, WriteAnswer};
 
 /// A lease of another daemon is looked at again at the latest after this.
@@ -92,7 +92,9 @@ impl Engine {
                 if takeover {
                     job.rare().counters.takeovers += 1;
                     tracing::warn!(job = %id, epoch, "took over a lease that had run out");
+                    self.observe(slot, RunnerEventKind::TookOver);
                 }
+                let Some(job) = self.job_mut(slot) else { return };
                 if let Some(rare) = &mut job.rare {
                     rare.holder = None;
                 }
@@ -106,6 +108,8 @@ impl Engine {
             ClaimAnswer::Held { owner, until, remaining } => {
                 let holder = LeaseHolder { owner: owner.to_string(), until };
                 job.rare().holder = Some(holder);
+                self.observe(slot, RunnerEventKind::Held { owner: &owner, until });
+                let Some(job) = self.job_mut(slot) else { return };
                 if let Some(by_hand) = job.rare().by_hand.take() {
                     let error = RunnerError::Held { id: id.to_string(), owner: owner.to_string(), until };
                     let _ = by_hand.send(Err(error));
@@ -190,10 +194,12 @@ impl Engine {
             job.phase = Phase::Committing;
             // Where the lease is still ours (a reset), it is given back; else the store says so.
             self.outbox.releases.push(LeaseNote { slot, epoch, run: u32::MAX, ttl: Duration::ZERO });
+            self.observe_void(slot, tick.nominal, "its lease is gone, or the job was reset");
             return;
         }
         let Some((outcome, metrics)) = outcome_of(tick, result) else {
             // Cut short by the shutdown: it repeats from the old cursor, as if it had not begun.
+            self.observe_void(slot, tick.nominal, "the runner stopped before it ended");
             return self.interrupted(slot);
         };
         let run = Run { nominal: tick.nominal, started: tick.started, by_hand: tick.by_hand };
@@ -260,6 +266,7 @@ impl Engine {
                     let reason = "its lease was lost while it ran".to_owned();
                     let _ = by_hand.send(Err(RunnerError::Busy { id, reason }));
                 }
+                self.observe_void(slot, pending.run.nominal, "its outcome came after its lease was lost");
                 // The next claim is told what is so now.
                 self.run_over(slot);
                 self.wake_if_idle(slot, now.plus(Duration::from_secs(1)));
@@ -268,10 +275,10 @@ impl Engine {
     }
 
     /// A run's outcome is durable.
-    fn committed(&mut self, pending: PendingCommit) {
+    fn committed(&mut self, mut pending: PendingCommit) {
         let slot = pending.slot;
         let Some(job) = self.job_mut(slot) else { return };
-        job.state = pending.finished.state;
+        job.state = std::mem::take(&mut pending.finished.state);
         let next_due = job.state.next.map(|next| next.due);
         let (outcome, error) = match &pending.outcome {
             Outcome::Ok { .. } => (RunOutcome::Ok, None),
@@ -314,13 +321,14 @@ impl Engine {
                 job_id: job.id.to_string(),
                 run_key: pending.run.nominal,
                 outcome,
-                error,
+                error: error.clone(),
                 metrics: pending.metrics,
                 took: pending.took,
                 next_due,
             };
             let _ = by_hand.send(Ok(report));
         }
+        self.observe_end(&pending, outcome, error.as_deref());
         if let Some(text) = pending.finished.alert {
             self.alert(slot, text);
         }
@@ -368,8 +376,9 @@ impl Engine {
             WriteAnswer::Done { revision, epoch } => {
                 let fenced = job.epoch != epoch;
                 (job.revision, job.epoch) = (revision, epoch);
-                job.state = pending.state;
+                job.state.clone_from(&pending.state);
                 let phase = job.phase;
+                self.observe_change(&pending);
                 if let Some(reply) = pending.edit.reply.take() {
                     let _ = reply.send(Ok(()));
                 }

@@ -14,7 +14,7 @@ use super::{Edit, Engine};
 use crate::contract::Poller;
 use crate::runner::hosts::TickIdentity;
 use crate::runner::policy::{self, Change, Fire};
-use crate::runner::{RunnerError, seed};
+use crate::runner::{RunnerError, RunnerEventKind, seed};
 use crate::store::{Pause, PauseCause, UnixMs};
 
 /// A claimed lease is at most this long, whatever the job's interval: it is renewed while the tick runs.
@@ -63,6 +63,8 @@ impl Engine {
         job.rare().last_skip = Some("it was missed while nothing ran, and `catch_up: skip` leaves such runs out");
         let at = state.next.map(|next| next.due);
         job.state = state.clone();
+        self.observe(slot, RunnerEventKind::Skipped { count: skipped, state: &state });
+        let Some(job) = self.job_mut(slot) else { return };
         // Where another change is on its way already, this one goes with the next commit.
         let alone = !std::mem::replace(&mut job.rare().editing, true);
         let revision = job.revision;
@@ -200,7 +202,7 @@ impl Engine {
             ended: self.ended_sender.clone(),
         };
         job.phase = Phase::Running(run);
-        let (kind, epoch) = (job.kind, job.epoch);
+        let (kind, epoch, next_due) = (job.kind, job.epoch, job.state.next.map(|next| next.due));
         let started_at = Instant::now();
         let task = tokio::spawn(order.run()).abort_handle();
         let timeout = registered.limits.tick_timeout;
@@ -221,6 +223,8 @@ impl Engine {
             cancel,
             task,
         };
+        let due = next_due.filter(|_| !by_hand).unwrap_or(now);
+        self.observe_start(&tick, due, attempt);
         self.runs.insert(run, tick);
     }
 

@@ -10,6 +10,7 @@ mod deadlines;
 mod due;
 mod job;
 mod kinds;
+mod observe;
 mod outbox;
 mod prepared;
 mod reload;
@@ -42,8 +43,6 @@ use super::seed::Sequence;
 use super::{PollerRegistry, RunnerError, RunnerOptions};
 use crate::store::{Batch, Clock, StateStore, StoreError, UnixMs};
 
-/// The wall clock is looked at again after this, so that a machine that slept or a clock that was set is noticed.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// Wall time that runs ahead of or behind elapsed time by more than this was set.
 const JUMP: i64 = 5_000;
 /// A store that failed is tried again after this.
@@ -185,6 +184,8 @@ impl Engine {
         let clock = Arc::clone(&self.clock);
         let draining = self.draining.is_some();
         tokio::select! {
+            // The same events give the same steps. Nothing starves: each step takes everything else that has come.
+            biased;
             count = self.ended.recv_many(ended, 4096) => {
                 debug_assert!(count > 0, "the engine holds a sender");
                 Woken::Ended
@@ -205,7 +206,7 @@ impl Engine {
     /// How long nothing is to be done, unless something happens.
     fn longest_wait(&mut self) -> Duration {
         let elapsed = Instant::now();
-        let mut wait = LONGEST_WAIT;
+        let mut wait = self.options.clock_check;
         if let Some(check) = self.runs.next_check() {
             wait = wait.min(check.saturating_duration_since(elapsed));
         }
@@ -385,6 +386,7 @@ impl Engine {
                 }
             }
         }
+        self.observe_clock(jump);
         self.spread_missed(wall);
     }
 

@@ -326,14 +326,15 @@ proptest! {
                                 prop_assert!(next.due <= now.plus(Duration::from_secs(hint.max(1))));
                             }
                         }
-                        Event::Failed { class: 0, retry_after: Some(secs) } => {
+                        Event::Failed { class: 0, retry_after: Some(secs @ 1..) } => {
                             let floor = Duration::from_secs(secs.min(3600));
                             let wait = state.next.unwrap().due.since(now);
                             prop_assert!(wait >= floor, "retry-after is a floor");
                             prop_assert!(wait <= floor + (floor / 10).max(Duration::from_secs(1)));
                             prop_assert_eq!((state.errors, state.attempt), (before.errors, before.attempt));
                         }
-                        Event::Failed { class: 0, retry_after: None } => {
+                        // A retry-after of zero is no hint.
+                        Event::Failed { class: 0, retry_after: None | Some(0) } => {
                             let cap = rules.backoff_cap.max(schedule.typical_interval());
                             prop_assert!(state.next.unwrap().due.since(now) <= cap);
                             prop_assert_eq!(&state.cursor, &before.cursor);

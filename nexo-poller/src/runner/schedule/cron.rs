@@ -71,6 +71,10 @@ impl CronSchedule {
         self.shortest_gap
     }
 
+    pub(super) fn tz_name(&self) -> &str {
+        &self.tz_name
+    }
+
     fn zoned(&self, second: i64) -> Option<Zoned> {
         Timestamp::from_second(second).ok().map(|at| at.to_zoned(self.tz.clone()))
     }

@@ -109,6 +109,15 @@ impl Schedule {
         Ok(self)
     }
 
+    /// The IANA name of the time zone that the schedule follows; `None` for intervals and single instants.
+    #[must_use]
+    pub fn time_zone(&self) -> Option<&str> {
+        match &self.when {
+            When::Cron(cron) => Some(cron.tz_name()),
+            When::Every(_) | When::At(_) => None,
+        }
+    }
+
     /// The next `count` slots of job `job_id` after `now`, without jitter; fewer where the schedule ends.
     #[must_use]
     pub fn firings_after(&self, now: UnixMs, count: usize, job_id: &str) -> Vec<UnixMs> {

@@ -5,6 +5,7 @@ mod clock;
 mod edits;
 mod fences;
 mod limits;
+mod observed;
 mod reload;
 mod store_trouble;
 mod together;
