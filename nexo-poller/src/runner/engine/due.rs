@@ -167,7 +167,8 @@ impl Engine {
         let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
         let Some(registered) = self.kinds.get(job.kind).registered.clone() else {
             // Its kind went away between the claim and now.
-            return self.give_back(slot);
+            let (id, kind) = (job.id.to_string(), self.kinds.get(job.kind).name.to_string());
+            return self.give_back(slot, RunnerError::KindMissing { id, kind });
         };
         let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
         let last = job.state.last.map_or(UnixMs(i64::MIN), |last| last.nominal);

@@ -12,6 +12,7 @@ mod job;
 mod kinds;
 mod observe;
 mod outbox;
+mod outcomes;
 mod prepared;
 mod reload;
 mod runs;
