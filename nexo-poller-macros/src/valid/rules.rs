@@ -68,7 +68,7 @@ pub(super) fn topic_prefix(prefix: &str) -> Result<(), Cow<'static, str>> {
 
 /// Semver comparators separated by commas: `>=0.2.0`, `^1`, `0.2.*`, `>=1.2, <2`.
 pub(super) fn version_requirement(text: &str) -> Result<(), String> {
-    if text.trim() == "*" || text.split(',').all(|comparator| is_comparator(comparator.trim())) {
+    if matches!(text.trim(), "*" | "x" | "X") || text.split(',').all(|comparator| is_comparator(comparator.trim())) {
         Ok(())
     } else {
         Err("a version requirement is written as in Cargo.toml: `>=0.2.0`, `^1`, or `>=0.2, <0.4`".to_owned())
@@ -102,4 +102,48 @@ fn is_comparator(text: &str) -> bool {
         && (!tagged || wild_from == 3)
         && pre.is_none_or(|pre| is_tag(pre, true))
         && build.is_none_or(|build| is_tag(build, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use nexo_poller::contract::{Pattern, check_kind};
+
+    use super::*;
+
+    /// Every text of up to `length` of `letters`.
+    fn texts(letters: &str, length: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..length {
+            let longer: Vec<String> = all[from..]
+                .iter()
+                .flat_map(|text| letters.chars().map(move |letter| format!("{text}{letter}")))
+                .collect();
+            from = all.len();
+            all.extend(longer);
+        }
+        all
+    }
+
+    #[test]
+    fn the_compiler_and_the_library_agree_on_every_kind_and_topic() {
+        for text in texts("aZ0_-", 5) {
+            assert_eq!(kind(&text).is_ok(), check_kind(&text).is_ok(), "kind `{text}`");
+        }
+        for text in texts("ab.*> ", 5) {
+            assert_eq!(topic_pattern(&text).is_ok(), text.parse::<Pattern>().is_ok(), "pattern `{text}`");
+            let topic = text.parse::<Pattern>().is_ok_and(|pattern| !pattern.is_wildcard());
+            assert_eq!(topic_prefix(&text).is_ok(), topic, "prefix `{text}`");
+        }
+    }
+
+    #[test]
+    fn the_compiler_and_the_library_agree_on_every_version_requirement() {
+        let texts = texts("01.*>=^,x- ", 5);
+        let differ: Vec<&String> = texts
+            .iter()
+            .filter(|text| version_requirement(text).is_ok() != semver::VersionReq::parse(text).is_ok())
+            .collect();
+        assert!(differ.is_empty(), "{} of {}: {:?}", differ.len(), texts.len(), &differ[..differ.len().min(50)]);
+    }
 }

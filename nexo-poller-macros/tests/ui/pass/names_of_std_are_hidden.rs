@@ -1,6 +1,6 @@
 use nexo_poller::prelude::*;
 
-#[allow(dead_code, non_camel_case_types)]
+#[expect(dead_code, non_camel_case_types)]
 mod hides {
     pub struct Option;
     pub struct Result;
@@ -8,7 +8,7 @@ mod hides {
     pub struct Send;
     pub struct str_;
 }
-#[allow(unused_imports)]
+#[expect(unused_imports)]
 use hides::{Box, Option, Result, Send};
 
 #[poller(kind = "jira", main = false)]
