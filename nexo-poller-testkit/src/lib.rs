@@ -12,6 +12,7 @@
 //! - [`Fault`] breaks that world where it hurts: the second publish fails, the answer is lost, the model hangs.
 //! - [`TestClock`] is a wall clock that stands still.
 //! - [`CrashTest`] kills a tick at a [`Point`], resumes the job, and says what was lost or repeated.
+//! - `NatsServer` (feature `nats`) is a real server on a free port, to be killed, paused and started again.
 //!
 //! The [`guide`] shows each of them at work.
 
@@ -20,8 +21,12 @@ mod crash;
 pub mod guide;
 mod host;
 mod job;
+#[cfg(feature = "nats")]
+mod nats;
 
 pub use self::clock::TestClock;
 pub use self::crash::{CrashReport, CrashTest, CrashedTick, Delivery, Point};
 pub use self::host::{Fault, LogLine, Method, MetricIncrement, MockPollerHost, Published, Selection};
 pub use self::job::JobTest;
+#[cfg(feature = "nats")]
+pub use self::nats::{NatsCluster, NatsServer, NatsServerError, NatsServerOptions};

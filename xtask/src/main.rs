@@ -4,6 +4,7 @@ mod commands;
 mod end_to_end;
 mod features;
 mod msrv;
+mod nats_server;
 mod quickstart;
 mod run;
 mod scratch;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask quickstart [--in FOLDER]   build the example poller and the daemon, and run both
 cargo xtask test [CARGO-TEST-ARGS]     build every binary, obtain what tests need, run all tests
+cargo xtask obtain                     what tests need and cargo does not bring: nats-server
 cargo xtask check msrv                 no dependency asks for a newer Rust than the workspace promises
 cargo xtask check features             each feature compiles alone
 cargo xtask check quickstart           the quickstart does what the README says it does
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["quickstart"] => quickstart::run(None),
         ["quickstart", "--in", folder] => quickstart::run(Some(folder.as_ref())),
         ["test", rest @ ..] => run::tests(rest),
+        ["obtain"] => nats_server::obtain(),
         ["check", "msrv"] => msrv::check(),
         ["check", "features"] => features::check(),
         ["check", "quickstart"] => end_to_end::check(),

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::Outcome;
+use crate::{Outcome, nats_server};
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -55,13 +55,8 @@ pub(crate) fn binaries() -> Result<PathBuf, String> {
 
 /// All tests, with all that they need.
 pub(crate) fn tests(arguments: &[&str]) -> Outcome {
-    obtain()?;
+    nats_server::obtain()?;
     // Some tests spawn the daemon and the examples' plugins: they are to be this version.
     finish(cargo().args(["build", "--workspace", "--all-features", "--bins", "--examples"]))?;
     finish(cargo().args(["test", "--workspace", "--all-features"]).args(arguments))
-}
-
-/// What tests need and cargo does not bring. Nothing so far: a server that a test talks to is obtained here.
-fn obtain() -> Outcome {
-    Ok(())
 }
