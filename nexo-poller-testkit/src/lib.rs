@@ -12,6 +12,7 @@
 //! - [`Fault`] breaks that world where it hurts: the second publish fails, the answer is lost, the model hangs.
 //! - [`TestClock`] is a wall clock that stands still.
 //! - [`CrashTest`] kills a tick at a [`Point`], resumes the job, and says what was lost or repeated.
+//! - [`sim::Simulation`] runs the real scheduler under virtual time: a month of a job in less than a second.
 //! - `NatsServer` (feature `nats`) is a real server on a free port, to be killed, paused and started again.
 //!
 //! The [`guide`] shows each of them at work.
@@ -23,6 +24,8 @@ mod host;
 mod job;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "simulation")]
+pub mod sim;
 
 pub use self::clock::TestClock;
 pub use self::crash::{CrashReport, CrashTest, CrashedTick, Delivery, Point};
