@@ -43,6 +43,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
+//! | `nats` | the broker of many machines: an existing NATS server |
 //! | `runner` | the scheduler, with state in memory |
 //! | `sqlite` | job state in one SQLite file; needs `runner` |
 //! | `router` | plugins as supervised subprocesses, and the host that answers them |
@@ -54,7 +55,7 @@
 //! contract   Poller, PollContext, TickAck, PollerHost, errors, extractors     imports nothing of ours
 //! manifest   nexo-plugin.toml: types, validation, from a declaration          contract
 //! wire       Event and Message, tick and call bodies, topics                  contract
-//! broker     publish, subscribe, request: in-process, stdio                   wire, manifest
+//! broker     publish, subscribe, request: in-process, stdio, NATS             wire, manifest
 //! plugin     the subprocess side: serve, once, dev, validate, schema          broker, wire, manifest
 //! store      job state: memory, SQLite                                        contract
 //! runner     schedule, policy, engine, telemetry                              store, contract

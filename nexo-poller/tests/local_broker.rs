@@ -184,3 +184,10 @@ async fn a_question_that_times_out_or_is_dropped_leaves_nothing_behind() {
     // Nobody waits for them any more, so they are ordinary messages now.
     assert_eq!(received(&mut late).await.len(), 2);
 }
+
+#[tokio::test]
+async fn two_clones_keep_every_rule() {
+    let broker = LocalBroker::new();
+    let (one, other) = (std::sync::Arc::new(broker.clone()), std::sync::Arc::new(broker));
+    nexo_poller::broker::conformance::check(one, other).await.unwrap();
+}

@@ -41,6 +41,20 @@ pub enum BrokerError {
         /// Why.
         reason: String,
     },
+    /// The broker cannot be used as it was set up: a wrong address, a password that is not taken.
+    #[error("{reason}")]
+    Setup {
+        /// What is wrong, without secrets.
+        reason: String,
+    },
+    /// The server does not let us.
+    #[error("the server refuses `{topic}`: {reason}")]
+    Refused {
+        /// The topic.
+        topic: String,
+        /// The server's words.
+        reason: String,
+    },
     /// The message is larger than the transport carries.
     #[error("a message of {size} bytes on `{topic}` is over the limit of {limit} bytes")]
     TooLarge {
@@ -59,11 +73,11 @@ impl BrokerError {
     pub fn to_host_error(&self, call: &str) -> HostError {
         match self {
             Self::Timeout { after, .. } => HostError::Timeout { call: call.to_owned(), after: *after },
-            Self::Topic(_) | Self::WildcardTopic { .. } => {
+            Self::Topic(_) | Self::WildcardTopic { .. } | Self::Refused { .. } => {
                 HostError::Rejected { call: call.to_owned(), code: -32002, message: self.to_string() }
             }
             Self::TooLarge { topic, .. } => HostError::payload(topic, self.to_string()),
-            Self::NoResponders { .. } | Self::QueueFull { .. } | Self::Closed { .. } => {
+            Self::NoResponders { .. } | Self::QueueFull { .. } | Self::Closed { .. } | Self::Setup { .. } => {
                 HostError::unavailable(self.to_string())
             }
         }

@@ -1,12 +1,16 @@
 //! Brokers: how messages get from one part of the system to another.
 //!
-//! Lives here: the [`Broker`] trait, the in-process broker, and the stdio bridge that makes a child process part of it.
+//! Lives here: the [`Broker`] trait, the in-process broker, the stdio bridge that makes a child process part of it, NATS (feature
+//! `nats`), and the [`conformance`] suite that brokers pass.
 //!
 //! May not enter: what messages mean (ticks, host calls), processes, schedules. Imports [`wire`](crate::wire), and
 //! [`manifest`](crate::manifest) for the bridge's handshake.
 
+pub mod conformance;
 mod error;
 mod local;
+#[cfg(feature = "nats")]
+mod nats;
 pub mod stdio;
 mod subscription;
 
@@ -19,6 +23,8 @@ use crate::wire::{Event, ReplyTo};
 
 pub use self::error::BrokerError;
 pub use self::local::{LocalBroker, LocalBrokerOptions};
+#[cfg(feature = "nats")]
+pub use self::nats::{NatsBroker, NatsOptions};
 pub use self::subscription::{Delivery, Subscription};
 
 /// Publish, subscribe, request.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use crate::wire::{Event, ReplyTo, open_request};
@@ -12,6 +13,8 @@ pub struct Delivery {
     pub event: Arc<Event>,
     /// Set where the message arrived as a bare request: its payload is the body, and the answer goes here.
     pub bare_reply: Option<String>,
+    /// Where the transport itself wants an answer to go; the message's own word counts first.
+    pub native_reply: Option<String>,
 }
 
 impl Delivery {
@@ -20,22 +23,40 @@ impl Delivery {
     pub fn request(&self) -> (&Value, Option<ReplyTo>) {
         match &self.bare_reply {
             Some(topic) => (&self.event.payload, Some(ReplyTo { topic: topic.clone(), bare: true })),
-            None => open_request(&self.event.payload),
+            None => {
+                let (body, reply_to) = open_request(&self.event.payload);
+                let native = || Some(ReplyTo { topic: self.native_reply.clone()?, bare: false });
+                (body, reply_to.or_else(native))
+            }
         }
     }
 }
 
 impl From<Event> for Delivery {
     fn from(event: Event) -> Self {
-        Self { event: Arc::new(event), bare_reply: None }
+        Self { event: Arc::new(event), bare_reply: None, native_reply: None }
     }
 }
 
 /// A stream of messages. Dropping it unsubscribes.
 #[derive(Debug)]
 pub struct Subscription {
-    queue: mpsc::Receiver<Delivery>,
+    source: Source,
     on_drop: Option<Unsubscribe>,
+}
+
+/// Where messages come from.
+enum Source {
+    Queue(mpsc::Receiver<Delivery>),
+    /// Asked without a task between: each would cost a message its wake-up.
+    #[cfg(feature = "nats")]
+    Polled(Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Delivery>> + Send + Sync>),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Source")
+    }
 }
 
 /// Run when a subscription is dropped.
@@ -50,12 +71,22 @@ impl std::fmt::Debug for Unsubscribe {
 impl Subscription {
     /// A subscription fed through the other end of `queue`; `on_drop` tells the broker that nobody listens any more.
     pub fn new(queue: mpsc::Receiver<Delivery>, on_drop: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self { queue, on_drop: Some(Unsubscribe(Box::new(on_drop))) }
+        Self { source: Source::Queue(queue), on_drop: Some(Unsubscribe(Box::new(on_drop))) }
+    }
+
+    /// A subscription whose messages `poll` gives, as a stream would; what it owns goes with it.
+    #[cfg(feature = "nats")]
+    pub(super) fn polled(poll: impl FnMut(&mut Context<'_>) -> Poll<Option<Delivery>> + Send + Sync + 'static) -> Self {
+        Self { source: Source::Polled(Box::new(poll)), on_drop: None }
     }
 
     /// The next message; `None` once the broker is closed.
     pub async fn next(&mut self) -> Option<Delivery> {
-        self.queue.recv().await
+        match &mut self.source {
+            Source::Queue(queue) => queue.recv().await,
+            #[cfg(feature = "nats")]
+            Source::Polled(poll) => std::future::poll_fn(poll).await,
+        }
     }
 }
 

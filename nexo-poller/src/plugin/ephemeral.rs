@@ -84,7 +84,7 @@ impl Pipe {
     fn write(&self, answer: &Value) -> io::Result<()> {
         let mut line = serde_json::to_vec(answer)?;
         if line.len() > DEFAULT_MAX_LINE {
-            line = serde_json::to_vec(&answer_too_large(line.len()))?;
+            line = serde_json::to_vec(&answer_too_large(line.len(), DEFAULT_MAX_LINE))?;
         }
         line.push(b'\n');
         self.write_line(&line)

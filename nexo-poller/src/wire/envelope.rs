@@ -109,6 +109,22 @@ pub fn open_request(payload: &Value) -> (&Value, Option<ReplyTo>) {
     }
 }
 
+/// What a message is on a transport where anybody may write: an event, or else the JSON-RPC body itself.
+///
+/// # Errors
+/// The value, where it is no event.
+pub fn open_native(value: Value) -> Result<Event, Value> {
+    let is_body = ["method", "params", "result", "error", "kind"].iter().any(|key| value.get(key).is_some());
+    if is_body || value.get("payload").is_none() {
+        return Err(value);
+    }
+    if value.get("reply_to").is_some() {
+        // A message without its event.
+        return Ok(Event::new(String::new(), String::new(), value));
+    }
+    Event::deserialize(&value).map_err(|_| value)
+}
+
 /// Whether a payload is a [`Message`] around a JSON-RPC body rather than that body itself.
 pub(super) fn is_message(payload: &Value) -> bool {
     payload.get("payload").is_some_and(Value::is_object)

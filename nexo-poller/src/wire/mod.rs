@@ -13,7 +13,7 @@ mod rpc;
 mod tick;
 
 pub use self::cursor::{CursorEncodingError, decode_cursor, encode_cursor};
-pub use self::envelope::{Event, Message, ReplyTo, open_request};
+pub use self::envelope::{Event, Message, ReplyTo, open_native, open_request};
 pub use self::host_answer::{host_error_body, open_host_answer};
 pub use self::id::{publish_id, random_id};
 pub use self::publish::{Publisher, payload_json};

@@ -195,7 +195,10 @@ impl Broker for StdioBroker {
         let mut line = carry("broker.publish", &Event::answer(&to.topic, source, body));
         if line.len() > DEFAULT_MAX_LINE {
             // The daemon would skip it, and whoever asked would wait for his deadline, again and again.
-            line = carry("broker.publish", &Event::answer(&to.topic, source, answer_too_large(line.len())));
+            line = carry(
+                "broker.publish",
+                &Event::answer(&to.topic, source, answer_too_large(line.len(), DEFAULT_MAX_LINE)),
+            );
         }
         self.output.add(&line);
         after_the_others().await;

@@ -1,0 +1,43 @@
+use async_nats::{Message, Subscriber};
+use futures_util::StreamExt as _;
+use serde_json::Value;
+
+use crate::broker::{Delivery, Subscription};
+use crate::wire::{Event, open_native};
+
+/// The messages of `subscriber` as deliveries. What is no JSON is left out: no protocol of ours sends it.
+pub(super) fn deliveries(mut subscriber: Subscriber) -> Subscription {
+    Subscription::polled(move |context| {
+        loop {
+            match subscriber.poll_next_unpin(context) {
+                std::task::Poll::Ready(Some(message)) => {
+                    if let Some(delivery) = delivery(message) {
+                        return std::task::Poll::Ready(Some(delivery));
+                    }
+                }
+                std::task::Poll::Ready(None) => return std::task::Poll::Ready(None),
+                std::task::Poll::Pending => return std::task::Poll::Pending,
+            }
+        }
+    })
+}
+
+/// One message, wrapped in an event or bare.
+pub(super) fn delivery(message: Message) -> Option<Delivery> {
+    let Ok(value) = serde_json::from_slice::<Value>(&message.payload) else {
+        tracing::debug!(topic = message.subject.as_str(), "a message that is no JSON was left out");
+        return None;
+    };
+    let reply = message.reply.map(|reply| reply.to_string());
+    Some(match open_native(value) {
+        Ok(mut event) => {
+            // Where it arrived is where it was published, whatever it says.
+            event.topic = message.subject.to_string();
+            Delivery { native_reply: reply, ..Delivery::from(event) }
+        }
+        Err(body) => Delivery {
+            bare_reply: reply,
+            ..Delivery::from(Event::new(message.subject.to_string(), String::new(), body))
+        },
+    })
+}
