@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+#[cfg(feature = "nats")]
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
@@ -45,12 +46,16 @@ pub struct Subscription {
     on_drop: Option<Unsubscribe>,
 }
 
+/// A stream's `poll_next`, with the stream inside.
+#[cfg(feature = "nats")]
+type PollNext = dyn FnMut(&mut Context<'_>) -> Poll<Option<Delivery>> + Send + Sync;
+
 /// Where messages come from.
 enum Source {
     Queue(mpsc::Receiver<Delivery>),
     /// Asked without a task between: each would cost a message its wake-up.
     #[cfg(feature = "nats")]
-    Polled(Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Delivery>> + Send + Sync>),
+    Polled(Box<PollNext>),
 }
 
 impl std::fmt::Debug for Source {

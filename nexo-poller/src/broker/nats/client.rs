@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
+use async_nats::ConnectErrorKind::{Authentication, AuthorizationViolation, ServerParse, Tls};
 use async_trait::async_trait;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -67,7 +68,6 @@ impl NatsBroker {
                 Ok(Err(error)) => error,
                 Err(_) => return Err(link.lost()),
             };
-            use async_nats::ConnectErrorKind::{Authentication, AuthorizationViolation, ServerParse, Tls};
             if matches!(error.kind(), Authentication | AuthorizationViolation | ServerParse | Tls) {
                 let reason = format!("the NATS server at {} does not take us: {error}", options.servers());
                 return Err(BrokerError::Setup { reason });
