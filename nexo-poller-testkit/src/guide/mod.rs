@@ -12,5 +12,10 @@ pub mod faults {}
 #[doc = include_str!("crashes.md")]
 pub mod crashes {}
 
+#[cfg(feature = "simulation")]
+#[doc = include_str!("simulation.md")]
+#[doc = include_str!("daylight_saving.svg")]
+pub mod simulation {}
+
 #[doc = include_str!("failures.md")]
 pub mod failures {}

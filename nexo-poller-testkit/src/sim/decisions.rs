@@ -7,10 +7,10 @@ use nexo_poller::runner::JobSpec;
 use nexo_poller::runner::policy::{self, Change, Fire, JobRule, Outcome, Rules, Run};
 use nexo_poller::store::{JobState, Pause, PauseCause, RunOutcome, UnixMs};
 
-use super::history::{History, What};
+use super::history::{History, Text, What};
 use super::random::{Random, mix};
 use super::recorder::{Ended, Recorder, Start};
-use super::scenario::{Act, Scenario};
+use super::scenario::{Act, Named, Scenario};
 use super::simulation::Simulation;
 use super::source::counted;
 
@@ -93,9 +93,9 @@ impl Decisions<'_> {
     fn live(&mut self, length: Duration) {
         let mut agenda: Vec<(Duration, Todo)> =
             self.scenario.acts.iter().map(|(at, act)| (*at, Todo::Act(act.clone()))).collect();
-        for (name, when) in self.scenario.troubles() {
-            agenda.push((when.start, Todo::Trouble(name.clone(), What::TroubleBegan)));
-            agenda.push((when.end, Todo::Trouble(name, What::TroubleEnded)));
+        for trouble in self.scenario.troubles() {
+            agenda.push((trouble.when.start, Todo::Trouble(trouble.clone(), What::TroubleBegan)));
+            agenda.push((trouble.when.end, Todo::Trouble(trouble, What::TroubleEnded)));
         }
         agenda.sort_by_key(|(at, _)| *at);
         for (at, todo) in agenda.into_iter().take_while(|(at, _)| *at < length) {
@@ -103,10 +103,7 @@ impl Decisions<'_> {
             self.now = self.wall(at);
             match todo {
                 Todo::Act(act) => self.act(act),
-                Todo::Trouble(name, what) => {
-                    let text = self.recorder.keep(&name);
-                    self.recorder.world(self.now, 0, what(text));
-                }
+                Todo::Trouble(trouble, what) => self.recorder.trouble(self.now, &trouble, what),
             }
         }
         self.run_until(length);
@@ -248,5 +245,5 @@ fn kind_of(outcome: &Outcome) -> (RunOutcome, Option<Duration>) {
 /// What happens at an instant.
 enum Todo {
     Act(Act),
-    Trouble(String, fn(super::history::Text) -> What),
+    Trouble(Named, fn(Text) -> What),
 }

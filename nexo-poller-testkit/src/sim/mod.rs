@@ -21,6 +21,7 @@ mod seeds;
 mod simulation;
 mod source;
 mod stalled;
+mod svg;
 mod text;
 mod trouble;
 mod world;

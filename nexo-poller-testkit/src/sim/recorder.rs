@@ -6,6 +6,7 @@ use nexo_poller::runner::{RunnerEvent, RunnerEventKind};
 use nexo_poller::store::{Breaker, JobState, RunOutcome, UnixMs};
 
 use super::history::{Cause, End, Entry, JobNumber, RetryReason, Run, SimulatedJob, SkipReason, Text, What};
+use super::scenario::Named;
 
 /// A run that starts within this after it was due is on time.
 const ON_TIME: Duration = Duration::from_secs(1);
@@ -103,7 +104,8 @@ impl Recorder {
         let failed = end == End::Transient;
         note.failed = failed;
         note.asked = end == End::Ok && ended.asked.is_some();
-        note.behind = !failed && state.next.is_some_and(|next| next.nominal < at);
+        let settled = state.last.map_or(at, |last| last.ended);
+        note.behind = !failed && state.next.is_some_and(|next| next.due <= settled);
         for (count, why) in [(ended.skipped_overlap, SkipReason::Overlap), (ended.skipped_misfire, SkipReason::Missed)]
         {
             if count > 0 {
@@ -149,7 +151,15 @@ impl Recorder {
         self.entries.push(Entry { at, runner, job: JobNumber::NONE, what });
     }
 
-    pub(super) fn keep(&mut self, text: &str) -> Text {
+    /// Trouble of the scenario, of one job or of all.
+    pub(super) fn trouble(&mut self, at: UnixMs, trouble: &Named, what: impl FnOnce(Text) -> What) {
+        let text = self.keep(&trouble.name);
+        let job = trouble.job.as_ref().and_then(|id| self.numbers.get(id));
+        let job = job.map_or(JobNumber::NONE, |number| JobNumber::of(*number));
+        self.entries.push(Entry { at, runner: 0, job, what: what(text) });
+    }
+
+    fn keep(&mut self, text: &str) -> Text {
         if let Some(known) = self.known_texts.get(text) {
             return *known;
         }

@@ -54,6 +54,14 @@ pub(super) struct Scenario {
     pub(super) cut_off: Vec<(usize, Range<Duration>)>,
 }
 
+/// Trouble under the name that the history gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Named {
+    pub(super) job: Option<String>,
+    pub(super) name: String,
+    pub(super) when: Range<Duration>,
+}
+
 impl Spell {
     fn is_on(&self, job: &str, elapsed: Duration) -> bool {
         self.when.contains(&elapsed) && self.job.as_deref().is_none_or(|of| of == job)
@@ -61,15 +69,11 @@ impl Spell {
 
     /// `the source is down`: how the history names it.
     pub(super) fn name(&self) -> String {
-        let what = match &self.trouble {
+        match &self.trouble {
             Trouble::Down => "the source is down".to_owned(),
             Trouble::RateLimited(after) => format!("the source says retry-after {} s", after.as_secs()),
             Trouble::Gone(reason) => reason.clone(),
             Trouble::Slow(took) => format!("the source takes {} s", took.as_secs_f64()),
-        };
-        match &self.job {
-            Some(job) => format!("{what} (job {job})"),
-            None => what,
         }
     }
 }
@@ -102,12 +106,17 @@ impl Scenario {
         until.map(|(_, when)| when.end.saturating_sub(elapsed)).max()
     }
 
-    /// What goes on for a while, by name: for the history.
-    pub(super) fn troubles(&self) -> Vec<(String, Range<Duration>)> {
-        let spells = self.spells.iter().map(|spell| (spell.name(), spell.when.clone()));
-        let store = self.store_down.iter().map(|when| ("the store is down".to_owned(), when.clone()));
+    /// What goes on for a while, for the history.
+    pub(super) fn troubles(&self) -> Vec<Named> {
+        let named = |job: &Option<String>, name: String, when: &Range<Duration>| Named {
+            job: job.clone(),
+            name,
+            when: when.clone(),
+        };
+        let spells = self.spells.iter().map(|spell| named(&spell.job, spell.name(), &spell.when));
+        let store = self.store_down.iter().map(|when| named(&None, "the store is down".to_owned(), when));
         let cut = self.cut_off.iter();
-        let cut = cut.map(|(runner, when)| (format!("runner {runner} is cut off from the store"), when.clone()));
+        let cut = cut.map(|(runner, when)| named(&None, format!("runner {runner} is cut off from the store"), when));
         spells.chain(store).chain(cut).collect()
     }
 

@@ -3,14 +3,23 @@ use std::time::Duration;
 
 use nexo_poller::store::{JobState, UnixMs};
 
-use super::history::{Broken, Entry, JobNumber, What};
+use super::history::{Broken, Entry, What};
 
 /// A job that is due runs within this, in a world without trouble: the longest lease of a dead runner, and a little.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Jobs that stopped in silence: due for long, not paused, in a world that was well.
 pub(super) fn stalled(states: &[(Arc<str>, JobState)], entries: &[Entry], now: UnixMs) -> Vec<Broken> {
-    let trouble = |entry: &&Entry| entry.job == JobNumber::NONE && !matches!(entry.what, What::TroubleBegan(_));
+    let trouble = |entry: &&Entry| {
+        matches!(
+            entry.what,
+            What::TroubleEnded(_)
+                | What::ClockSet { .. }
+                | What::RunnerStarted
+                | What::RunnerStopped
+                | What::RunnerCrashed
+        )
+    };
     let well_since = entries.iter().rev().find(trouble).map_or(now, |entry| entry.at);
     let still_in_trouble = entries
         .iter()

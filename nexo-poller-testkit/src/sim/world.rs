@@ -12,7 +12,7 @@ use super::ledger::{Ledger, LedgerStore};
 use super::process::{Line, Process};
 use super::random::{Random, mix};
 use super::recorder::Recorder;
-use super::scenario::{Act, Scenario};
+use super::scenario::{Act, Named, Scenario};
 use super::simulation::Simulation;
 use super::source::{Hosts, SimulatedPoller, lasting};
 use super::stalled::stalled;
@@ -87,26 +87,20 @@ impl World {
                 agenda.push((*at + *down, Todo::Act(Act::Start { runner: *runner })));
             }
         }
-        for (name, when) in self.scenario.troubles() {
-            agenda.push((when.start, Todo::Begins(name.clone())));
-            agenda.push((when.end, Todo::Ends(name)));
+        for trouble in self.scenario.troubles() {
+            agenda.push((trouble.when.start, Todo::Begins(trouble.clone())));
+            agenda.push((trouble.when.end, Todo::Ends(trouble)));
         }
         agenda.sort_by_key(|(at, _)| *at);
         for (at, todo) in agenda.into_iter().take_while(|(at, _)| *at < length) {
             tokio::time::sleep_until(self.began + at).await;
             match todo {
                 Todo::Act(act) => self.act(act),
-                Todo::Begins(name) => self.trouble(&name, What::TroubleBegan),
-                Todo::Ends(name) => self.trouble(&name, What::TroubleEnded),
+                Todo::Begins(trouble) => self.recorder().trouble(self.clock.now(), &trouble, What::TroubleBegan),
+                Todo::Ends(trouble) => self.recorder().trouble(self.clock.now(), &trouble, What::TroubleEnded),
             }
         }
         tokio::time::sleep_until(self.began + length).await;
-    }
-
-    fn trouble(&self, name: &str, what: impl FnOnce(super::history::Text) -> What) {
-        let mut recorder = self.recorder();
-        let text = recorder.keep(name);
-        recorder.world(self.clock.now(), 0, what(text));
     }
 
     fn act(&mut self, act: Act) {
@@ -253,6 +247,6 @@ impl World {
 /// What the world does at an instant.
 enum Todo {
     Act(Act),
-    Begins(String),
-    Ends(String),
+    Begins(Named),
+    Ends(Named),
 }
