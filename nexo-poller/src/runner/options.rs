@@ -36,7 +36,7 @@ pub struct RunnerOptions {
     pub max_in_flight: usize,
     /// After a tick's deadline (or a shutdown) its `cancel` has fired; this long it may still end by itself.
     pub cancel_grace: Duration,
-    /// Starts and commits that fall within this are written together (five times this, while there are only a few). It is
+    /// Starts and commits that fall within this are written together (seven times this, while there are only a few). It is
     /// the price in lag of each tick's durability.
     pub batch_window: Duration,
     /// The wall clock is looked at again after this at the latest, so that a machine that slept or a clock that was set is
@@ -68,7 +68,7 @@ impl Default for RunnerOptions {
             misfire_spread: Duration::from_secs(60),
             max_in_flight: 1024,
             cancel_grace: Duration::from_secs(5),
-            batch_window: Duration::from_millis(4),
+            batch_window: Duration::from_millis(3),
             clock_check: Duration::from_secs(20),
             metrics_max_jobs: 2_000,
             seed: random,

@@ -48,8 +48,8 @@ use crate::store::{Batch, Clock, StateStore, StoreError, UnixMs};
 const JUMP: i64 = 5_000;
 /// A store that failed is tried again after this.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-/// Fewer ticks a batch than this are a trickle.
-const TRICKLE: usize = 32;
+/// Fewer ticks a second than this are a trickle.
+const TRICKLE: f64 = 4_000.0;
 /// With this much to write, it is not waited for more.
 const FULL_BATCH: usize = 512;
 
@@ -76,8 +76,8 @@ pub(crate) struct Engine {
     abandoned: HashSet<u32>,
     outbox: Outbox,
     last_flush: Instant,
-    /// How many ticks the last batch with any started.
-    last_claims: usize,
+    /// When the last batch that started any ticks was sent, and how many a second it made.
+    last_claims: (Instant, f64),
     trouble: Option<Trouble>,
     draining: Option<Draining>,
     lag: super::metrics::Lag,
@@ -139,7 +139,7 @@ impl Engine {
             abandoned: HashSet::new(),
             outbox: Outbox::default(),
             last_flush: Instant::now(),
-            last_claims: 0,
+            last_claims: (Instant::now(), 0.0),
             trouble: None,
             draining: None,
             lag: super::metrics::Lag::default(),
@@ -263,7 +263,9 @@ impl Engine {
             sent.commits.sort_unstable_by_key(|commit| key_of(commit.slot));
             sent.edits.sort_unstable_by_key(|edit| key_of(edit.slot));
             if !sent.claims.is_empty() {
-                self.last_claims = sent.claims.len();
+                let since = elapsed.saturating_duration_since(self.last_claims.0).max(Duration::from_millis(1));
+                // A bench of millions is far within a float's whole numbers.
+                self.last_claims = (elapsed, sent.claims.len() as f64 / since.as_secs_f64());
             }
             let batch = self.batch(&sent);
             self.outbox.send(&self.store, sent, batch);
@@ -277,7 +279,7 @@ impl Engine {
     /// little is in it. A single job does not notice, because the window counts from the last write.
     fn window(&self) -> Duration {
         let window = self.options.batch_window;
-        if self.last_claims < TRICKLE { window * 5 } else { window }
+        if self.last_claims.1 < TRICKLE { window * 7 } else { window }
     }
 
     fn batch(&self, sent: &outbox::Sent) -> Batch {

@@ -11,9 +11,9 @@ use crate::runner::policy::{Finished, Outcome, Run};
 use crate::store::{Answers, Batch, Claim, Commit, JobState, Release, Renew, StateStore, StoreError};
 
 /// The most entries of one kind in one batch.
-pub(super) const MAX_BATCH: usize = 2048;
+pub(super) const MAX_BATCH: usize = 1024;
 /// Batches on the way at once: while one is written the next is gathered.
-const MAX_ON_THE_WAY: usize = 2;
+const MAX_ON_THE_WAY: usize = 3;
 
 /// The outcome of a run on its way to the store.
 pub(super) struct PendingCommit {

@@ -16,6 +16,9 @@ use crate::store::{
 const SCAN_FROM: usize = 512;
 /// The most requests that one transaction takes.
 const MAX_GROUP: usize = 64;
+/// With as many rows to write, a transaction is worth its `fdatasync`. What else has come is better off in the next one:
+/// whoever waits for this one goes on with his work meanwhile.
+const FULL_GROUP: usize = 512;
 
 pub(super) enum Request {
     Open(Vec<NewJob>, Reply<Vec<StoredJob>>),
@@ -47,8 +50,15 @@ impl Writer {
     /// Until the store is dropped: whatever has come goes into one transaction.
     pub(super) fn run(mut self, requests: &mpsc::Receiver<Request>) {
         while let Ok(first) = requests.recv() {
+            let mut rows = first.rows();
             let mut group = vec![first];
-            group.extend(requests.try_iter().take(MAX_GROUP - 1));
+            while rows < FULL_GROUP
+                && group.len() < MAX_GROUP
+                && let Ok(request) = requests.try_recv()
+            {
+                rows += request.rows();
+                group.push(request);
+            }
             self.group(group);
         }
         // Leaves one file behind instead of three. Where it fails, the next one to open it does it.
@@ -266,6 +276,14 @@ impl<'c> Statements<'c> {
 }
 
 impl Request {
+    /// How many rows it is about.
+    fn rows(&self) -> usize {
+        match self {
+            Self::Open(jobs, _) => jobs.len(),
+            Self::Write(batch, _) => batch.len(),
+        }
+    }
+
     fn refuse(self, error: &StoreError) {
         // Whoever asked may have gone.
         match self {
