@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-#[cfg(feature = "nats")]
-use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use crate::wire::{Event, ReplyTo, open_request};
@@ -46,16 +44,12 @@ pub struct Subscription {
     on_drop: Option<Unsubscribe>,
 }
 
-/// A stream's `poll_next`, with the stream inside.
-#[cfg(feature = "nats")]
-type PollNext = dyn FnMut(&mut Context<'_>) -> Poll<Option<Delivery>> + Send + Sync;
-
 /// Where messages come from.
 enum Source {
     Queue(mpsc::Receiver<Delivery>),
     /// Asked without a task between: each would cost a message its wake-up.
     #[cfg(feature = "nats")]
-    Polled(Box<PollNext>),
+    Nats(async_nats::Subscriber),
 }
 
 impl std::fmt::Debug for Source {
@@ -79,10 +73,10 @@ impl Subscription {
         Self { source: Source::Queue(queue), on_drop: Some(Unsubscribe(Box::new(on_drop))) }
     }
 
-    /// A subscription whose messages `poll` gives, as a stream would; what it owns goes with it.
+    /// The messages of a NATS subscription.
     #[cfg(feature = "nats")]
-    pub(super) fn polled(poll: impl FnMut(&mut Context<'_>) -> Poll<Option<Delivery>> + Send + Sync + 'static) -> Self {
-        Self { source: Source::Polled(Box::new(poll)), on_drop: None }
+    pub(super) fn of_nats(subscriber: async_nats::Subscriber) -> Self {
+        Self { source: Source::Nats(subscriber), on_drop: None }
     }
 
     /// The next message; `None` once the broker is closed.
@@ -90,7 +84,23 @@ impl Subscription {
         match &mut self.source {
             Source::Queue(queue) => queue.recv().await,
             #[cfg(feature = "nats")]
-            Source::Polled(poll) => std::future::poll_fn(poll).await,
+            Source::Nats(subscriber) => super::nats::next_delivery(subscriber).await,
+        }
+    }
+
+    /// Receives nothing new from now on. What has arrived already still comes out of [`next`](Self::next), and then its
+    /// end.
+    pub async fn close(&mut self) {
+        if let Some(Unsubscribe(unsubscribe)) = self.on_drop.take() {
+            unsubscribe();
+        }
+        match &mut self.source {
+            Source::Queue(queue) => queue.close(),
+            #[cfg(feature = "nats")]
+            Source::Nats(subscriber) => {
+                // Where it is closed already, nothing new comes either.
+                let _ = subscriber.drain().await;
+            }
         }
     }
 }

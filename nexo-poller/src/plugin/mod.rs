@@ -12,7 +12,8 @@
 //!
 //! | command | does |
 //! | --- | --- |
-//! | *(none)* | serves the daemon that started it, over stdin and stdout; on a terminal: a short help |
+//! | *(none)* | serves the daemon that started it, over stdin and stdout; with `NEXO_BROKER_URL=nats://…` (feature
+//! `nats`) every daemon on that server; on a terminal: a short help |
 //! | `once` | runs one tick and shows what it published, logged and counted, and the new cursor |
 //! | `dev` | runs ticks again and again, and keeps the cursor in a file |
 //! | `validate [FILE]` | checks a job's config, without a tick |
@@ -51,6 +52,8 @@ mod ephemeral;
 mod gate;
 mod handler;
 mod host;
+#[cfg(feature = "nats")]
+mod nats;
 mod notice;
 mod orphans;
 mod panics;

@@ -10,3 +10,13 @@ pub(super) fn warn(sentence: &str) {
         let _ = writeln!(std::io::stderr(), "warning: {sentence}");
     }
 }
+
+/// Tells the operator of something that is well.
+#[cfg(feature = "nats")]
+pub(super) fn say(sentence: &str) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::info!("{sentence}");
+    } else {
+        let _ = writeln!(std::io::stderr(), "{sentence}");
+    }
+}

@@ -78,6 +78,12 @@ impl TickServer {
             }
         }
         self.ticks.stop();
+        // Other copies get what comes from now on; what has come to this one is answered, though only with a refusal.
+        orders.close().await;
+        while let Some(delivery) = orders.next().await {
+            let server = self.clone();
+            running.spawn(async move { server.answer(delivery, false).await });
+        }
         while running.join_next().await.is_some() {}
     }
 

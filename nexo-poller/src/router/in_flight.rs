@@ -47,6 +47,12 @@ impl InFlight {
         }
     }
 
+    /// Whether a tick of `job` runs in `plugin` for this daemon.
+    pub(super) fn runs(&self, plugin: &str, job: &str) -> bool {
+        let key = (plugin.to_owned(), job.to_owned());
+        self.ticks.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key)
+    }
+
     /// The host that answers `call` of `plugin`: the one of the tick that it belongs to.
     ///
     /// # Errors

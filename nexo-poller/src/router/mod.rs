@@ -14,6 +14,7 @@ mod kinds;
 mod link;
 mod proxy;
 mod registry;
+mod relay;
 mod supervisor;
 
 pub use self::calls::serve_calls;
@@ -23,4 +24,5 @@ pub use self::in_flight::InFlight;
 pub use self::link::PluginLink;
 pub use self::proxy::PluginPollerProxy;
 pub use self::registry::{DuplicateKind, PluginKind, PluginPollerRouter};
+pub use self::relay::serve_relayed_calls;
 pub use self::supervisor::{PluginState, PluginStatus, ProcessGroup, RestartPolicy, Supervisor, SupervisorOptions};

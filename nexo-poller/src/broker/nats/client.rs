@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::inbox::{Arrival, Inbox};
 use super::link::Link;
 use super::options::NatsOptions;
-use super::receive::{deliveries, delivery};
+use super::receive::delivery;
 use crate::broker::local::check_topic;
 use crate::broker::stdio::answer_too_large;
 use crate::broker::{Broker, BrokerError, Subscription};
@@ -137,7 +137,7 @@ impl Broker for NatsBroker {
         };
         let subscriber = subscriber.map_err(|_| self.link.lost())?;
         self.taken(pattern.as_str()).await?;
-        Ok(deliveries(subscriber))
+        Ok(Subscription::of_nats(subscriber))
     }
 
     async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {

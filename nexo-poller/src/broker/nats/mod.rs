@@ -13,3 +13,4 @@ mod receive;
 
 pub use self::client::NatsBroker;
 pub use self::options::NatsOptions;
+pub(super) use self::receive::next_delivery;

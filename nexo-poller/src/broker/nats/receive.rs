@@ -2,24 +2,16 @@ use async_nats::{Message, Subscriber};
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
-use crate::broker::{Delivery, Subscription};
+use crate::broker::Delivery;
 use crate::wire::{Event, open_native};
 
-/// The messages of `subscriber` as deliveries. What is no JSON is left out: no protocol of ours sends it.
-pub(super) fn deliveries(mut subscriber: Subscriber) -> Subscription {
-    Subscription::polled(move |context| {
-        loop {
-            match subscriber.poll_next_unpin(context) {
-                std::task::Poll::Ready(Some(message)) => {
-                    if let Some(delivery) = delivery(message) {
-                        return std::task::Poll::Ready(Some(delivery));
-                    }
-                }
-                std::task::Poll::Ready(None) => return std::task::Poll::Ready(None),
-                std::task::Poll::Pending => return std::task::Poll::Pending,
-            }
+/// The next message of `subscriber`. What is no JSON is left out: no protocol of ours sends it.
+pub(in crate::broker) async fn next_delivery(subscriber: &mut Subscriber) -> Option<Delivery> {
+    loop {
+        if let Some(delivery) = delivery(subscriber.next().await?) {
+            return Some(delivery);
         }
-    })
+    }
 }
 
 /// One message, wrapped in an event or bare.

@@ -12,7 +12,8 @@ Kinds: {kinds}
 
 Usage: {bin} [COMMAND] [OPTIONS]
 
-  (no command)      serve the daemon that started it, over stdin and stdout
+  (no command)      serve the daemon that started it, over stdin and stdout; with NEXO_BROKER_URL=nats://…, every
+                    daemon on that server
   once              run one tick; show what it published, logged and counted, and the new cursor
   dev               run ticks again and again; keep the cursor in a file
   validate [FILE]   check a job's config, without a tick

@@ -11,11 +11,15 @@ use crate::plugin::{PollerHandler, TickGrace, descriptors, ephemeral, panics, st
 pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
     let asked = |name: &str| std::env::var(name).unwrap_or_default();
     let ephemeral = asked("NEXO_POLLER_EPHEMERAL") == "1";
-    if !ephemeral && asked("NEXO_BROKER_URL").starts_with("nats://") {
+    let url = asked("NEXO_BROKER_URL");
+    if !ephemeral && (url.starts_with("nats://") || url.starts_with("tls://")) {
+        #[cfg(feature = "nats")]
+        return serve_over_nats(handler, &url);
         // The address may hold a password.
+        #[cfg(not(feature = "nats"))]
         return Err(Failure::usage(
-            "NEXO_BROKER_URL asks for NATS, which this binary was built without; unset it to be served over stdin and \
-             stdout",
+            "NEXO_BROKER_URL asks for NATS, which this binary was built without: build it with nexo-poller's feature `nats`, \
+             or unset the variable to be served over stdin and stdout",
         ));
     }
     if !ephemeral && std::io::stdin().is_terminal() {
@@ -38,4 +42,16 @@ pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
         runtimes.run(stdio::serve(input, out, ticks, manifest))
     };
     served.map_err(Failure::other)
+}
+
+/// Serves every daemon on the NATS server at `url` until the process is told to end.
+#[cfg(feature = "nats")]
+fn serve_over_nats(handler: &PollerHandler, url: &str) -> Result<(), Failure> {
+    let manifest = handler.manifest()?;
+    panics::hide_messages();
+    let slots = handler.kinds().iter().map(Kind::max_concurrent_ticks).sum();
+    let runtimes =
+        Runtimes::start(slots).map_err(|error| Failure::other(format!("threads cannot be started: {error}")))?;
+    let ticks = handler.ticks(runtimes.authors(), TickGrace::default());
+    runtimes.run(crate::plugin::nats::serve(url, ticks, &manifest)).map_err(Failure::other)
 }
