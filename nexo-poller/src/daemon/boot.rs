@@ -11,12 +11,13 @@ use super::core::{Daemon, Loaded, PLUGINS_SETTLE, ReadError, Readings};
 use super::credentials::Credentials;
 use super::exit::Exit;
 use super::file::Settings;
+use super::many_machines;
 use super::outbound::OutboundBroker;
 use super::plugins::Plugins;
 use super::private_file;
 use super::redactor::Redactor;
 use super::unheard::Unheard;
-use crate::broker::LocalBroker;
+use crate::broker::{Broker, LocalBroker};
 use crate::runner::{PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
 use crate::store::{SqliteOptions, SqliteStore};
 
@@ -77,14 +78,19 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         .map_err(|_| BootError::failed("the job state could not be opened"))?
         .map_err(|error| BootError::failed(error.to_string()))?;
 
-    let broker = LocalBroker::new();
-    console::start(&broker).await.map_err(|error| BootError::failed(error.to_string()))?;
+    let world = many_machines::connect(settings.broker.as_ref()).await.map_err(BootError::failed)?;
     let registry = PollerRegistry::new();
     let credentials = Arc::new(Credentials::default());
     let unheard = Arc::new(Unheard::default());
-    let outbound = Arc::new(OutboundBroker::new(broker, Arc::clone(&unheard)));
+    let shared = world.clone().map(|world| Arc::new(world) as Arc<dyn Broker>);
+    let outbound = OutboundBroker::new(LocalBroker::new(), Arc::clone(&unheard)).with_world(shared.clone());
+    let outbound = Arc::new(outbound);
+    console::start(&*outbound).await.map_err(|error| BootError::failed(error.to_string()))?;
     let redactor = Arc::new(Redactor::default());
-    let plugins = Plugins::new(outbound, registry.clone(), Arc::clone(&credentials) as _, redactor.rule());
+    let mut plugins = Plugins::new(outbound, registry.clone(), Arc::clone(&credentials) as _, redactor.rule());
+    if let Some(shared) = shared {
+        plugins = plugins.with_remote(shared);
+    }
     let runner =
         PollerRunner::start(Arc::new(store), registry, plugins.hosts(), options_of(&settings), Arc::new(SystemClock));
     let daemon = Arc::new(Daemon {
@@ -101,6 +107,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     daemon.redactor.learn(&readings);
     daemon.credentials.replace(readings.accounts);
     daemon.plugins.add(&readings.plugins).await;
+    daemon.plugins.set_remote(&readings.plugins);
     let jobs = readings.specs.len();
     let plan = daemon.runner.apply(readings.specs).await.map_err(|error| BootError::failed(error.to_string()))?;
     let server = tokio::spawn(serve(listener, admin::router(Arc::clone(&daemon), address, token)));
@@ -152,6 +159,9 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         tracing::warn!("not everything ended in time; ticks that were in flight are repeated from their old cursor");
     }
     server.abort();
+    if let Some(world) = world {
+        world.close().await;
+    }
     // Another daemon on the same state may have written its own address since.
     if std::fs::read_to_string(&address_file).is_ok_and(|text| text.trim() == address.to_string()) {
         let _ = std::fs::remove_file(&address_file);

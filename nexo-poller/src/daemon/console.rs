@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::cli::print_line;
-use crate::broker::{Broker, BrokerError, LocalBroker};
+use crate::broker::{Broker, BrokerError};
 use crate::wire::Event;
 
 /// What the channel `console` listens to.
@@ -11,7 +11,7 @@ const TOPICS: &str = "plugin.outbound.console.>";
 ///
 /// # Errors
 /// Where the broker does not take the subscription.
-pub(super) async fn start(broker: &LocalBroker) -> Result<(), BrokerError> {
+pub(super) async fn start(broker: &dyn Broker) -> Result<(), BrokerError> {
     let mut messages = broker.subscribe(TOPICS, None).await?;
     tokio::spawn(async move {
         while let Some(delivery) = messages.next().await {

@@ -94,7 +94,7 @@ impl Readings {
             Some(path) => credentials::load(path).map_err(ReadError::File)?,
             None => Accounts::new(),
         };
-        let plugins = PluginSet::discover(&file.settings.plugins).await.map_err(ReadError::Plugins)?;
+        let plugins = PluginSet::discover(&file.settings).await.map_err(ReadError::Plugins)?;
         let (mut specs, problems) = specs_of(&file, &plugins.kinds());
         if !file.settings.enabled {
             specs.clear();
@@ -170,6 +170,7 @@ impl Daemon {
         self.credentials.replace(readings.accounts);
         // New plugins come before the jobs that need them; old ones leave after theirs.
         self.plugins.add(&readings.plugins).await;
+        self.plugins.set_remote(&readings.plugins);
         // Who asked for the reload finds its new kinds at work when it is answered.
         self.plugins.settled(PLUGINS_SETTLE).await;
         // A typing mistake in one job, or a binary that is just being replaced, stops nothing that runs.
@@ -205,6 +206,8 @@ impl Daemon {
         let old = &loaded.settings;
         for (key, differs) in [
             ("state_db", old.state_db != new.state_db),
+            ("broker.url", old.broker.as_ref().map(|b| &b.url) != new.broker.as_ref().map(|b| &b.url)),
+            ("broker.stored", old.broker.as_ref().map(|b| &b.stored) != new.broker.as_ref().map(|b| &b.stored)),
             ("admin.bind", old.admin_bind != new.admin_bind),
             ("default_jitter_ms", old.default_jitter_ms != new.default_jitter_ms),
             ("lease_ttl_factor", old.lease_ttl_factor.to_bits() != new.lease_ttl_factor.to_bits()),

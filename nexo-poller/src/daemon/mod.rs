@@ -26,12 +26,14 @@ mod exit;
 pub mod file;
 mod jobs;
 mod logs;
+mod many_machines;
 mod outbound;
 mod plugin_report;
 mod plugin_set;
 mod plugins;
 mod private_file;
 mod redactor;
+mod remote_plugins;
 mod unheard;
 mod yaml;
 

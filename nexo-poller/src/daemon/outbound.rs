@@ -11,21 +11,41 @@ use crate::wire::Event;
 /// Messages to people and services leave here.
 const OUTBOUND: &str = "plugin.outbound.";
 
-/// The daemon's broker, which notices messages to channels that nobody listens to.
+/// The daemon's broker. Alone, it notices messages to channels that nobody listens to. Where many machines share a
+/// broker, everything that is not between this daemon and the plugins that it has started goes there.
 pub(super) struct OutboundBroker {
     inner: LocalBroker,
     unheard: Arc<Unheard>,
+    world: Option<Arc<dyn Broker>>,
 }
 
 impl OutboundBroker {
     pub(super) fn new(inner: LocalBroker, unheard: Arc<Unheard>) -> Self {
-        Self { inner, unheard }
+        Self { inner, unheard, world: None }
+    }
+
+    /// Shares what is not this machine's own on `world`.
+    #[must_use]
+    pub(super) fn with_world(mut self, world: Option<Arc<dyn Broker>>) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// The broker of many machines, where `topic` is one that they share.
+    fn world_of(&self, topic: &str) -> Option<&Arc<dyn Broker>> {
+        // Ticks, calls and answers of a plugin that this daemon has started never leave it: another daemon's copy would
+        // get them, and this one's supervisor would watch the wrong process.
+        let own = topic.starts_with("_inbox.") || topic.starts_with("daemon.rpc.") || topic.ends_with(".tick");
+        self.world.as_ref().filter(|_| !own)
     }
 }
 
 #[async_trait]
 impl Broker for OutboundBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
+        if let Some(world) = self.world_of(&event.topic) {
+            return world.publish(event).await;
+        }
         if event.topic.starts_with(OUTBOUND) && !self.inner.has_listeners(&event.topic) {
             self.unheard.note(&event.topic);
         }
@@ -33,7 +53,10 @@ impl Broker for OutboundBroker {
     }
 
     async fn subscribe(&self, pattern: &str, queue_group: Option<&str>) -> Result<Subscription, BrokerError> {
-        self.inner.subscribe(pattern, queue_group).await
+        match self.world_of(pattern) {
+            Some(world) => world.subscribe(pattern, queue_group).await,
+            None => self.inner.subscribe(pattern, queue_group).await,
+        }
     }
 
     async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {

@@ -41,9 +41,14 @@ impl PluginReport {
         }
     }
 
+    /// What is to be said of a plugin that others keep up.
+    pub(super) fn remote(plugin: &PluginSection, kinds: &[String]) -> Self {
+        Self { state: "remote".to_owned(), ..Self::of(plugin, kinds, None) }
+    }
+
     /// Whether it serves ticks.
     pub(super) fn is_well(&self) -> bool {
-        matches!(self.state.as_str(), "up" | "ephemeral")
+        matches!(self.state.as_str(), "up" | "ephemeral" | "remote")
     }
 }
 

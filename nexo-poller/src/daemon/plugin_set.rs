@@ -1,27 +1,30 @@
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
 use tokio::process::Command;
 
-use super::file::{PluginPaths, PollersFile, Problem};
-use crate::manifest::PluginSection;
+use super::file::{PluginPaths, PollersFile, Problem, Settings};
+use crate::manifest::{Manifest, PluginSection};
 use crate::router::{DuplicateKind, PluginBinary, discover};
 
 /// The plugins that `plugins:` names, judged and not yet started.
 #[derive(Default)]
 pub(super) struct PluginSet {
     pub(super) found: Vec<PluginBinary>,
+    /// Those that others start and that serve over the broker.
+    pub(super) remote: Vec<Manifest>,
     /// Why other paths are no plugins; each is left out.
     pub(super) faults: Vec<String>,
 }
 
 impl PluginSet {
-    /// Looks at everything that `paths` names.
+    /// Looks at everything that `settings` name.
     ///
     /// # Errors
     /// A sentence, where two plugins cannot stand side by side.
-    pub(super) async fn discover(paths: &PluginPaths) -> Result<Self, String> {
-        let paths = match paths {
+    pub(super) async fn discover(settings: &Settings) -> Result<Self, String> {
+        let paths = match &settings.plugins {
             PluginPaths::None => Vec::new(),
             PluginPaths::Directory(dir) => vec![dir.clone()],
             PluginPaths::List(paths) => paths.clone(),
@@ -39,19 +42,27 @@ impl PluginSet {
                 }
             }
         }
+        for path in settings.broker.iter().flat_map(|broker| &broker.plugins) {
+            match manifests(path) {
+                Ok(manifests) => set.remote.extend(manifests),
+                Err(why) => set.faults.push(why),
+            }
+        }
         set.refuse_clashes()?;
         Ok(set)
     }
 
     fn refuse_clashes(&self) -> Result<(), String> {
         let (mut ids, mut kinds) = (BTreeMap::new(), BTreeMap::new());
-        for plugin in &self.found {
-            let id = &plugin.manifest.plugin.id;
-            if let Some(first) = ids.insert(id, &plugin.program) {
-                let (first, second) = (first.display(), plugin.program.display());
+        let over_broker = Path::new("a plugin of the broker");
+        let here = self.found.iter().map(|plugin| (&plugin.manifest.plugin, plugin.program.as_path()));
+        for (plugin, place) in here.chain(self.remote.iter().map(|manifest| (&manifest.plugin, over_broker))) {
+            let id = &plugin.id;
+            if let Some(first) = ids.insert(id, place) {
+                let (first, second) = (first.display(), place.display());
                 return Err(format!("plugin `{id}` is there twice, as {first} and as {second}: remove one of them"));
             }
-            for kind in plugin.manifest.plugin.poller.iter().flat_map(|poller| &poller.kinds) {
+            for kind in plugin.poller.iter().flat_map(|poller| &poller.kinds) {
                 if let Some(first) = kinds.insert(kind, id) {
                     let (first, second) = (first.clone(), id.clone());
                     return Err(DuplicateKind { kind: kind.clone(), first, second }.to_string());
@@ -63,7 +74,8 @@ impl PluginSet {
 
     /// Every kind that is offered, in alphabetical order.
     pub(super) fn kinds(&self) -> Vec<String> {
-        let sections = self.found.iter().filter_map(|plugin| plugin.manifest.plugin.poller.as_ref());
+        let here = self.found.iter().map(|plugin| &plugin.manifest);
+        let sections = here.chain(&self.remote).filter_map(|manifest| manifest.plugin.poller.as_ref());
         let mut kinds: Vec<String> = sections.flat_map(|section| section.kinds.iter().cloned()).collect();
         kinds.sort_unstable();
         kinds
@@ -88,6 +100,23 @@ impl PluginSet {
         })?;
         Some(plugin.command())
     }
+}
+
+/// The manifests at `path`: one file, or every `.toml` of a directory.
+fn manifests(path: &Path) -> Result<Vec<Manifest>, String> {
+    let failed = |error: std::io::Error| format!("manifest {}: {error}", path.display());
+    let mut files: Vec<PathBuf> = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(failed)?;
+        files = entries.flatten().map(|entry| entry.path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+        files.sort();
+    }
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("manifest {}: {error}", file.display()))?;
+        Manifest::parse(&text, &file.display().to_string()).map_err(|error| error.to_string())
+    };
+    files.into_iter().map(read).collect()
 }
 
 /// Why this daemon cannot run the plugin, where it cannot.

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use super::counters::Counters;
 use super::plugin_report::{self, PluginReport};
 use super::plugin_set::PluginSet;
+use super::remote_plugins::RemotePlugins;
 use crate::broker::Broker;
 use crate::contract::{PollerHost, Redact};
 use crate::host::{CredentialResolver, HostServices, InProcessHost, MetricSink, Tick};
@@ -26,6 +27,8 @@ pub(super) struct Plugins {
     running: Mutex<BTreeMap<String, Running>>,
     /// Tasks that offer a plugin's kinds once it has come up.
     offering: Mutex<JoinSet<()>>,
+    /// Those that serve over the broker of many machines, where there is one.
+    remote: Option<RemotePlugins>,
 }
 
 struct Running {
@@ -73,6 +76,21 @@ impl Plugins {
             counters,
             running: Mutex::default(),
             offering: Mutex::default(),
+            remote: None,
+        }
+    }
+
+    /// Asks plugins that others start over `broker`.
+    #[must_use]
+    pub(super) fn with_remote(mut self, broker: Arc<dyn Broker>) -> Self {
+        self.remote = Some(RemotePlugins::new(broker, self.registry.clone(), self.services.redact.clone()));
+        self
+    }
+
+    /// Offers the kinds of the plugins of `set` that others start, and only theirs.
+    pub(super) fn set_remote(&self, set: &PluginSet) {
+        if let Some(remote) = &self.remote {
+            remote.set(&set.remote, set.faults.is_empty());
         }
     }
 
@@ -178,7 +196,7 @@ impl Plugins {
             let status = running.supervisor.as_ref().map(Supervisor::status);
             PluginReport::of(&running.binary.manifest.plugin, &running.kinds, status)
         });
-        reports.collect()
+        reports.chain(self.remote.iter().flat_map(RemotePlugins::report)).collect()
     }
 
     /// Figures of plugins and the counters of pollers, in OpenMetrics text without an end mark.
@@ -206,7 +224,7 @@ async fn stop(running: Running, grace: Duration) {
     }
 }
 
-fn offer(registry: &PollerRegistry, kind: PluginKind) {
+pub(super) fn offer(registry: &PollerRegistry, kind: PluginKind) {
     let limits = KindLimits {
         max_concurrent_ticks: usize::try_from(kind.max_concurrent_ticks).unwrap_or(usize::MAX),
         tick_timeout: Duration::from_secs(kind.tick_timeout_secs.into()),

@@ -88,6 +88,9 @@ impl PluginPollerProxy {
                 Err(format!("did not answer this tick within {} s", after.as_secs()))
             }
             // Just after a crash nobody listens, and the supervisor is about to say why.
+            Err(BrokerError::NoResponders { topic }) if self.link.is_remote() => Err(format!(
+                "does not run: no copy of it listens on `{topic}`; start one with NEXO_BROKER_URL set to the broker's URL"
+            )),
             Err(BrokerError::NoResponders { topic }) => {
                 match tokio::time::timeout(SUPERVISOR_SAYS, self.link.lost(generation)).await {
                     Ok(why) => Err(format!("was lost before it ran this tick ({why})")),

@@ -7,7 +7,9 @@ mod admin;
 mod boot;
 #[path = "../fixture/chatty.rs"]
 mod chatty;
+mod copies;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod home;
+mod nats;
 mod secrets;

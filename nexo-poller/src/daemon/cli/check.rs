@@ -47,7 +47,7 @@ async fn problems_of(config: &Path) -> (usize, Vec<Problem>) {
     {
         problems.extend(refused.problems);
     }
-    let plugins = match PluginSet::discover(&file.settings.plugins).await {
+    let plugins = match PluginSet::discover(&file.settings).await {
         Ok(plugins) => plugins,
         Err(message) => {
             let path = config.display().to_string();

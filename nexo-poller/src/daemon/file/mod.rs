@@ -4,10 +4,12 @@
 //!
 //! May not enter: anything that runs. Whether a kind exists, or accepts its config, is found out by whoever knows the kinds.
 
+mod broker;
 mod job;
 mod pollers;
 mod settings;
 
+pub use self::broker::BrokerSettings;
 pub use self::job::{JobEntry, ScheduleEntry};
 pub use self::pollers::{PollersFile, RefusedFile};
 pub use self::settings::{DEFAULT_ADMIN_BIND, PluginPaths, Settings};

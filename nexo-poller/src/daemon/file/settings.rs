@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use super::BrokerSettings;
 use crate::daemon::yaml::{Node, Place, Sink, Table, Yaml};
 
 /// Where the admin server listens unless the file says otherwise.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub breaker_threshold: u32,
     /// `plugins`.
     pub plugins: PluginPaths,
+    /// `broker`: the NATS server of several machines; without it, this machine is alone.
+    pub broker: Option<BrokerSettings>,
     /// `credentials`: the file with the agents' accounts.
     pub credentials: Option<PathBuf>,
     /// `admin.bind`: a loopback address and port.
@@ -53,6 +56,7 @@ impl Settings {
             failure_alert_cooldown_secs: 3_600,
             breaker_threshold: 5,
             plugins: PluginPaths::None,
+            broker: None,
             credentials: None,
             admin_bind: DEFAULT_ADMIN_BIND.to_owned(),
         }
@@ -75,6 +79,7 @@ impl Settings {
                 .and_then(|threshold| u32::try_from(threshold).ok())
                 .unwrap_or(defaults.breaker_threshold),
             plugins: read_plugins(table, dir, sink),
+            broker: BrokerSettings::read(table, dir, sink),
             credentials: table.path("credentials", sink).map(|path| dir.join(path)),
             admin_bind: read_admin(table, sink).unwrap_or(defaults.admin_bind),
         }
