@@ -90,6 +90,7 @@ impl Subscription {
 
     /// Receives nothing new from now on. What has arrived already still comes out of [`next`](Self::next), and then its
     /// end.
+    #[cfg_attr(not(feature = "nats"), expect(clippy::unused_async, reason = "some brokers are told over a network"))]
     pub async fn close(&mut self) {
         if let Some(Unsubscribe(unsubscribe)) = self.on_drop.take() {
             unsubscribe();
