@@ -58,7 +58,8 @@ impl History {
         let height = HEAD + LANE * f64::from(u8::try_from(count).unwrap_or(u8::MAX)) + FOOT;
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
-             height=\"{height}\" font-family=\"system-ui, sans-serif\" font-size=\"12\" role=\"img\">\n\
+             height=\"{height}\" font-family=\"system-ui, sans-serif\" font-size=\"12\" style=\"max-width:100%;height:auto\" \
+             role=\"img\">\n\
              <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
         );
         let from = format(&TimeZone::UTC, self.start, "%Y-%m-%d %H:%M");
