@@ -72,6 +72,8 @@ impl Simulation {
         let mut options = RunnerOptions::default();
         // The simulated clock tells when it is set; looking at it would only cost time.
         options.clock_check = Duration::from_secs(86_400);
+        // A store in memory gains nothing by waiting for more to write.
+        options.batch_window = Duration::ZERO;
         Self {
             seed,
             start: UnixMs::from(read_time("2026-01-05T12:00:00Z")),
