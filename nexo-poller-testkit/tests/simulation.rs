@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use nexo_poller::prelude::*;
 use nexo_poller::runner::{CatchUp, JobSpec, KindLimits, Schedule};
-use nexo_poller::store::{Answers, Batch, JobState, MemoryStore, NewJob, StateStore, StoreError, StoredJob, UnixMs};
+use nexo_poller::store::{
+    Answers, Batch, ClaimAnswer, JobState, MemoryStore, NewJob, StateStore, StoreError, StoredJob, UnixMs,
+};
 use nexo_poller_testkit::MockPollerHost;
 use nexo_poller_testkit::sim::{Cause, End, Simulation, SkipReason, What, days, hours, minutes};
 
@@ -250,6 +252,38 @@ fn a_broken_fence_is_found_within_a_thousand_seeds_and_the_seed_is_named() {
     assert!(text.contains("simulation, seed"), "the timeline around it is shown: {text}");
     // With the fence whole again, the very same world is sound.
     rough(Simulation::new(seed)).run_for(hours(6)).assert_sound();
+}
+
+/// A store that has lost the rows of its jobs.
+struct Forgetful(MemoryStore);
+
+#[async_trait]
+impl StateStore for Forgetful {
+    async fn open_jobs(&self, jobs: Vec<NewJob>) -> Result<Vec<StoredJob>, StoreError> {
+        self.0.open_jobs(jobs).await
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Answers, StoreError> {
+        let claims = batch.claims.iter().map(|_| ClaimAnswer::Missing).collect();
+        let rest = self.0.write(Batch { claims: Vec::new(), ..batch }).await?;
+        Ok(Answers { claims, ..rest })
+    }
+
+    fn now(&self) -> UnixMs {
+        self.0.now()
+    }
+}
+
+#[test]
+fn a_job_that_stops_in_silence_is_noticed() {
+    let sim = Simulation::new(1).job(job("inbox", every(60))).store(|store| Arc::new(Forgetful(store)));
+    let history = sim.run_for(hours(1));
+    assert_eq!(history.firings("inbox").count(), 0);
+    let rules: Vec<_> = history.broken().iter().map(|broken| broken.rule.as_str()).collect();
+    assert!(rules.len() == 1 && rules[0].starts_with("no job stops in silence"), "{rules:?}");
+    // In a world with trouble a job may well be late.
+    let sim = Simulation::new(1).job(job("inbox", every(60))).store_down(minutes(1)..hours(1));
+    sim.run_for(hours(1)).assert_sound();
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use nexo_poller::store::{
-    Answers, Batch, JobState, NewJob, RunOutcome, StateStore, StoreError, StoredJob, UnixMs, WriteAnswer,
+    Answers, Batch, ClaimAnswer, JobState, NewJob, RunOutcome, StateStore, StoreError, StoredJob, UnixMs, WriteAnswer,
 };
 
 use super::history::Broken;
@@ -11,7 +11,7 @@ use super::history::Broken;
 /// What is really so, seen from the store and from the ticks themselves, whatever the runners believe. It holds them to
 /// their rules:
 /// - a tick starts from the durable cursor, and no commit overwrites one that its tick did not know;
-/// - a job never runs twice at once;
+/// - a job never runs twice at once, as long as nobody sets the clock of its leases forward;
 /// - no run succeeds twice.
 #[derive(Clone)]
 pub(super) struct Ledger(Arc<Mutex<Inner>>);
@@ -23,6 +23,8 @@ struct Inner {
     begun: HashMap<(String, String), Option<Box<[u8]>>>,
     /// Ticks that run now: job and owner.
     running: HashSet<(String, String)>,
+    /// Who holds the lease of which job, as far as nobody set the clock forward since it was granted: job and owner.
+    leased: HashSet<(String, String)>,
     broken: Vec<Broken>,
 }
 
@@ -56,7 +58,8 @@ impl Ledger {
     /// A tick begins; it ends when the answer is dropped.
     pub(super) fn tick_begins(&self, owner: &str, job: &str, cursor: Option<&[u8]>, at: UnixMs) -> TickEnd {
         let mut inner = self.inner();
-        if let Some((_, other)) = inner.running.iter().find(|(running, _)| running == job) {
+        let other = inner.running.intersection(&inner.leased).find(|(running, _)| running == job);
+        if let Some((_, other)) = other {
             let rule = format!("a job never runs twice at once, but {owner} starts it while {other} still runs it");
             inner.broken.push(Broken { at, job: job.to_owned(), rule });
         }
@@ -70,6 +73,12 @@ impl Ledger {
         let mut inner = self.inner();
         inner.running.retain(|(_, of)| of != owner);
         inner.begun.retain(|(of, _), _| of != owner);
+    }
+
+    /// The clock that judges leases was set forward: those that are granted may be over at once, and only the fence is left
+    /// to protect their jobs.
+    pub(super) fn leases_end(&self) {
+        self.inner().leased.clear();
     }
 
     /// The rules that were broken, and the state of each job at the end.
@@ -148,12 +157,19 @@ impl StateStore for LedgerStore {
         let owner = Arc::clone(&batch.owner);
         let commits: Vec<_> = batch.commits.iter().map(|commit| (commit.key, commit.state.clone())).collect();
         let edits: Vec<_> = batch.edits.iter().map(|edit| (edit.key, edit.state.clone())).collect();
+        let claims: Vec<i64> = batch.claims.iter().map(|claim| claim.key).collect();
         let answers = self.store.write(batch).await?;
         let at = self.store.now();
         let mut inner = self.ledger.inner();
         for ((key, state), answer) in commits.into_iter().zip(&answers.commits) {
             if matches!(answer, WriteAnswer::Done { .. }) {
                 inner.committed(&owner, key, state, at);
+            }
+        }
+        for (key, answer) in claims.into_iter().zip(&answers.claims) {
+            if let (ClaimAnswer::Granted { .. }, Some(row)) = (answer, inner.jobs.get(&key)) {
+                let lease = (row.id.to_string(), owner.to_string());
+                inner.leased.insert(lease);
             }
         }
         for ((key, state), answer) in edits.into_iter().zip(&answers.edits) {

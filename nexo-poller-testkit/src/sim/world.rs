@@ -107,6 +107,9 @@ impl World {
         match act {
             Act::JumpClock(by_ms) => {
                 self.clock.jump(by_ms);
+                if by_ms > 0 {
+                    self.ledger.leases_end();
+                }
                 self.recorder().world(self.clock.now(), 0, What::ClockSet { by_ms });
             }
             Act::Crash { runner, .. } => self.crash(runner),
