@@ -46,6 +46,7 @@
 //! | `nats` | the broker of many machines: an existing NATS server |
 //! | `runner` | the scheduler, with state in memory |
 //! | `sqlite` | job state in one SQLite file; needs `runner` |
+//! | `jetstream` | job state in a bucket of JetStream, shared by daemons on many machines; needs `runner` and `nats` |
 //! | `router` | plugins as supervised subprocesses, and the host that answers them |
 //! | `daemon` | everything that the `nexo-poller` binary needs |
 //!
@@ -57,7 +58,7 @@
 //! wire       Event and Message, tick and call bodies, topics                  contract
 //! broker     publish, subscribe, request: in-process, stdio, NATS             wire, manifest
 //! plugin     the subprocess side: serve, once, dev, validate, schema          broker, wire, manifest
-//! store      job state: memory, SQLite                                        contract
+//! store      job state: memory, SQLite, JetStream                             contract
 //! runner     schedule, policy, engine, telemetry                              store, contract
 //! host       what the daemon offers to a tick                                 broker, wire
 //! router     finding, supervising and asking plugins                          broker, wire, manifest

@@ -32,6 +32,26 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that shows the machine's time as it was when it was made, and goes on steadily from there: nobody can set it.
+/// Good for measuring, whatever the wall clock does.
+#[derive(Debug, Clone, Copy)]
+pub struct SteadyClock {
+    base: UnixMs,
+    started: std::time::Instant,
+}
+
+impl Default for SteadyClock {
+    fn default() -> Self {
+        Self { base: SystemClock.now(), started: std::time::Instant::now() }
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> UnixMs {
+        self.base.plus(self.started.elapsed())
+    }
+}
+
 /// A clock for tests: wall time that follows tokio's own, so a test with paused time owns both, and can set the wall
 /// clock besides.
 ///

@@ -12,6 +12,8 @@ mod batch;
 mod clock;
 pub mod conformance;
 mod error;
+#[cfg(feature = "jetstream")]
+mod jetstream;
 mod memory;
 mod record;
 mod row;
@@ -24,8 +26,10 @@ use async_trait::async_trait;
 pub use self::batch::{
     Answers, Batch, Claim, ClaimAnswer, Commit, Edit, NewJob, Release, Renew, StoredJob, WriteAnswer,
 };
-pub use self::clock::{Clock, SystemClock, VirtualClock};
+pub use self::clock::{Clock, SteadyClock, SystemClock, VirtualClock};
 pub use self::error::StoreError;
+#[cfg(feature = "jetstream")]
+pub use self::jetstream::{JetStreamOptions, JetStreamStore};
 pub use self::memory::MemoryStore;
 pub use self::record::{Breaker, FailureNote, JobState, LastRun, Pause, PauseCause, RunOutcome, Slot};
 #[cfg(feature = "sqlite")]

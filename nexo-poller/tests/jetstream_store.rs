@@ -1,0 +1,164 @@
+//! Job state in a bucket, with a real server.
+#![cfg(feature = "jetstream")]
+#![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexo_poller::store::{
+    Batch, Claim, ClaimAnswer, Commit, JetStreamOptions, JetStreamStore, JobState, NewJob, StateStore, StoredJob,
+    UnixMs, VirtualClock, WriteAnswer, conformance,
+};
+use nexo_poller_testkit::NatsServer;
+
+async fn open(server: &NatsServer, clock: Option<Arc<VirtualClock>>) -> JetStreamStore {
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let options = JetStreamOptions::default().with_history(5);
+    let options = match clock {
+        Some(clock) => options.with_clock(clock),
+        None => options,
+    };
+    JetStreamStore::open(client, options).await.unwrap()
+}
+
+async fn job(store: &JetStreamStore, id: &str) -> StoredJob {
+    let job = NewJob { id: id.into(), state: JobState::default() };
+    store.open_jobs(vec![job]).await.unwrap().remove(0)
+}
+
+async fn claim(store: &JetStreamStore, owner: &str, job: &StoredJob, ttl: Duration) -> ClaimAnswer {
+    let claim = Claim { key: job.key, revision: job.revision, epoch: job.epoch, ttl };
+    let batch = Batch { claims: vec![claim], ..Batch::of(owner.into()) };
+    store.write(batch).await.unwrap().claims.remove(0)
+}
+
+#[tokio::test]
+async fn the_jetstream_store_keeps_every_rule() {
+    let server = NatsServer::start().unwrap();
+    let clock = Arc::new(VirtualClock::at(UnixMs(1_700_000_000_000)));
+    let store = open(&server, Some(Arc::clone(&clock))).await;
+    let elapse = |time: Duration| {
+        clock.jump(i64::try_from(time.as_millis()).unwrap());
+        std::future::ready(())
+    };
+    conformance::check(&store, elapse).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_two_daemons_that_claim_a_thousand_jobs_each_job_has_one() {
+    let server = NatsServer::start().unwrap();
+    let stores = [open(&server, None).await, open(&server, None).await];
+    let ids =
+        || (0..1000).map(|n| NewJob { id: format!("job.{n} ü").replace(' ', "/").into(), state: JobState::default() });
+    let mut granted = Vec::new();
+    let claiming = stores.iter().zip(["ana", "bob"]).map(|(store, owner)| async move {
+        let jobs = store.open_jobs(ids().collect()).await.unwrap();
+        let claims = jobs.iter().map(|job| Claim {
+            key: job.key,
+            revision: job.revision,
+            epoch: job.epoch,
+            ttl: Duration::from_secs(60),
+        });
+        store.write(Batch { claims: claims.collect(), ..Batch::of(owner.into()) }).await.unwrap().claims
+    });
+    for answers in futures_util::future::join_all(claiming).await {
+        assert_eq!(answers.len(), 1000);
+        granted.push(answers.iter().map(|answer| matches!(answer, ClaimAnswer::Granted { .. })).collect::<Vec<_>>());
+    }
+    assert!(granted[0].iter().zip(&granted[1]).all(|(ana, bob)| ana != bob), "each job is granted exactly once");
+}
+
+#[tokio::test]
+async fn a_lease_that_is_renewed_unseen_is_not_taken_however_long_ago_it_was_looked_at() {
+    let server = NatsServer::start().unwrap();
+    // Bob's clock runs a thousand times as fast: he believes that everything has run out.
+    let clock = Arc::new(VirtualClock::at(UnixMs(0)));
+    let (ana, bob) = (open(&server, None).await, open(&server, Some(Arc::clone(&clock))).await);
+    let ttl = Duration::from_secs(60);
+    let mut held = job(&ana, "a").await;
+    let ClaimAnswer::Granted { epoch, revision, .. } = claim(&ana, "ana", &held, ttl).await else { panic!("free") };
+    (held.epoch, held.revision) = (epoch, revision);
+    let seen = job(&bob, "a").await;
+    assert!(matches!(claim(&bob, "bob", &seen, ttl).await, ClaimAnswer::Held { .. }));
+    let renew = nexo_poller::store::Renew { key: held.key, epoch, ttl };
+    ana.write(Batch { renewals: vec![renew], ..Batch::of("ana".into()) }).await.unwrap();
+    clock.jump(3_600_000);
+    assert!(matches!(claim(&bob, "bob", &seen, ttl).await, ClaimAnswer::Held { .. }), "the renewal was not seen");
+    // Now he has seen it; without another renewal it runs out.
+    clock.jump(60_000);
+    let taken = claim(&bob, "bob", &seen, ttl).await;
+    assert!(matches!(taken, ClaimAnswer::Granted { takeover: true, .. }), "{taken:?}");
+    let state = JobState { cursor: Some([1].into()), ..JobState::default() };
+    let commit = Commit { key: held.key, epoch: held.epoch, revision: held.revision, state };
+    let answers = ana.write(Batch { commits: vec![commit], ..Batch::of("ana".into()) }).await.unwrap();
+    assert_eq!(answers.commits, [WriteAnswer::Fenced]);
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_after_a_restart_and_a_server_that_is_away_is_an_error_in_time() {
+    let mut server = NatsServer::start().unwrap();
+    let store = open(&server, None).await;
+    let mut held = job(&store, "a").await;
+    let ClaimAnswer::Granted { epoch, revision, .. } = claim(&store, "ana", &held, Duration::from_secs(60)).await
+    else {
+        panic!("free");
+    };
+    (held.epoch, held.revision) = (epoch, revision);
+    let commit = |cursor: u8, revision| Batch {
+        commits: vec![Commit {
+            key: held.key,
+            epoch,
+            revision,
+            state: JobState { cursor: Some([cursor].into()), ..JobState::default() },
+        }],
+        ..Batch::of("ana".into())
+    };
+    store.write(commit(1, held.revision)).await.unwrap();
+    server.kill();
+    let failed = tokio::time::timeout(Duration::from_secs(10), store.write(commit(2, held.revision + 1))).await;
+    let said = failed.unwrap().unwrap_err().to_string();
+    assert!(said.contains("NATS server cannot be reached") || said.contains("does not answer"), "{said}");
+    server.restart().unwrap();
+    let again = loop {
+        match store.write(commit(2, held.revision + 1)).await {
+            Ok(answers) => break answers.commits[0].clone(),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    // It had either arrived or not; both are one outcome.
+    match again {
+        WriteAnswer::Done { .. } => {}
+        WriteAnswer::Changed(stored) => assert_eq!(stored.state.cursor.as_deref(), Some([2].as_slice())),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(job(&open(&server, None).await, "a").await.state.cursor.as_deref(), Some([2].as_slice()));
+}
+
+#[tokio::test]
+async fn an_operator_can_look_back_at_cursors() {
+    let server = NatsServer::start().unwrap();
+    let store = open(&server, None).await;
+    let mut known = job(&store, "a").await;
+    for cursor in 0..3 {
+        let ClaimAnswer::Granted { epoch, revision, .. } = claim(&store, "o", &known, Duration::from_secs(60)).await
+        else {
+            panic!("free");
+        };
+        let state = JobState { cursor: Some([cursor].into()), ..JobState::default() };
+        let commit = Commit { key: known.key, epoch, revision, state };
+        store.write(Batch { commits: vec![commit], ..Batch::of("o".into()) }).await.unwrap();
+        known = job(&store, "a").await;
+    }
+    let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    let bucket = context.get_key_value("nexo-poller").await.unwrap();
+    let mut history = bucket.history("a").await.unwrap();
+    let mut cursors = Vec::new();
+    while let Some(Ok(entry)) = futures_util::StreamExt::next(&mut history).await {
+        let entry: serde_json::Value = serde_json::from_slice(&entry.value).unwrap();
+        cursors.push(entry["state"]["cursor"].as_str().map(str::to_owned));
+    }
+    assert_eq!(cursors.len(), 5, "as deep as was asked for");
+    let last = Some(nexo_poller::wire::encode_cursor(&[2]));
+    assert_eq!(cursors.last(), Some(&last));
+    assert!(cursors.contains(&Some(nexo_poller::wire::encode_cursor(&[1]))));
+}
