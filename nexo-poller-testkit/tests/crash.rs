@@ -127,3 +127,38 @@ async fn a_point_that_the_tick_never_comes_to_is_a_failure_that_says_what_happen
     assert!(text.starts_with("expected: a tick that dies after publish 4"), "{text}");
     assert!(text.contains("actual: it published 3 and succeeded"), "{text}");
 }
+
+#[tokio::test]
+async fn warm_state_dies_with_the_process() {
+    #[derive(Default)]
+    struct Seen(Mutex<u32>);
+
+    struct Warm;
+
+    #[async_trait]
+    impl Poller for Warm {
+        fn kind(&self) -> &'static str {
+            "warm"
+        }
+
+        async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
+            let seen = <State<Seen> as FromTick>::from_tick(ctx).await?;
+            let count = {
+                let mut count = seen.0.0.lock().unwrap();
+                *count += 1;
+                *count
+            };
+            ctx.publish(TOPIC, &json!({"count": count})).await?;
+            Ok(TickAck::new())
+        }
+    }
+
+    let host = MockPollerHost::new();
+    let mut job = JobTest::with_host(Warm, &host);
+    job.tick().await;
+    job.tick().await;
+    job.crash_at(Point::BeforeTick).await;
+    job.tick().await;
+    let counts: Vec<_> = host.published().into_iter().map(|message| message.payload["count"].clone()).collect();
+    assert_eq!(counts, [1, 2, 1]);
+}

@@ -1,6 +1,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use nexo_poller::contract::WarmStates;
 use tokio_util::sync::CancellationToken;
 
 use super::Point;
@@ -21,8 +22,9 @@ impl JobTest {
     /// One tick whose process dies at `point`. The next tick resumes from what was durable then: the cursor moves only
     /// where the crash comes after the commit.
     ///
-    /// What the poller keeps in its own fields and in statics lives on, because the test is one process. A
-    /// [`CrashTest`](crate::CrashTest) also resumes the job and compares.
+    /// Its warm [`State`](nexo_poller::contract::State) dies with the process. What a poller written by hand keeps in its
+    /// own fields lives on; it may be the test's source. A [`CrashTest`](crate::CrashTest) also resumes the job and
+    /// compares.
     ///
     /// # Panics
     /// Where the tick never comes to `point`: it fails before, or publishes less.
@@ -58,6 +60,7 @@ impl JobTest {
                 self.try_tick().await.map_err(|error| format!("it failed: {error}"))?;
             }
         }
+        self.process = Some(WarmStates::default());
         Ok(CrashedTick { point, published: self.host().published().split_off(before) })
     }
 
@@ -69,7 +72,7 @@ impl JobTest {
         tokio::select! {
             // A tick that ends in the same step as it dies was still alive.
             biased;
-            outcome = self.poller.tick(&ctx) => {
+            outcome = self.in_its_process(self.poller.tick(&ctx)) => {
                 let published = self.host().published().len() - before;
                 let end = outcome.map_or_else(|error| format!("failed: {error}"), |_| "succeeded".to_owned());
                 Err(format!("it published {published} and {end}"))

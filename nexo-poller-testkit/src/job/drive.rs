@@ -38,7 +38,7 @@ impl JobTest {
     }
 
     async fn within_deadline(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
-        let tick = self.poller.tick(ctx);
+        let tick = self.in_its_process(self.poller.tick(ctx));
         tokio::pin!(tick);
         if let Ok(outcome) = tokio::time::timeout(self.deadline, &mut tick).await {
             return outcome;

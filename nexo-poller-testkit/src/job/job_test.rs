@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexo_poller::contract::{PollContext, Poller, TickAck};
+use nexo_poller::contract::{PollContext, Poller, TickAck, WarmStates};
 use nexo_poller::manifest::{DeclaredPoller, PollerSection};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,6 +61,8 @@ pub struct JobTest {
     pub(crate) cursor: Option<Vec<u8>>,
     pub(super) deadline: Duration,
     agent_id: String,
+    /// Set once its first process has died.
+    pub(crate) process: Option<WarmStates>,
     interval_hint: Duration,
     clock: TestClock,
     host: MockPollerHost,
@@ -92,6 +94,7 @@ impl JobTest {
             cursor: None,
             deadline,
             agent_id: "test_agent".to_owned(),
+            process: None,
             interval_hint: Duration::from_secs(300),
             clock: TestClock::default(),
             host,
@@ -173,6 +176,14 @@ impl JobTest {
     /// Moves the clock forward.
     pub fn advance(&mut self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// Runs a tick with the warm values of the job's present process.
+    pub(crate) async fn in_its_process<T>(&self, tick: impl Future<Output = T>) -> T {
+        match &self.process {
+            Some(process) => process.scope(tick).await,
+            None => tick.await,
+        }
     }
 
     /// Forgets the cursor, as `nexo-poller reset` does. What the host recorded stays.

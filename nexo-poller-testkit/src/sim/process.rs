@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use nexo_poller::contract::WarmStates;
 use nexo_poller::store::{Answers, Batch, NewJob, StateStore, StoreError, StoredJob, UnixMs};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,12 +17,15 @@ pub(super) struct Process {
     /// Counted from one.
     pub(super) runner: u8,
     pub(super) dead: CancellationToken,
+    /// What its pollers keep warm.
+    pub(super) warm: WarmStates,
 }
 
 impl Process {
     /// The runner that was started for the `life`th time.
     pub(super) fn new(runner: u8, life: usize) -> Self {
-        Self { owner: format!("runner {runner} (life {life})"), runner, dead: CancellationToken::new() }
+        let (owner, dead) = (format!("runner {runner} (life {life})"), CancellationToken::new());
+        Self { owner, runner, dead, warm: WarmStates::default() }
     }
 
     pub(super) fn is_dead(&self) -> bool {

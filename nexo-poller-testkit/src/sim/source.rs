@@ -38,7 +38,7 @@ impl SimulatedPoller {
         }
         match (error, &self.poller) {
             (Some(error), _) => Err(error),
-            (None, Some(poller)) => poller.tick(ctx).await,
+            (None, Some(poller)) => self.process.warm.scope(poller.tick(ctx)).await,
             (None, None) => counted(ctx.cursor.as_deref()),
         }
     }

@@ -25,7 +25,7 @@ pub use self::context::PollContext;
 pub use self::deliver::Deliver;
 pub use self::describe::describe_decode_error;
 pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
-pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState};
+pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState, WarmStates};
 pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
 pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
 pub use self::name::{KindError, check_kind};

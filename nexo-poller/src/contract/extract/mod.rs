@@ -16,7 +16,7 @@ use super::{PollContext, PollerError};
 
 pub use self::config::{Config, JobConfig};
 pub use self::cursor::{Cursor, CursorValue};
-pub use self::state::{State, WarmState};
+pub use self::state::{State, WarmState, WarmStates};
 
 /// A type that can be an argument of a `#[poller]` function.
 ///

@@ -1,5 +1,6 @@
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
+use std::fmt;
 use std::future::{Future, ready};
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -72,13 +73,42 @@ impl<T> Deref for State<T> {
 
 type Slot = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
 
-/// Every warm value of this process, by type.
-static SLOTS: LazyLock<Mutex<HashMap<TypeId, Slot>>> = LazyLock::new(Mutex::default);
+/// Every warm value of this process.
+static PROCESS: LazyLock<WarmStates> = LazyLock::new(WarmStates::default);
+
+tokio::task_local! {
+    /// Those of a process that a test plays.
+    static PLAYED: WarmStates;
+}
+
+/// The warm values of one process, by type. A test that plays several processes in one, or a process that dies and is
+/// started again, gives each its own.
+#[derive(Clone, Default)]
+pub struct WarmStates(Arc<Mutex<HashMap<TypeId, Slot>>>);
+
+impl WarmStates {
+    /// Runs `work`, a tick as a rule, as if in a process whose warm values these are.
+    pub async fn scope<F: Future>(&self, work: F) -> F::Output {
+        PLAYED.scope(self.clone(), work).await
+    }
+
+    /// The values of the process that this task seems to run in.
+    fn present() -> Self {
+        PLAYED.try_with(Self::clone).unwrap_or_else(|_| PROCESS.clone())
+    }
+}
+
+impl fmt::Debug for WarmStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WarmStates").finish_non_exhaustive()
+    }
+}
 
 impl<T: WarmState> FromTick<'_> for State<T> {
     async fn from_tick(_: &PollContext) -> Result<Self, PollerError> {
         let slot = {
-            let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+            let states = WarmStates::present();
+            let mut slots = states.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(slots.entry(TypeId::of::<T>()).or_default())
         };
         let value = slot.get_or_try_init(|| async { T::build().await.map(|value| Arc::new(value) as _) }).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::contract::ErrorClass;
+use crate::contract::{ErrorClass, WarmStates};
 use crate::prelude::*;
 
 /// A host that nothing here calls.
@@ -203,4 +203,16 @@ async fn the_cancellation_token_is_the_ticks_own() {
     let token = CancellationToken::from_tick(&ctx).await.unwrap();
     ctx.cancel.cancel();
     assert!(token.is_cancelled());
+}
+
+#[tokio::test]
+async fn a_process_that_a_test_plays_has_warm_values_of_its_own() {
+    #[derive(Default)]
+    struct Warm;
+    let (first, second) = (WarmStates::default(), WarmStates::default());
+    let value = || async { State::<Warm>::from_tick(&ctx(json!({}), None)).await.unwrap().0 };
+    let (here, there, again) = (first.scope(value()).await, second.scope(value()).await, first.scope(value()).await);
+    assert!(Arc::ptr_eq(&here, &again));
+    assert!(!Arc::ptr_eq(&here, &there));
+    assert!(!Arc::ptr_eq(&here, &value().await), "the real process has its own");
 }
