@@ -1,15 +1,14 @@
 //! The runner under virtual time: what the simulation shows is what the runner does, and it finds what is broken.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+mod unfenced;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use nexo_poller::prelude::*;
 use nexo_poller::runner::{CatchUp, JobSpec, KindLimits, Schedule};
-use nexo_poller::store::{
-    Answers, Batch, ClaimAnswer, JobState, MemoryStore, NewJob, StateStore, StoreError, StoredJob, UnixMs,
-};
+use nexo_poller::store::{Answers, Batch, ClaimAnswer, MemoryStore, NewJob, StateStore, StoreError, StoredJob, UnixMs};
 use nexo_poller_testkit::MockPollerHost;
 use nexo_poller_testkit::sim::{Cause, End, Simulation, SkipReason, What, days, hours, minutes};
 
@@ -195,35 +194,6 @@ fn a_real_poller_runs_in_the_simulation_against_the_mocked_host() {
     assert!(host.published().len() >= 22);
 }
 
-/// A store whose fence is broken on purpose: commits under a stale epoch are let through.
-struct Unfenced {
-    store: MemoryStore,
-    ids: Mutex<HashMap<i64, Arc<str>>>,
-}
-
-#[async_trait]
-impl StateStore for Unfenced {
-    async fn open_jobs(&self, jobs: Vec<NewJob>) -> Result<Vec<StoredJob>, StoreError> {
-        let ids: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.id)).collect();
-        let stored = self.store.open_jobs(jobs).await?;
-        self.ids.lock().unwrap().extend(stored.iter().map(|job| job.key).zip(ids));
-        Ok(stored)
-    }
-
-    async fn write(&self, mut batch: Batch) -> Result<Answers, StoreError> {
-        for commit in &mut batch.commits {
-            let id = self.ids.lock().unwrap().get(&commit.key).cloned().unwrap();
-            let now = self.store.open_jobs(vec![NewJob { id, state: JobState::default() }]).await?.remove(0);
-            (commit.epoch, commit.revision) = (now.epoch, now.revision);
-        }
-        self.store.write(batch).await
-    }
-
-    fn now(&self) -> UnixMs {
-        self.store.now()
-    }
-}
-
 /// Two runners and a job whose ticks take a while, in a world where everything goes wrong now and then.
 fn rough(sim: Simulation) -> Simulation {
     let sim = sim.job(job("inbox", every(60))).slow("inbox", hours(0)..hours(6), Duration::from_secs(7));
@@ -239,9 +209,8 @@ fn whatever_goes_wrong_no_rule_of_the_runner_is_broken() {
 
 #[test]
 fn a_broken_fence_is_found_within_a_thousand_seeds_and_the_seed_is_named() {
-    let unfenced = |store: MemoryStore| -> Arc<dyn StateStore> { Arc::new(Unfenced { store, ids: Mutex::default() }) };
     let failed = std::panic::catch_unwind(|| {
-        Simulation::for_seeds(0..1000, |sim| rough(sim).store(unfenced).run_for(hours(6)));
+        Simulation::for_seeds(0..1000, |sim| rough(sim).store(unfenced::store).run_for(hours(6)));
     });
     let panic = failed.expect_err("the simulation does not notice that the fence is gone");
     let text = panic.downcast_ref::<String>().unwrap();

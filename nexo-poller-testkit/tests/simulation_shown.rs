@@ -1,7 +1,10 @@
 //! A history reads, and is drawn, as the guide shows it. `NEXO_REWRITE_DOCS=1` makes the guide show what is so now.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
 
+mod unfenced;
+
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nexo_poller::runner::{JobSpec, Schedule};
@@ -25,6 +28,8 @@ fn shown() -> History {
 
 /// Holds the part of a file that `shown` finds against `now`, or writes it.
 fn same(file: &str, now: &str, shown: impl Fn(&str) -> std::ops::Range<usize>) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide").join(file);
     let mut text = std::fs::read_to_string(&path).unwrap();
     let place = shown(&text);
@@ -38,10 +43,33 @@ fn same(file: &str, now: &str, shown: impl Fn(&str) -> std::ops::Range<usize>) {
 
 #[test]
 fn a_timeline_reads_as_the_guide_shows_it() {
-    same("simulation.md", &shown().to_string(), |text| {
-        let begin = text.find("simulation, seed 7").unwrap();
-        begin..begin + text[begin..].find("\n```").unwrap()
-    });
+    same("simulation.md", &shown().to_string(), |guide| block(guide, "simulation, seed 7: 12 h"));
+}
+
+/// Where a text block of the guide that begins with `first` stands.
+fn block(text: &str, first: &str) -> std::ops::Range<usize> {
+    let begin = text.find(first).unwrap();
+    begin..begin + text[begin..].find("\n```").unwrap()
+}
+
+fn failure_of(assertion: impl FnOnce()) -> String {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(assertion)).unwrap_err();
+    panic.downcast_ref::<String>().unwrap().trim().to_owned()
+}
+
+#[test]
+fn failed_assertions_read_as_the_guide_shows_them() {
+    let night = shown().around("2026-03-29T01:00:00Z", hours(2));
+    let text = failure_of(|| night.assert_slots("nightly", ["2026-03-29 02:30:00 +01:00"]));
+    same("simulation.md", &text, |guide| block(guide, "expected: job `nightly` succeeds"));
+
+    let every_minute = Schedule::every(Duration::from_secs(60)).unwrap();
+    let sim = Simulation::new(1).job(JobSpec::new("inbox", "source", "ana", every_minute));
+    // Runner 1 starts a tick, is cut off, and its commit arrives when runner 2 has long taken over.
+    let sim = sim.runners(2).slow("inbox", minutes(0)..minutes(20), Duration::from_secs(5));
+    let sim = sim.cut_off(1, Duration::from_secs(33)..minutes(5)).store(unfenced::store);
+    let text = failure_of(|| sim.run_for(minutes(10)).assert_sound());
+    same("simulation.md", &text, |guide| block(guide, "broken by job"));
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl JobNumber {
         Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
+    /// The same where there is only one job.
+    pub(super) fn alone(self) -> Self {
+        if self == Self::NONE { self } else { Self(0) }
+    }
+
     pub(super) fn index(self) -> Option<usize> {
         (self != Self::NONE).then_some(self.0 as usize)
     }

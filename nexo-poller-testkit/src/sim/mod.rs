@@ -5,6 +5,7 @@
 //!
 //! May not enter: decisions. Whether and when a job runs is decided by `nexo_poller::runner`, never here.
 
+mod assertion;
 mod clock;
 mod decisions;
 mod history;

@@ -98,10 +98,7 @@ impl History {
     /// Where there is no such job.
     #[track_caller]
     pub fn of(&self, job: &str) -> impl Iterator<Item = &Entry> + '_ {
-        let Some(number) = self.jobs.iter().position(|known| known.id == job) else {
-            let known: Vec<&str> = self.jobs.iter().map(|job| job.id.as_str()).collect();
-            panic!("there is no job `{job}` in this history; there are: {}", known.join(", "))
-        };
+        let number = self.number_of(job);
         self.entries.iter().filter(move |entry| entry.job.index() == Some(number))
     }
 
@@ -140,6 +137,29 @@ impl History {
     pub fn around(&self, instant: &str, around: Duration) -> Self {
         let at = UnixMs::from(crate::clock::read_time(instant));
         self.between(at.minus(around), at.plus(around))
+    }
+
+    /// The part that concerns `job`, or all jobs.
+    ///
+    /// # Panics
+    /// Where there is no such job.
+    #[must_use]
+    #[track_caller]
+    pub fn only(&self, job: &str) -> Self {
+        let number = self.number_of(job);
+        let mine = self.entries.iter().filter(|entry| entry.job.index().is_none_or(|of| of == number));
+        let entries = mine.map(|entry| Entry { job: entry.job.alone(), ..*entry }).collect();
+        let jobs = self.jobs.iter().filter(|known| known.id == job).cloned().collect();
+        let broken = self.broken.iter().filter(|broken| broken.job == job).cloned().collect();
+        Self { entries, jobs, broken, ..self.clone_without_entries() }
+    }
+
+    #[track_caller]
+    fn number_of(&self, job: &str) -> usize {
+        self.jobs.iter().position(|known| known.id == job).unwrap_or_else(|| {
+            let known: Vec<&str> = self.jobs.iter().map(|job| job.id.as_str()).collect();
+            panic!("there is no job `{job}` in this history; there are: {}", known.join(", "))
+        })
     }
 
     fn clone_without_entries(&self) -> Self {

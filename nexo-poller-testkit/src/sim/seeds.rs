@@ -44,20 +44,3 @@ impl Simulation {
 fn words(panic: &(dyn Any + Send)) -> Option<&str> {
     panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }
-
-impl History {
-    /// Holds it to the runner's rules: a job never runs twice at once, no run succeeds twice, no commit overwrites a cursor
-    /// that its tick did not know, no job stops in silence.
-    ///
-    /// # Panics
-    /// Where one is broken, with the rule and what happened around it.
-    #[track_caller]
-    pub fn assert_sound(&self) {
-        let Some(first) = self.broken.first() else { return };
-        let around = self.between(first.at.minus(AROUND), first.at.plus(AROUND));
-        panic!("\nbroken by job `{}` at {}: {}\n\n{around}\n", first.job, first.at, first.rule)
-    }
-}
-
-/// What is shown of a history before and after a rule was broken.
-const AROUND: std::time::Duration = std::time::Duration::from_secs(600);

@@ -32,11 +32,8 @@ use crate::host::MockPollerHost;
 ///     .run_for(days(3));
 ///
 /// // On 29 March there was no 02:30 in Berlin.
-/// assert_eq!(
-///     history.local_slots("nightly"),
-///     ["2026-03-28 02:30:00 +01:00", "2026-03-29 03:00:00 +02:00", "2026-03-30 02:30:00 +02:00"],
-///     "{history}"
-/// );
+/// let slots = ["2026-03-28 02:30:00 +01:00", "2026-03-29 03:00:00 +02:00", "2026-03-30 02:30:00 +02:00"];
+/// history.assert_slots("nightly", slots);
 /// # Ok::<(), nexo_poller::runner::ScheduleError>(())
 /// ```
 #[must_use = "a simulation does nothing until it is run"]
