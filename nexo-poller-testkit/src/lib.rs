@@ -18,12 +18,16 @@
 //! The [`guide`] shows each of them at work.
 
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod crash;
 pub mod guide;
 mod host;
 mod job;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "process")]
+pub mod process;
 #[cfg(feature = "simulation")]
 pub mod sim;
 

@@ -99,4 +99,6 @@ async fn new_files(
 }
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod tests;

@@ -86,6 +86,18 @@ impl JobTest {
         Self::with(Arc::new(poller), host.clone(), deadline)
     }
 
+    /// A job of the kind `kind` that `plugin` serves: its ticks run in that process, its host is the process's.
+    ///
+    /// # Errors
+    /// [`ProcessError::NoKind`](crate::process::ProcessError::NoKind).
+    #[cfg(feature = "process")]
+    pub fn of_process(
+        plugin: &crate::process::PluginProcess,
+        kind: &str,
+    ) -> Result<Self, crate::process::ProcessError> {
+        Ok(Self::with(plugin.poller(kind)?, plugin.host().clone(), plugin.deadline()))
+    }
+
     fn with(poller: Arc<dyn Poller>, host: MockPollerHost, deadline: Duration) -> Self {
         Self {
             job_id: format!("test_{}", poller.kind()),
