@@ -33,7 +33,10 @@ nexo_poller_testkit::conformance!(
         (json!({"deliver": {"channel": "telegram", "to": "42"}}), "folder"),
         (json!({"folder": "inbox"}), "deliver"),
         (json!({"folder": "inbox", "deliver": {"channel": "telegram"}}), "to"),
-        (json!({"folder": "inbox", "deliver": {"channel": "telegram", "to": "42"}, "max_per_tick": "many"}), "max_per_tick"),
+        (
+            json!({"folder": "inbox", "deliver": {"channel": "telegram", "to": "42"}, "max_per_tick": "many"}),
+            "max_per_tick"
+        ),
     ],
     Folder
 );

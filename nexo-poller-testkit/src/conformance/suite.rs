@@ -1,3 +1,4 @@
+use std::io::Write as _;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -116,7 +117,8 @@ impl<P: DeclaredPoller + Default, W: World> Suite<P, W> {
     fn run(&self, check: &str, found: impl Future<Output = Found>) {
         let kind = P::DECLARATION.kind;
         if let Some((_, reason)) = self.skipped.iter().find(|(name, _)| *name == check) {
-            println!("conformance: `{check}` of kind `{kind}` is turned off: {reason}");
+            // Past the capture of the test harness: who reads the output of a green run sees it too.
+            let _ = writeln!(std::io::stderr(), "conformance: `{check}` of kind `{kind}` is turned off: {reason}");
             return;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -107,7 +107,7 @@ impl MockPollerHost {
     /// Takes a message that a plugin's process has published, as one that a tick publishes through this host.
     pub(crate) async fn take_event(&self, event: &nexo_poller::wire::Event, job_id: String) -> Result<(), HostError> {
         let message =
-            Published { topic: event.topic.clone(), payload: event.payload.clone(), id: event.id.to_string(), job_id };
+            Published { topic: event.topic.clone(), payload: event.payload.clone(), id: event.id.clone(), job_id };
         let take = |inner: &mut Inner| {
             inner.published.push(Recorded { message, asserted: false });
             Ok(())
