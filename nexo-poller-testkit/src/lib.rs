@@ -23,6 +23,8 @@ pub mod conformance;
 mod crash;
 pub mod guide;
 mod host;
+#[cfg(feature = "http")]
+pub mod http;
 mod job;
 #[cfg(feature = "nats")]
 mod nats;

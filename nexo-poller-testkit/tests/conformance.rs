@@ -117,7 +117,7 @@ fn suite<const FAULT: u8>() -> Suite<Numbers<FAULT>, Items> {
 
 /// What the check says of the poller.
 fn said(check: impl FnOnce()) -> String {
-    let panicked = catch_unwind(AssertUnwindSafe(check)).expect_err("the check finds it");
+    let Err(panicked) = catch_unwind(AssertUnwindSafe(check)) else { panic!("the check finds nothing") };
     panicked.downcast_ref::<String>().unwrap().clone()
 }
 

@@ -116,4 +116,6 @@ fn fetch(http: &Agent, url: &Url, old: Option<&str>) -> Result<Option<Version>, 
 }
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod tests;

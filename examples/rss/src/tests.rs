@@ -1,42 +1,30 @@
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use nexo_poller::prelude::*;
+use nexo_poller_testkit::http::{Exchange, HttpReplay, Recording};
 use nexo_poller_testkit::{Fault, JobTest};
 
 use super::{Rss, SEEN, Seen};
 
 const TOPIC: &str = "plugin.outbound.telegram.bot";
 
-/// A server on loopback that replays `answers`, one a connection; the handle receives the head of each request.
-fn replay(answers: Vec<String>) -> (String, Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/feed?key=hunter2", listener.local_addr().unwrap());
-    let (sender, requests) = channel();
-    std::thread::spawn(move || {
-        for answer in answers {
-            let (mut stream, _) = listener.accept().unwrap();
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-            let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
-            sender.send(head.join("\n").to_lowercase()).unwrap();
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-    });
-    (url, requests)
+/// A server on loopback that replays `answers`, and the feed's address there.
+fn replay<const N: usize>(answers: [Exchange; N]) -> (String, HttpReplay) {
+    let server = HttpReplay::of(Recording::from(answers));
+    (server.url("/feed?key=hunter2"), server)
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
+fn answer(status: u16) -> Exchange {
+    Exchange::get("/feed").status(status)
 }
 
-fn ok(etag: &str, body: &str) -> String {
-    answer("200 OK", &format!("etag: \"{etag}\"\r\n"), body)
+fn ok(etag: &str, body: &str) -> Exchange {
+    answer(200).header("etag", &format!("\"{etag}\"")).text(body)
 }
 
 /// An RSS feed, as feeds are: newest first.
-fn feed(numbers: impl DoubleEndedIterator<Item = u32>) -> String {
+pub(super) fn feed(numbers: impl DoubleEndedIterator<Item = u32>) -> String {
     let item = |n: u32| {
         format!(
             "<item><guid>id{n}</guid><title>Title {n}</title><link>https://example.org/{n}</link>\
@@ -61,21 +49,20 @@ fn job(url: &str) -> JobTest {
 #[tokio::test]
 async fn entries_are_announced_once_oldest_first_and_an_unchanged_feed_is_not_read_again() {
     let second = feed(1..=3);
-    let (url, requests) = replay(vec![ok("v1", &feed(1..=2)), ok("v2", &second), answer("304 Not Modified", "", "")]);
+    let (url, server) = replay([ok("v1", &feed(1..=2)), ok("v2", &second), answer(304)]);
     let mut job = job(&url);
     for _ in 0..3 {
         job.tick().await;
     }
     job.host().assert_published(TOPIC).texts(["Title 1", "Title 2", "Title 3"]);
-    let heads: Vec<_> = requests.iter().collect();
-    assert!(!heads[0].contains("if-none-match"), "{}", heads[0]);
-    assert!(heads[1].contains("if-none-match: \"v1\"") && heads[2].contains("if-none-match: \"v2\""), "{heads:?}");
+    let known = server.asked_header("if-none-match");
+    assert_eq!(known, [None, Some("\"v1\"".to_owned()), Some("\"v2\"".to_owned())]);
 }
 
 #[tokio::test]
 async fn what_exceeds_a_tick_waits_and_the_feed_counts_as_changed_until_then() {
     let all = ok("v1", &feed(1..=7));
-    let (url, requests) = replay(vec![all.clone(), all]);
+    let (url, server) = replay([all.clone(), all]);
     let mut job = job(&url);
     let ack = job.tick().await;
     assert_eq!(ack.metrics.unwrap().items_dispatched, 5);
@@ -83,14 +70,14 @@ async fn what_exceeds_a_tick_waits_and_the_feed_counts_as_changed_until_then() {
     job.tick().await;
     job.host().assert_published(TOPIC).times(7).texts((1..=7).map(|n| format!("Title {n}")));
     assert_eq!(job.cursor::<Seen>().etag.as_deref(), Some("\"v1\""));
-    assert!(requests.iter().all(|head| !head.contains("if-none-match")));
+    assert_eq!(server.asked_header("if-none-match"), [None, None]);
 }
 
 #[tokio::test]
 async fn a_feed_longer_than_the_memory_repeats_nothing() {
     let most = u32::try_from(SEEN).unwrap();
     let long = ok("v1", &feed(1..=most + 50));
-    let (url, _requests) = replay(vec![long.clone(), long]);
+    let (url, _server) = replay([long.clone(), long]);
     let config = json!({"feed_url": url, "max_per_tick": 1000, "deliver": {"channel": "telegram", "to": "42"}});
     let mut job = job(&url).config(config);
     job.tick().await;
@@ -103,7 +90,7 @@ async fn a_feed_longer_than_the_memory_repeats_nothing() {
 
 #[tokio::test]
 async fn an_entry_that_leaves_the_feed_and_comes_back_is_no_news() {
-    let (url, _requests) = replay(vec![ok("1", &feed(1..=2)), ok("2", &feed(2..=3)), ok("3", &feed(1..=3))]);
+    let (url, _server) = replay([ok("1", &feed(1..=2)), ok("2", &feed(2..=3)), ok("3", &feed(1..=3))]);
     let mut job = job(&url);
     for _ in 0..3 {
         job.tick().await;
@@ -113,7 +100,7 @@ async fn an_entry_that_leaves_the_feed_and_comes_back_is_no_news() {
 
 #[tokio::test]
 async fn a_template_is_filled_in_one_pass() {
-    let (url, _requests) = replay(vec![ok("v1", &feed(1..=1))]);
+    let (url, _server) = replay([ok("v1", &feed(1..=1))]);
     let config = json!({
         "feed_url": url,
         "message_template": "{summary} | {link} | {unknown} {",
@@ -128,11 +115,11 @@ async fn a_template_is_filled_in_one_pass() {
 
 #[tokio::test]
 async fn each_refusal_has_its_class_and_none_shows_the_address() {
-    let gone = answer("404 Not Found", "", "");
-    let later = answer("429 Too Many Requests", "retry-after: 90\r\n", "");
-    let broken = answer("502 Bad Gateway", "", "");
+    let gone = answer(404);
+    let later = answer(429).header("retry-after", "90");
+    let broken = answer(502);
     let not_a_feed = ok("v1", "<html>login</html>");
-    let (url, _requests) = replay(vec![gone, later, broken, not_a_feed]);
+    let (url, _server) = replay([gone, later, broken, not_a_feed]);
     let mut job = job(&url);
     let mut errors = vec![job.tick_expect_permanent().await];
     let limited = job.tick_expect_transient().await;
@@ -141,7 +128,9 @@ async fn each_refusal_has_its_class_and_none_shows_the_address() {
     for _ in 0..2 {
         errors.push(job.tick_expect_transient().await);
     }
-    // The server has stopped listening.
+    // Nobody listens there.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut job = self::job(&format!("http://{address}/feed?key=hunter2"));
     errors.push(job.tick_expect_transient().await);
     for error in errors {
         assert!(!error.to_string().contains("hunter2"), "{error}");
@@ -152,7 +141,7 @@ async fn each_refusal_has_its_class_and_none_shows_the_address() {
 #[tokio::test]
 async fn a_publish_that_fails_repeats_with_the_same_ids() {
     let page = ok("v1", &feed(1..=2));
-    let (url, _requests) = replay(vec![page.clone(), page]);
+    let (url, _server) = replay([page.clone(), page]);
     let mut job = job(&url);
     job.host().fault(Fault::on_topic(TOPIC).call(2).fails(HostError::unavailable("restarting")));
     job.tick_expect_transient().await;
