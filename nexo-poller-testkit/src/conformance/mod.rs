@@ -36,7 +36,13 @@
 //!     skip a_corrupt_cursor_is_refused: "this poller keeps no cursor");
 //! ```
 //!
-//! A whole one is in the [guide](crate::guide::conformance).
+//! A whole one is in the [guide](crate::guide::conformance). A failed check reads like this:
+//!
+//! ```text
+//! conformance: `a_failing_host_call_keeps_the_cursor` of kind `numbers`
+//! expected: a transient error where call 1 of `broker_publish` fails (the host cannot be reached: the daemon restarts)
+//!   actual: success
+//! ```
 
 mod configs;
 mod cursors;

@@ -17,5 +17,22 @@ pub mod crashes {}
 #[doc = include_str!("daylight_saving.svg")]
 pub mod simulation {}
 
+#[cfg(feature = "conformance")]
+#[doc = include_str!("conformance.md")]
+///
+/// ```no_run
+#[doc = include_str!("../../tests/guide_conformance.rs")]
+/// # fn main() {}
+/// ```
+pub mod conformance {}
+
+#[cfg(feature = "process")]
+#[doc = include_str!("process.md")]
+pub mod process {}
+
+#[cfg(feature = "http")]
+#[doc = include_str!("replay.md")]
+pub mod replay {}
+
 #[doc = include_str!("failures.md")]
 pub mod failures {}
