@@ -17,9 +17,9 @@ use super::plugins::Plugins;
 use super::private_file;
 use super::redactor::Redactor;
 use super::unheard::Unheard;
-use crate::broker::{Broker, LocalBroker};
+use crate::broker::{Broker, LocalBroker, NatsBroker};
 use crate::runner::{PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
-use crate::store::{SqliteOptions, SqliteStore};
+use crate::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore, StoreError};
 
 /// Ticks that are cancelled, and the plugins that run them, may take this long to end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -71,14 +71,8 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     })?;
     let token = AdminToken::load_or_make(&dir).map_err(BootError::failed)?;
     let (listener, address) = admin::bind(&settings.admin_bind).await.map_err(BootError::failed)?;
-    let state = settings.state_db.clone();
-    // A file that another process holds is waited for, so not on this thread.
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(state, SqliteOptions::default()))
-        .await
-        .map_err(|_| BootError::failed("the job state could not be opened"))?
-        .map_err(|error| BootError::failed(error.to_string()))?;
-
     let world = many_machines::connect(settings.broker.as_ref()).await.map_err(BootError::failed)?;
+    let store = open_state(&settings, world.as_ref()).await?;
     let registry = PollerRegistry::new();
     let credentials = Arc::new(Credentials::default());
     let unheard = Arc::new(Unheard::default());
@@ -91,10 +85,13 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     if let Some(shared) = shared {
         plugins = plugins.with_remote(shared);
     }
-    let runner =
-        PollerRunner::start(Arc::new(store), registry, plugins.hosts(), options_of(&settings), Arc::new(SystemClock));
+    let mut options = options_of(&settings);
+    let neighbours = many_machines::join(settings.broker.as_ref(), world.as_ref(), &mut options).await;
+    let neighbours = neighbours.map_err(BootError::failed)?;
+    let runner = PollerRunner::start(store, registry, plugins.hosts(), options, Arc::new(SystemClock));
     let daemon = Arc::new(Daemon {
         config: config.to_owned(),
+        neighbours: neighbours.map(|neighbours| neighbours.start(runner.clone())),
         runner,
         plugins,
         credentials,
@@ -159,6 +156,9 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         tracing::warn!("not everything ended in time; ticks that were in flight are repeated from their old cursor");
     }
     server.abort();
+    if let Some(neighbours) = &daemon.neighbours {
+        neighbours.leave().await;
+    }
     if let Some(world) = world {
         world.close().await;
     }
@@ -168,6 +168,24 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Where job state lives: the bucket of many machines, or this machine's file.
+async fn open_state(settings: &Settings, world: Option<&NatsBroker>) -> Result<Arc<dyn StateStore>, BootError> {
+    let failed = |error: StoreError| BootError::failed(error.to_string());
+    if let (Some(world), Some(state)) = (world, settings.broker.as_ref().and_then(|broker| broker.state.as_ref())) {
+        let options = JetStreamOptions::default()
+            .with_bucket(&state.bucket)
+            .with_history(state.history)
+            .with_replicas(state.replicas);
+        return Ok(Arc::new(JetStreamStore::open(world.client(), options).await.map_err(failed)?));
+    }
+    let state = settings.state_db.clone();
+    // A file that another process holds is waited for, so not on this thread.
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(state, SqliteOptions::default()))
+        .await
+        .map_err(|_| BootError::failed("the job state could not be opened"))?;
+    Ok(Arc::new(store.map_err(failed)?))
 }
 
 fn options_of(settings: &Settings) -> RunnerOptions {

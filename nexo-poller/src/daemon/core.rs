@@ -7,6 +7,7 @@ use super::admin::ReloadAnswer;
 use super::credentials::{self, Accounts, Credentials};
 use super::file::{PollersFile, RefusedFile, Settings};
 use super::jobs::{RefusedJob, specs_of};
+use super::neighbours::Neighbours;
 use super::plugin_report::PluginReport;
 use super::plugin_set::PluginSet;
 use super::plugins::Plugins;
@@ -27,6 +28,8 @@ pub(super) struct Daemon {
     pub(super) credentials: Arc<Credentials>,
     pub(super) redactor: Arc<Redactor>,
     pub(super) unheard: Arc<Unheard>,
+    /// The daemons that share the jobs, where they are shared.
+    pub(super) neighbours: Option<Neighbours>,
     pub(super) loaded: Mutex<Loaded>,
     /// One reload at a time.
     pub(super) reloading: tokio::sync::Mutex<()>,
@@ -124,20 +127,30 @@ impl Daemon {
 
     pub(super) async fn pause(&self, id: &str, reason: &str) -> Result<(), RunnerError> {
         self.runner.pause(id, reason, OPERATOR).await?;
+        self.tell(id);
         tracing::info!(job = id, reason, "paused");
         Ok(())
     }
 
     pub(super) async fn resume(&self, id: &str) -> Result<(), RunnerError> {
         self.runner.resume(id).await?;
+        self.tell(id);
         tracing::info!(job = id, "resumed");
         Ok(())
     }
 
     pub(super) async fn reset(&self, id: &str) -> Result<(), RunnerError> {
         self.runner.reset(id).await?;
+        self.tell(id);
         tracing::info!(job = id, "reset: the next tick starts from nothing");
         Ok(())
+    }
+
+    /// Lets the daemons that share the jobs know of a change: another one may run the job.
+    fn tell(&self, id: &str) {
+        if let Some(neighbours) = &self.neighbours {
+            neighbours.changed(id);
+        }
     }
 
     /// The file's jobs that are not loaded.
@@ -153,6 +166,9 @@ impl Daemon {
         let runner = self.runner.metrics_text().await.unwrap_or_default();
         let mut text = runner.trim_end().trim_end_matches("# EOF").to_owned();
         self.unheard.write_metrics(&mut text);
+        if let Some(neighbours) = &self.neighbours {
+            neighbours.write_metrics(&mut text);
+        }
         self.plugins.write_metrics(&mut text);
         text.push_str("# EOF\n");
         text
@@ -207,6 +223,7 @@ impl Daemon {
         for (key, differs) in [
             ("state_db", old.state_db != new.state_db),
             ("broker.url", old.broker.as_ref().map(|b| &b.url) != new.broker.as_ref().map(|b| &b.url)),
+            ("broker.state", old.broker.as_ref().map(|b| &b.state) != new.broker.as_ref().map(|b| &b.state)),
             ("broker.stored", old.broker.as_ref().map(|b| &b.stored) != new.broker.as_ref().map(|b| &b.stored)),
             ("admin.bind", old.admin_bind != new.admin_bind),
             ("default_jitter_ms", old.default_jitter_ms != new.default_jitter_ms),

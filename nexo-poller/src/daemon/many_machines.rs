@@ -1,5 +1,9 @@
+use std::sync::Arc;
+
 use super::file::BrokerSettings;
+use super::neighbours::{Listening, Neighbours, STAND_IN_AFTER};
 use crate::broker::{NatsBroker, NatsOptions};
+use crate::runner::{RunnerOptions, Sharing};
 
 /// In whose name the daemon connects.
 const NAME: &str = "daemon";
@@ -19,4 +23,22 @@ pub(super) async fn connect(settings: Option<&BrokerSettings>) -> Result<Option<
     let broker = NatsBroker::connect(options).await.map_err(|error| format!("`broker`: {error}"))?;
     tracing::info!(servers, "this daemon shares its broker with other machines");
     Ok(Some(broker))
+}
+
+/// Joins the daemons that have the same bucket, where job state is in one, and makes `options` share with them.
+///
+/// # Errors
+/// A sentence.
+pub(super) async fn join(
+    settings: Option<&BrokerSettings>,
+    broker: Option<&NatsBroker>,
+    options: &mut RunnerOptions,
+) -> Result<Option<Listening>, String> {
+    let (Some(broker), Some(state)) = (broker, settings.and_then(|settings| settings.state.as_ref())) else {
+        return Ok(None);
+    };
+    let sharing = Arc::new(Sharing::new(&options.owner, STAND_IN_AFTER));
+    options.sharing = Some(Arc::clone(&sharing));
+    let joined = Neighbours::join(Arc::new(broker.clone()), &state.bucket, sharing).await;
+    joined.map(Some).map_err(|error| format!("`broker`: the other daemons cannot be heard: {error}"))
 }

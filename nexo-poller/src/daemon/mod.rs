@@ -27,6 +27,7 @@ pub mod file;
 mod jobs;
 mod logs;
 mod many_machines;
+mod neighbours;
 mod outbound;
 mod plugin_report;
 mod plugin_set;

@@ -1,27 +1,32 @@
 //! Calls of plugins that several daemons share.
 //!
-//! A plugin asks on `daemon.rpc.<plugin>` and does not know which daemon runs its tick; one of them gets the call (a queue
-//! group), and it may be another one. That one passes it on to all of them on a topic of the daemons' own, which plugins
-//! have no right to. Whoever runs the tick says so at once and answers the plugin itself. Where nobody does, the call is
-//! refused as it is on one machine: nothing of this can be seen by a plugin, ours or another's.
+//! A plugin asks on `daemon.rpc.<plugin>` and does not know which daemon runs its tick. All of them hear the call; the one
+//! that runs the tick says to the others that it is its own, on a topic of the daemons' which plugins have no right to,
+//! and answers. Where none says so, each refuses it, and the plugin takes the first refusal. (With a queue group, a daemon
+//! that hangs would swallow its share of all calls.) A plugin sees nothing of this, be it ours or another's.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::InFlight;
 use super::calls::answer_call;
 use crate::broker::{Broker, BrokerError, Delivery, Subscription};
-use crate::wire::{ReplyTo, result_body};
+use crate::wire::{Event, RpcError, error_body};
 
-/// Calls of one plugin that are answered at once; more wait.
-const MAX_CALLS: usize = 64;
+/// Calls of one plugin that are handled at once; more wait.
+const MAX_CALLS: usize = 1024;
 
 /// Whoever runs the tick says so within this.
-const OWNER_SAYS: Duration = Duration::from_secs(1);
+const OWNER_SAYS: Duration = Duration::from_secs(2);
+
+/// What others have said is remembered for so long: it may come before the call itself.
+const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// Answers what `plugin` asks, together with all other daemons on `broker`. Ends with the broker.
 ///
@@ -32,39 +37,15 @@ pub async fn serve_relayed_calls(
     in_flight: InFlight,
     plugin: String,
 ) -> Result<(), BrokerError> {
-    let calls = broker.subscribe(&format!("daemon.rpc.{plugin}"), Some("nexo-poller")).await?;
-    let passed_on = broker.subscribe(&relay_topic(&plugin), None).await?;
-    let relay = Relay { broker, in_flight, plugin };
-    tokio::join!(
-        serve(calls, |delivery| {
-            let relay = relay.clone();
-            async move { relay.call(&delivery).await }
-        }),
-        serve(passed_on, |delivery| {
-            let relay = relay.clone();
-            async move { relay.passed_on(&delivery).await }
-        }),
-    );
+    let notices = broker.subscribe(&notice_topic(&plugin), None).await?;
+    let calls = broker.subscribe(&format!("daemon.rpc.{plugin}"), None).await?;
+    let relay = Relay { broker, in_flight, plugin, taken: Arc::default() };
+    tokio::join!(relay.clone().hear(notices), relay.serve(calls));
     Ok(())
 }
 
-fn relay_topic(plugin: &str) -> String {
+fn notice_topic(plugin: &str) -> String {
     format!("daemon.relay.{plugin}")
-}
-
-/// Handles each message in a task of its own.
-async fn serve<F: Future<Output = ()> + Send + 'static>(mut messages: Subscription, handle: impl Fn(Delivery) -> F) {
-    let slots = Arc::new(Semaphore::new(MAX_CALLS));
-    let mut running = JoinSet::new();
-    while let Some(delivery) = messages.next().await {
-        while running.try_join_next().is_some() {}
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
-        let handled = handle(delivery);
-        running.spawn(async move {
-            let _slot = slot;
-            handled.await;
-        });
-    }
 }
 
 #[derive(Clone)]
@@ -72,49 +53,106 @@ struct Relay {
     broker: Arc<dyn Broker>,
     in_flight: InFlight,
     plugin: String,
+    taken: Arc<Taken>,
+}
+
+/// The calls that other daemons have said to be theirs, by where their answer goes.
+#[derive(Default)]
+struct Taken {
+    calls: Mutex<HashMap<String, Instant>>,
+    more: Notify,
+}
+
+impl Taken {
+    fn add(&self, reply_to: &str) {
+        {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            calls.retain(|_, at| at.elapsed() < REMEMBERED);
+            calls.insert(reply_to.to_owned(), Instant::now());
+        }
+        self.more.notify_waiters();
+    }
+
+    /// Waits until somebody has said that the call is theirs.
+    async fn said(&self, reply_to: &str) {
+        loop {
+            // Before looking, so that nothing falls between.
+            let more = self.more.notified();
+            if self.calls.lock().unwrap_or_else(PoisonError::into_inner).contains_key(reply_to) {
+                return;
+            }
+            more.await;
+        }
+    }
 }
 
 impl Relay {
-    /// A plugin's call.
+    async fn hear(self, mut notices: Subscription) {
+        while let Some(delivery) = notices.next().await {
+            if let Some(reply_to) = delivery.event.payload.get("taken").and_then(Value::as_str) {
+                self.taken.add(reply_to);
+            }
+        }
+    }
+
+    async fn serve(self, mut calls: Subscription) {
+        let slots = Arc::new(Semaphore::new(MAX_CALLS));
+        let mut running = JoinSet::new();
+        while let Some(delivery) = calls.next().await {
+            while running.try_join_next().is_some() {}
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            let relay = self.clone();
+            running.spawn(async move {
+                let _slot = slot;
+                relay.call(&delivery).await;
+            });
+        }
+    }
+
     async fn call(&self, delivery: &Delivery) {
         let (body, Some(reply_to)) = delivery.request() else { return };
         let job = body.get("job_id").and_then(Value::as_str).unwrap_or_default();
-        if !self.in_flight.runs(&self.plugin, job) && self.taken_by_another(body, job, &reply_to).await {
+        let answer = if self.in_flight.runs(&self.plugin, job) {
+            let notice = Event::new(notice_topic(&self.plugin), "daemon", json!({"taken": reply_to.topic}));
+            // The others only wait for the word; where it is lost, their refusal comes first, and the tick is repeated.
+            let (_, answer) =
+                tokio::join!(self.broker.publish(notice), answer_call(&self.in_flight, &self.plugin, body));
+            answer
+        } else if tokio::time::timeout(OWNER_SAYS, self.taken.said(&reply_to.topic)).await.is_ok() {
             return;
-        }
-        // Without an owner this is the refusal.
-        self.answer(body, &reply_to).await;
-    }
-
-    async fn taken_by_another(&self, body: &Value, job: &str, reply_to: &ReplyTo) -> bool {
-        let call = json!({"method": "take_call", "params": {
-            "job_id": job, "call": body, "reply_to": reply_to.topic, "bare": reply_to.bare,
-        }});
-        self.broker.request(&relay_topic(&self.plugin), "daemon", call, OWNER_SAYS).await.is_ok()
-    }
-
-    /// A call that another daemon got.
-    async fn passed_on(&self, delivery: &Delivery) {
-        let (body, Some(owner_says)) = delivery.request() else { return };
-        let Some(params) = body.get("params") else { return };
-        let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
-        if !self.in_flight.runs(&self.plugin, text("job_id")) {
-            return;
-        }
-        let taken = result_body(json!({"taken": true}));
-        if self.broker.respond(&owner_says, "daemon", taken).await.is_err() {
-            // Then the other one refuses the call, and one answer is enough.
-            return;
-        }
-        let bare = params.get("bare").and_then(Value::as_bool).unwrap_or_default();
-        let reply_to = ReplyTo { topic: text("reply_to").to_owned(), bare };
-        self.answer(params.get("call").unwrap_or(&Value::Null), &reply_to).await;
-    }
-
-    async fn answer(&self, call: &Value, reply_to: &ReplyTo) {
-        let answer = answer_call(&self.in_flight, &self.plugin, call).await;
-        if let Err(error) = self.broker.respond(reply_to, "daemon", answer).await {
+        } else {
+            error_body(&self.nobodys(job))
+        };
+        if let Err(error) = self.broker.respond(&reply_to, "daemon", answer).await {
             tracing::warn!(plugin = self.plugin, %error, "the answer to a plugin's call could not be sent");
         }
+    }
+
+    /// Transient: whoever runs the tick may only have been slow to say so.
+    fn nobodys(&self, job: &str) -> RpcError {
+        let plugin = &self.plugin;
+        let message = format!("no daemon says that it runs a tick of job `{job}` in plugin `{plugin}`");
+        RpcError { code: -32001, message, retry_after: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::LocalBroker;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_no_daemon_runs_a_tick_for_is_refused_and_the_asker_does_not_wait_for_its_deadline() {
+        let broker = Arc::new(LocalBroker::new());
+        for _ in 0..2 {
+            tokio::spawn(serve_relayed_calls(Arc::clone(&broker) as _, InFlight::default(), "jira".to_owned()));
+        }
+        tokio::task::yield_now().await;
+        let call = json!({"method": "credentials_get", "params": {}, "agent_id": "ana", "job_id": "late"});
+        let asked = Instant::now();
+        let answer = broker.request("daemon.rpc.jira", "jira", call, Duration::from_secs(60)).await.unwrap();
+        assert_eq!(answer["error"]["code"], -32001);
+        assert!(answer["error"]["message"].as_str().unwrap().contains("job `late`"), "{answer}");
+        assert!(asked.elapsed() <= OWNER_SAYS + Duration::from_millis(10));
     }
 }

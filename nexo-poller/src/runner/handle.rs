@@ -155,6 +155,13 @@ impl PollerRunner {
         self.change(id, Change::Reset).await
     }
 
+    /// Looks at a job again that somebody else has changed in the store: another daemon, on an operator's word. A job that
+    /// this runner does not have is none of its business.
+    pub fn refresh(&self, id: &str) {
+        // A runner that has ended needs to know nothing any more.
+        let _ = self.commands.send(Command::Refresh(id.to_owned()));
+    }
+
     /// All metrics in the OpenMetrics text format, which Prometheus reads.
     ///
     /// # Errors

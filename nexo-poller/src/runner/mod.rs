@@ -20,6 +20,7 @@ pub mod policy;
 mod registry;
 mod schedule;
 mod seed;
+mod sharing;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -33,5 +34,6 @@ pub use self::options::RunnerOptions;
 pub use self::plan::{RejectedJob, ReloadPlan};
 pub use self::registry::{KindLimits, PollerRegistry, RegistryError};
 pub use self::schedule::{Schedule, ScheduleError};
+pub use self::sharing::Sharing;
 pub use self::status::{JobPhase, JobStatus, LeaseHolder, TickReport};
 pub use crate::store::{Clock, SystemClock, UnixMs, VirtualClock};

@@ -1,4 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::Sharing;
 
 use super::Observer;
 
@@ -44,6 +47,8 @@ pub struct RunnerOptions {
     pub clock_check: Duration,
     /// Jobs with metric series of their own; the others share the job `_other`.
     pub metrics_max_jobs: usize,
+    /// With whom this daemon shares its jobs; without it, it takes whatever is due.
+    pub sharing: Option<Arc<Sharing>>,
     /// Seeds the backoff's jitter; the default is random.
     pub seed: u64,
     /// Told of everything that happens to the jobs; usually nobody.
@@ -71,6 +76,7 @@ impl Default for RunnerOptions {
             batch_window: Duration::from_millis(3),
             clock_check: Duration::from_secs(20),
             metrics_max_jobs: 2_000,
+            sharing: None,
             seed: random,
             observer: None,
         }

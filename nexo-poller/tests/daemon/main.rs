@@ -11,5 +11,7 @@ mod copies;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod home;
+mod many;
 mod nats;
+mod recorder;
 mod secrets;

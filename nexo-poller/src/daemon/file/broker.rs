@@ -10,8 +10,52 @@ pub struct BrokerSettings {
     pub url: String,
     /// `plugins`: manifests of plugins that others start and that serve over the broker; files, or directories of them.
     pub plugins: Vec<PathBuf>,
+    /// `state`: the bucket with job state, in place of `state_db`; daemons with the same one share their jobs.
+    pub state: Option<StateSettings>,
     /// `stored`: topics whose messages a JetStream stream keeps.
     pub stored: Vec<String>,
+}
+
+/// `broker.state`: a bucket of JetStream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateSettings {
+    /// `bucket`.
+    pub bucket: String,
+    /// `history`: entries of each job that are kept.
+    pub history: u8,
+    /// `replicas`: servers that have each entry.
+    pub replicas: usize,
+}
+
+impl StateSettings {
+    fn of(bucket: String) -> Self {
+        Self { bucket, history: 10, replicas: 1 }
+    }
+
+    fn read(table: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<Self> {
+        let (key, node) = table.take("state")?;
+        let place = Place::value(key, node.at);
+        let (state, place) = match &node.value {
+            Yaml::Text(bucket) => (Self::of(bucket.clone()), place),
+            _ => {
+                let mut state = Table::open("`state`", place, node, sink)?;
+                let bucket = state.required("bucket", sink);
+                let history = state.whole("history", 1..=64, sink).and_then(|depth| u8::try_from(depth).ok());
+                let replicas = state.whole("replicas", 1..=5, sink).and_then(|copies| usize::try_from(copies).ok());
+                state.finish(sink);
+                let (bucket, place) = bucket?;
+                let defaults = Self::of(bucket);
+                let history = history.unwrap_or(defaults.history);
+                (Self { history, replicas: replicas.unwrap_or(defaults.replicas), ..defaults }, place)
+            }
+        };
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if state.bucket.is_empty() || !state.bucket.chars().all(named) {
+            sink.add(place, "a bucket's name has letters, digits, `_` and `-` only");
+            return None;
+        }
+        Some(state)
+    }
 }
 
 impl BrokerSettings {
@@ -24,8 +68,9 @@ impl BrokerSettings {
         let url = broker.required("url", sink).map(|(url, _)| url);
         let plugins = texts(&mut broker, "plugins", sink).into_iter().map(|path| dir.join(path)).collect();
         let stored = texts(&mut broker, "stored", sink);
+        let state = StateSettings::read(&mut broker, sink);
         broker.finish(sink);
-        Some(Self { url: url?, plugins, stored })
+        Some(Self { url: url?, plugins, stored, state })
     }
 }
 

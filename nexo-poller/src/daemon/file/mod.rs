@@ -9,7 +9,7 @@ mod job;
 mod pollers;
 mod settings;
 
-pub use self::broker::BrokerSettings;
+pub use self::broker::{BrokerSettings, StateSettings};
 pub use self::job::{JobEntry, ScheduleEntry};
 pub use self::pollers::{PollersFile, RefusedFile};
 pub use self::settings::{DEFAULT_ADMIN_BIND, PluginPaths, Settings};

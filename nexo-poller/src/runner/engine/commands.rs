@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Show(String, Reply<Result<JobStatus, RunnerError>>),
     NextFirings(String, usize, Reply<Result<Vec<UnixMs>, RunnerError>>),
     RunNow(String, ByHand),
+    /// Somebody else has changed this job in the store.
+    Refresh(String),
     Edit(String, Edit),
     Metrics(Reply<Snapshot>),
     Shutdown(Duration, Reply<()>),

@@ -37,7 +37,7 @@ impl Engine {
             match policy::fire(&job.rule(), &self.rules, &job.state, now) {
                 Fire::Run { .. } => {}
                 // A wake-up that was only meant to look again, at a lease for one.
-                Fire::Wait(until) => return self.wake_at(slot, Some(until)),
+                Fire::Wait(_) => return self.schedule(slot),
                 Fire::Never => return self.wake_at(slot, None),
                 Fire::Skip { state, skipped } => return self.skip(slot, *state, skipped),
             }

@@ -16,6 +16,7 @@ mod outcomes;
 mod prepared;
 mod reload;
 mod runs;
+mod share;
 mod shutdown;
 mod status;
 mod tick;
@@ -86,6 +87,8 @@ pub(crate) struct Engine {
     ended: mpsc::UnboundedReceiver<Ended>,
     ended_sender: mpsc::UnboundedSender<Ended>,
     registrations: watch::Receiver<u64>,
+    /// Tells when the daemons that share the jobs have changed.
+    neighbours: Option<watch::Receiver<u64>>,
     wall_seen: UnixMs,
     elapsed_seen: Instant,
 }
@@ -104,6 +107,7 @@ enum Woken {
     Ended,
     Answered(Box<(outbox::Sent, Result<crate::store::Answers, StoreError>)>),
     Registration,
+    Neighbours,
     Time,
 }
 
@@ -123,6 +127,7 @@ impl Engine {
             owner: Arc::from(options.owner.as_str()),
             random: Sequence::new(options.seed),
             registrations: registry.changes(),
+            neighbours: options.sharing.as_ref().map(|sharing| sharing.changes()),
             store,
             hosts,
             registry,
@@ -166,6 +171,7 @@ impl Engine {
                 }
                 Woken::Answered(answer) => self.answered(answer.0, answer.1),
                 Woken::Registration => self.refresh_kinds(),
+                Woken::Neighbours => self.share_anew(),
                 Woken::Time => {}
             }
             // Whatever else has come meanwhile goes into the same round.
@@ -193,6 +199,7 @@ impl Engine {
             }
             answer = self.outbox.answered() => Woken::Answered(Box::new(answer)),
             command = self.commands.recv(), if !draining => Woken::Command(command),
+            () = share::changed(&mut self.neighbours) => Woken::Neighbours,
             changed = self.registrations.changed() => {
                 match changed {
                     Ok(()) => Woken::Registration,
@@ -330,7 +337,7 @@ impl Engine {
     fn schedule(&mut self, slot: u32) {
         let at =
             self.job(slot).and_then(|job| job.state.next.filter(|_| job.state.pause.is_none())).map(|next| next.due);
-        self.wake_at(slot, at);
+        self.wake_at(slot, at.map(|at| self.turn(slot, at)));
     }
 
     /// Takes a job that was just paused out of the timeline. One whose tick is under way goes to rest once its outcome is

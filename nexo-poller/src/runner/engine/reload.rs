@@ -35,6 +35,7 @@ impl Engine {
                 let _ = reply.send(self.next_firings(&id, count));
             }
             Command::RunNow(id, reply) => self.run_now(&id, reply),
+            Command::Refresh(id) => self.refresh(&id),
             Command::Edit(id, edit) => self.edit_by_name(&id, edit),
             Command::Metrics(reply) => {
                 let _ = reply.send(self.snapshot());
