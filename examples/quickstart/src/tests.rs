@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use nexo_poller::prelude::*;
-use nexo_poller_testkit::{Fault, JobTest};
+use nexo_poller_testkit::{CrashTest, Fault, JobTest};
 use tempfile::TempDir;
 
 use super::{Announced, MOST_FILES, NewFiles};
@@ -139,4 +139,14 @@ async fn a_misspelt_key_is_named() {
     let mut job = job;
     let error = job.tick_expect_config().await.to_string();
     assert!(error.contains("`foldr`") && error.contains("`folder`"), "{error}");
+}
+
+#[tokio::test]
+async fn wherever_its_process_dies_every_file_is_announced_and_copies_can_be_told() {
+    let (_, folder) = job_with(&["e", "b", "d", "a", "c"]);
+    let config = json!({"folder": folder.path(), "deliver": {"channel": "console", "to": "you"}, "max_per_tick": 3});
+    let world = || JobTest::new(NewFiles).config(config.clone()).start_at("2026-01-05T12:00:10Z");
+    for report in CrashTest::new(world).ticks(2).everywhere().await {
+        assert_eq!(report.deliveries.len(), 5, "{report}");
+    }
 }

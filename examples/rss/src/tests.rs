@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use nexo_poller::prelude::*;
 use nexo_poller_testkit::http::{Exchange, HttpReplay, Recording};
-use nexo_poller_testkit::{Fault, JobTest};
+use nexo_poller_testkit::{CrashTest, Fault, JobTest};
 
 use super::{Rss, SEEN, Seen};
 
@@ -148,6 +148,15 @@ async fn a_publish_that_fails_repeats_with_the_same_ids() {
     job.tick().await;
     let sent = job.host().assert_published(TOPIC).texts(["Title 1", "Title 1", "Title 2"]).messages();
     assert_eq!(sent[0].id, sent[1].id);
+}
+
+#[tokio::test]
+async fn wherever_its_process_dies_every_entry_is_announced_and_copies_can_be_told() {
+    // The world without a crash reads the page once, each of the six others once or twice: more than enough.
+    let (url, _server) = replay([(); 32].map(|()| ok("v1", &feed(1..=3))));
+    for report in CrashTest::new(|| job(&url)).everywhere().await {
+        assert_eq!(report.deliveries.len(), 3, "{report}");
+    }
 }
 
 #[tokio::test]
