@@ -18,6 +18,8 @@
 //! - `HttpReplay` (feature `http`) stands for a service that was recorded once, without its secrets.
 //! - `NatsServer` (feature `nats`) is a real server on a free port, to be killed, paused and started again.
 //!
+//! The simulation costs the packages of the scheduler; `default-features = false` leaves it out.
+//!
 //! The [`guide`] shows each of them at work.
 
 mod clock;

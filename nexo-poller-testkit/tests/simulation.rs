@@ -138,6 +138,18 @@ fn a_tick_that_outlives_its_interval_skips_the_slots_that_it_covers() {
 }
 
 #[test]
+fn a_tick_that_hangs_is_abandoned_after_its_deadline_and_the_job_goes_on() {
+    let sim = Simulation::new(1).job(job("inbox", every(600))).hangs("inbox", minutes(0)..minutes(20));
+    let history = sim.run_for(hours(2));
+    let first = history.firings("inbox").next().unwrap();
+    assert_eq!(first.run.end, End::Transient, "{history}");
+    assert!(history.text(first.run.message).contains("was abandoned"), "{history}");
+    assert_eq!(first.run.took_ms / 1000, 65, "a minute until `cancel`, five seconds of grace: {history}");
+    assert!(history.ended("inbox", End::Ok) >= 9, "{history}");
+    history.assert_sound();
+}
+
+#[test]
 fn a_tick_in_flight_dies_with_its_runner_and_is_repeated_by_the_next_one() {
     let sim = Simulation::new(1).job(job("inbox", every(600))).slow("inbox", hours(0)..hours(9), minutes(1) / 2);
     let first = Simulation::new(1).job(job("inbox", every(600))).run_for(hours(1)).firings("inbox").next().unwrap();

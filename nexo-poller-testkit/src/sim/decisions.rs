@@ -10,7 +10,7 @@ use nexo_poller::store::{JobState, Pause, PauseCause, RunOutcome, UnixMs};
 use super::history::{History, Text, What};
 use super::random::{Random, mix};
 use super::recorder::{Ended, Recorder, Start};
-use super::scenario::{Act, Named, Scenario};
+use super::scenario::{Act, Met, Named, Scenario, Trouble};
 use super::simulation::Simulation;
 use super::source::counted;
 
@@ -69,6 +69,7 @@ fn refuse_what_needs_the_engine(sim: &Simulation, scenario: &Scenario) {
         (sim.runners > 1, "several runners"),
         (!sim.pollers.is_empty(), "a poller of its own"),
         (!scenario.store_down.is_empty() || !scenario.cut_off.is_empty(), "trouble with the store"),
+        (scenario.spells.iter().any(|spell| spell.trouble == Trouble::Hangs), "deadlines for ticks that hang"),
         (scenario.acts.iter().any(|(_, act)| only_there(act)), "runners that stop, or runs by hand"),
     ];
     let found: Vec<&str> = found.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect();
@@ -148,7 +149,7 @@ impl Decisions<'_> {
     fn run(&mut self, number: usize, run: Run) {
         let elapsed = run.started.since(self.wall(Duration::ZERO));
         let job = &mut self.jobs[number];
-        let (takes, error) = self.scenario.met_by(&job.spec.id, elapsed);
+        let Met { takes, error, .. } = self.scenario.met_by(&job.spec.id, elapsed);
         let message = error.as_ref().map(ToString::to_string);
         let outcome = outcome(error, job.state.cursor.as_deref());
         let (kind, asked) = kind_of(&outcome);

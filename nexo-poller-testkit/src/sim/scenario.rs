@@ -19,6 +19,8 @@ pub(super) enum Trouble {
     /// It will never work again as it is.
     Gone(String),
     Slow(Duration),
+    /// No answer ever, and deaf to `cancel`.
+    Hangs,
 }
 
 /// Something that happens once, at an instant of elapsed time.
@@ -54,6 +56,14 @@ pub(super) struct Scenario {
     pub(super) cut_off: Vec<(usize, Range<Duration>)>,
 }
 
+/// What a tick meets.
+#[derive(Debug, Default)]
+pub(super) struct Met {
+    pub(super) takes: Duration,
+    pub(super) hangs: bool,
+    pub(super) error: Option<PollerError>,
+}
+
 /// Trouble under the name that the history gives it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Named {
@@ -73,23 +83,26 @@ impl Spell {
             Trouble::Down => "the source is down".to_owned(),
             Trouble::RateLimited(after) => format!("the source says retry-after {} s", after.as_secs()),
             Trouble::Gone(reason) => reason.clone(),
+            Trouble::Hangs => "the source never answers".to_owned(),
             Trouble::Slow(took) => format!("the source takes {} s", took.as_secs_f64()),
         }
     }
 }
 
 impl Scenario {
-    /// What a tick of `job` meets at `elapsed`: how long it takes, and its failure if it fails.
-    pub(super) fn met_by(&self, job: &str, elapsed: Duration) -> (Duration, Option<PollerError>) {
-        let mut met = (Duration::ZERO, None);
+    /// What a tick of `job` meets at `elapsed`.
+    pub(super) fn met_by(&self, job: &str, elapsed: Duration) -> Met {
+        let mut met = Met::default();
         for spell in self.spells.iter().filter(|spell| spell.is_on(job, elapsed)) {
             match &spell.trouble {
-                Trouble::Slow(took) => met.0 = met.0.max(*took),
-                Trouble::Down => met.1 = met.1.or_else(|| Some(PollerError::transient("the source is down"))),
+                Trouble::Slow(took) => met.takes = met.takes.max(*took),
+                Trouble::Hangs => met.hangs = true,
+                Trouble::Down => met.error = met.error.or_else(|| Some(PollerError::transient("the source is down"))),
                 Trouble::RateLimited(after) => {
-                    met.1 = met.1.or_else(|| Some(PollerError::rate_limited("the source has had enough", *after)));
+                    let error = || PollerError::rate_limited("the source has had enough", *after);
+                    met.error = met.error.or_else(|| Some(error()));
                 }
-                Trouble::Gone(reason) => met.1 = Some(PollerError::permanent(reason.clone())),
+                Trouble::Gone(reason) => met.error = Some(PollerError::permanent(reason.clone())),
             }
         }
         met

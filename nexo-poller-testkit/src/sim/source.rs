@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::clock::SimClock;
 use super::ledger::Ledger;
 use super::process::Process;
-use super::scenario::Scenario;
+use super::scenario::{Met, Scenario};
 use crate::host::{MockPollerHost, TickIdentity as MockTick};
 
 /// What stands for a kind of poller in a simulation: the author's own poller, or, where there is none, one that counts its
@@ -28,7 +28,10 @@ pub(super) struct SimulatedPoller {
 
 impl SimulatedPoller {
     async fn work(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
-        let (takes, error) = self.scenario.met_by(&ctx.job_id, self.began.elapsed());
+        let Met { takes, hangs, error } = self.scenario.met_by(&ctx.job_id, self.began.elapsed());
+        if hangs {
+            return std::future::pending().await;
+        }
         if !takes.is_zero() {
             tokio::select! {
                 biased;

@@ -31,6 +31,12 @@ impl Simulation {
         self.spell(Some(job), stretch(when), Trouble::Slow(takes))
     }
 
+    /// Ticks of one job that start meanwhile never end and ignore their `cancel`; their deadline ends them.
+    #[track_caller]
+    pub fn hangs<M: Into<Moment>>(self, job: &str, when: Range<M>) -> Self {
+        self.spell(Some(job), stretch(when), Trouble::Hangs)
+    }
+
     /// Ticks of one job that start meanwhile fail for good, with `reason`.
     #[track_caller]
     pub fn gone<M: Into<Moment>>(self, job: &str, when: Range<M>, reason: &str) -> Self {
