@@ -27,7 +27,7 @@ impl History {
     }
 
     /// Holds it to the runner's rules: a job never runs twice at once, no run succeeds twice, no commit overwrites a cursor
-    /// that its tick did not know, no job stops in silence.
+    /// that its tick did not know, no job stops in silence or is put off for longer than anything justifies.
     ///
     /// # Panics
     /// Where one is broken, with the rule and what happened around it.

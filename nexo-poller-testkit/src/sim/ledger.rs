@@ -85,7 +85,9 @@ impl Ledger {
     pub(super) fn close(&self) -> (Vec<Broken>, Vec<(Arc<str>, JobState)>) {
         let mut inner = self.inner();
         let broken = std::mem::take(&mut inner.broken);
-        (broken, inner.jobs.drain().map(|(_, row)| (row.id, row.state)).collect())
+        let mut states: Vec<_> = inner.jobs.drain().map(|(_, row)| (row.id, row.state)).collect();
+        states.sort_by(|a, b| a.0.cmp(&b.0));
+        (broken, states)
     }
 }
 

@@ -87,6 +87,12 @@ impl Simulation {
         }
     }
 
+    /// The seed, for a test that varies more than the simulation does by itself.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Starts at `start`, as in `2026-03-29T00:00:00Z`.
     ///
     /// # Panics

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use nexo_poller::contract::Poller;
 use nexo_poller::runner::{KindLimits, Observer, PollerRegistry, PollerRunner};
-use nexo_poller::store::{Clock, MemoryStore, StateStore, UnixMs};
+use nexo_poller::store::{Clock, MemoryStore, StateStore};
 use tokio::time::Instant;
 
 use super::clock::SimClock;
@@ -15,7 +15,7 @@ use super::recorder::Recorder;
 use super::scenario::{Act, Named, Scenario};
 use super::simulation::Simulation;
 use super::source::{Hosts, SimulatedPoller, lasting};
-use super::stalled::stalled;
+use super::stalled::AtTheEnd;
 
 /// A runner that is stopped in order lets its ticks end for this long.
 const GRACE: Duration = Duration::from_secs(5);
@@ -232,8 +232,18 @@ impl World {
         let (mut broken, states) = self.ledger.close();
         let mut recorder = self.recorder();
         let (entries, texts) = (std::mem::take(&mut recorder.entries), std::mem::take(&mut recorder.texts));
-        let now: UnixMs = self.clock.now();
-        broken.extend(stalled(&states, &entries, now));
+        let end = AtTheEnd {
+            jobs: &self.sim.jobs,
+            states: &states,
+            entries: &entries,
+            start: self.sim.start,
+            length,
+            now: self.clock.now(),
+        };
+        broken.extend(end.overdue());
+        if self.sim.pollers.is_empty() {
+            broken.extend(end.put_off());
+        }
         History {
             seed: self.sim.seed,
             start: self.sim.start,

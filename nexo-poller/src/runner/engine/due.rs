@@ -171,11 +171,9 @@ impl Engine {
             return self.give_back(slot, RunnerError::KindMissing { id, kind });
         };
         let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
-        let last = job.state.last.map_or(UnixMs(i64::MIN), |last| last.nominal);
         let (nominal, attempt) = match job.state.next {
             Some(next) if !by_hand => (next.nominal, job.state.attempt),
-            // A run by hand has a key of its own, which no slot has had.
-            _ => (UnixMs(now.0.max(last.0.saturating_add(1))), 0),
+            _ => (policy::key_by_hand(&job.rule(), &job.state, now), 0),
         };
         if let (Some(next), false) = (job.state.next, by_hand) {
             self.lag.record(now.since(next.due));

@@ -129,8 +129,14 @@ impl Engine {
     /// A run's outcome is durable.
     fn committed(&mut self, mut pending: PendingCommit) {
         let slot = pending.slot;
-        let Some(job) = self.job_mut(slot) else { return };
+        let (now, rules) = (self.clock.now(), &self.rules);
+        let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
         job.state = std::mem::take(&mut pending.finished.state);
+        // The clock was set back while this was on its way.
+        if job.state.last.is_some_and(|last| last.ended > now.plus(policy::CLOCKS_DIFFER)) {
+            let ahead = std::mem::take(&mut job.state);
+            job.state = policy::adopt(&job.rule(), rules, ahead, now);
+        }
         let next_due = job.state.next.map(|next| next.due);
         let (outcome, error) = match &pending.outcome {
             Outcome::Ok { .. } => (RunOutcome::Ok, None),

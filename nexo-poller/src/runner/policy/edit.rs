@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::slots::next_due_after;
-use super::{JobRule, Rules};
+use super::{CLOCKS_DIFFER, JobRule, Rules};
 use crate::store::{Breaker, JobState, Pause, PauseCause, Slot, UnixMs};
 
 /// A change to a job that is not a run's outcome.
@@ -22,6 +22,9 @@ pub enum Change {
 /// The job's state after `change` at `now`.
 #[must_use]
 pub fn edit(job: &JobRule<'_>, rules: &Rules, mut state: JobState, change: &Change, now: UnixMs) -> JobState {
+    if !matches!(change, Change::Adopt | Change::ClockSetBack) {
+        notice_set_back(job, rules, &mut state, now);
+    }
     match change {
         Change::Pause(pause) => state.pause = Some(Box::new(pause.clone())),
         Change::Resume => {
@@ -60,11 +63,20 @@ pub fn adopt(job: &JobRule<'_>, rules: &Rules, mut state: JobState, now: UnixMs)
             slot.due = slot.due.max(until);
         }
     }
-    // Nothing ended in the future; two machines may differ by a little.
-    if state.last.is_some_and(|last| last.ended > now.plus(Duration::from_secs(60))) {
-        clock_set_back(job, rules, &mut state, now);
-    }
+    notice_set_back(job, rules, &mut state, now);
     state
+}
+
+/// Nothing ended in the future: a state that says so was written before the clock was set back.
+fn notice_set_back(job: &JobRule<'_>, rules: &Rules, state: &mut JobState, now: UnixMs) {
+    if ends_ahead(state, now) {
+        clock_set_back(job, rules, state, now);
+    }
+}
+
+/// Whether the last run ended later than now.
+pub(super) fn ends_ahead(state: &JobState, now: UnixMs) -> bool {
+    state.last.is_some_and(|last| last.ended > now.plus(CLOCKS_DIFFER))
 }
 
 /// Everything that waits for an instant of the old clock.

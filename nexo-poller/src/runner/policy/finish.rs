@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use super::edit::ends_ahead;
 use super::slots::following;
-use super::{JobRule, Rules, retry};
+use super::{CLOCKS_DIFFER, JobRule, Rules, retry};
 use crate::contract::ErrorClass;
 use crate::runner::CatchUp;
 use crate::store::{Breaker, FailureNote, JobState, LastRun, Pause, PauseCause, RunOutcome, Slot, UnixMs};
@@ -74,6 +75,10 @@ pub fn finish(
         Outcome::Failed { class: ErrorClass::Permanent, .. } => RunOutcome::Permanent,
         Outcome::Failed { class: ErrorClass::Config, .. } => RunOutcome::Config,
     };
+    if job.schedule.is_interval() && ends_ahead(&state, now) {
+        // The same grid would name the same instants again.
+        state.skew += 1;
+    }
     state.last = Some(LastRun { nominal: run.nominal, started: run.started, ended: now, outcome: kind });
     match outcome {
         Outcome::Ok { cursor, hint } => {
@@ -87,7 +92,7 @@ pub fn finish(
                 advance(job, rules, &mut finished, &mut state, run, now);
             }
             if let Some(hint) = hint {
-                apply_hint(&mut state, hint, run, now);
+                apply_hint(job, &mut state, hint, run, now);
             }
         }
         Outcome::Failed { class: ErrorClass::Transient, message, retry_after } => {
@@ -144,7 +149,16 @@ fn move_cursor(state: &mut JobState, cursor: Option<Vec<u8>>) {
 
 /// Puts the clock past the run, and past what was missed meanwhile.
 fn advance(job: &JobRule<'_>, rules: &Rules, finished: &mut Finished, state: &mut JobState, run: &Run, now: UnixMs) {
-    let from = state.next.filter(|_| run.by_hand).map_or(run.nominal, |slot| slot.nominal);
+    let from = match state.next {
+        // The run that had failed is done; one that is still to come is not.
+        Some(slot) if run.by_hand => slot.nominal.min(now),
+        // The grid moves on with it, or the slots until then would come a second time.
+        _ if was_set_back(job, run, now) => {
+            state.skew += 1;
+            now
+        }
+        _ => run.nominal,
+    };
     let (next, passed) = following(job, rules, state, from, now);
     state.next = next;
     if passed > 0 {
@@ -156,12 +170,19 @@ fn advance(job: &JobRule<'_>, rules: &Rules, finished: &mut Finished, state: &mu
 }
 
 /// Moves the upcoming slot, once. The run it becomes has a key of its own, later than the one that just ended.
-fn apply_hint(state: &mut JobState, hint: Duration, run: &Run, now: UnixMs) {
+fn apply_hint(job: &JobRule<'_>, state: &mut JobState, hint: Duration, run: &Run, now: UnixMs) {
     if state.next.is_some() && !run.by_hand {
         let due = now.plus(hint.clamp(MIN_HINT, MAX_HINT));
-        // Where the wall clock was set back, the key of the last run may lie ahead.
-        state.next = Some(Slot { nominal: due.max(UnixMs(run.nominal.0.saturating_add(1))), due });
+        let later = UnixMs(run.nominal.0.saturating_add(1));
+        let nominal = if was_set_back(job, run, now) { due } else { due.max(later) };
+        state.next = Some(Slot { nominal, due });
     }
+}
+
+/// The clock was set back while an interval's run went on: its key lies ahead, and waiting for that instant would stop the
+/// job for as long. Times of the day wait for the day.
+fn was_set_back(job: &JobRule<'_>, run: &Run, now: UnixMs) -> bool {
+    !run.by_hand && job.schedule.is_interval() && run.nominal > now.plus(CLOCKS_DIFFER)
 }
 
 /// The first cause is kept: what fails later is often only a consequence.

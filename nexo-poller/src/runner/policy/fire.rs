@@ -42,3 +42,20 @@ pub fn fire(job: &JobRule<'_>, rules: &Rules, state: &JobState, now: UnixMs) -> 
     }
     Fire::Run { nominal: slot.nominal, attempt: state.attempt }
 }
+
+/// The key of a run that an operator asks for at `now`: one that no run had, and that no slot of the schedule has.
+#[must_use]
+pub fn key_by_hand(job: &JobRule<'_>, state: &JobState, now: UnixMs) -> UnixMs {
+    let after_last = state.last.map_or(now, |last| UnixMs(last.nominal.0.saturating_add(1)));
+    let phase = job.phase(state.skew);
+    let is_slot = |key: UnixMs| {
+        let slot = job.schedule.next_after(UnixMs(key.0.saturating_sub(1)), phase);
+        slot == Some(key) || state.next.is_some_and(|next| next.nominal == key)
+    };
+    // Slots are ten milliseconds apart at least, so one of the next few is free.
+    let mut key = now.max(after_last);
+    while is_slot(key) {
+        key = UnixMs(key.0.saturating_add(1));
+    }
+    key
+}

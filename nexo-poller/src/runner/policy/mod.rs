@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use self::edit::{Change, adopt, edit};
 pub use self::finish::{Finished, Outcome, Run, finish};
-pub use self::fire::{Fire, fire};
+pub use self::fire::{Fire, fire, key_by_hand};
 use super::schedule::Phase;
 use super::{CatchUp, RunnerOptions, Schedule};
 use crate::contract::PollerError;
@@ -81,6 +81,9 @@ impl JobRule<'_> {
         Phase::from_seed(self.seed, skew)
     }
 }
+
+/// What lies further ahead than this was written before the clock was set back; two machines may differ by less.
+pub(crate) const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// The longest message that is kept of a failure, in bytes.
 const MAX_MESSAGE: usize = 1000;

@@ -194,6 +194,70 @@ fn an_hour_back_starts_intervals_over_without_a_second_run_of_any_key() {
     }
 }
 
+#[test]
+fn a_clock_that_is_set_back_while_a_tick_runs_does_not_stop_its_job_until_then() {
+    let hour = Duration::from_secs(3600);
+    for (noticed, hint) in [(false, None), (true, None), (false, Some(20)), (true, Some(20))] {
+        let schedule = every(60);
+        let job = rule(&schedule, CatchUp::Once);
+        let mut state = adopt(&job, &rules(), JobState::default(), START);
+        let slot = state.next.unwrap();
+        let run = Run { nominal: slot.nominal, started: slot.due, by_hand: false };
+        let now = slot.due.minus(hour);
+        if noticed {
+            state = edit(&job, &rules(), state, &Change::ClockSetBack, now);
+        }
+        let outcome = Outcome::Ok { cursor: None, hint: hint.map(Duration::from_secs) };
+        let mut state = finish(&job, &rules(), state, &run, outcome, now, 0).state;
+        assert!(state.next.unwrap().due <= now.plus(Duration::from_secs(60)), "{:?}", state.next);
+        let mut keys = std::collections::HashSet::from([run.nominal]);
+        let mut now = now;
+        while now < slot.due.plus(hour) {
+            assert!(keys.insert(state.next.unwrap().nominal), "a run key occurs once");
+            let (finished, ended) = run_next(&job, state, ok("1"), 1, 0);
+            (state, now) = (finished.state, ended);
+        }
+        assert!(keys.len() >= 119, "{} runs in two hours", keys.len());
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_unseen_is_noticed_by_the_next_change_and_the_next_outcome() {
+    let schedule = every(60);
+    let job = rule(&schedule, CatchUp::Once);
+    let first = adopt(&job, &rules(), JobState::default(), START);
+    let slot = first.next.unwrap().nominal;
+    let (done, ended) = run_next(&job, first, ok("1"), 1, 0);
+    let back = ended.minus(Duration::from_secs(600));
+    assert_eq!(done.state.next.unwrap().nominal, slot.plus(Duration::from_secs(60)));
+    for change in [Change::Resume, Change::Reset, Change::Adopt] {
+        let state = edit(&job, &rules(), done.state.clone(), &change, back);
+        assert!(state.skew == 1 && state.next.unwrap().due <= back.plus(Duration::from_secs(60)), "{change:?}");
+    }
+    let run = Run { nominal: back, started: back, by_hand: false };
+    let state = finish(&job, &rules(), done.state, &run, ok("2"), back, 0).state;
+    assert_eq!(state.skew, 1);
+}
+
+#[test]
+fn a_run_by_hand_takes_no_slots_key_and_no_slot_away() {
+    let schedule = every(60);
+    let job = rule(&schedule, CatchUp::Once);
+    let state = adopt(&job, &rules(), JobState::default(), START);
+    let slot = state.next.unwrap();
+    // At the very millisecond of a slot, and where the last run lies ahead of a clock that was set back.
+    assert_eq!(key_by_hand(&job, &state, slot.nominal).0, slot.nominal.0 + 1);
+    let (ahead, _) = run_next(&job, state.clone(), ok("1"), 1, 0);
+    let back = edit(&job, &rules(), ahead.state, &Change::ClockSetBack, START.minus(Duration::from_secs(600)));
+    let key = key_by_hand(&job, &back, START);
+    assert!(key.0 > slot.nominal.0 + 1, "the grid was moved by a millisecond, and that slot is still to come");
+    // One fails and one succeeds before the slot: the slot is still to come.
+    let by_hand = |now: UnixMs| Run { nominal: key_by_hand(&job, &state, now), started: now, by_hand: true };
+    let failed = finish(&job, &rules(), state.clone(), &by_hand(START), transient(None), START, 0).state;
+    let done = finish(&job, &rules(), failed, &by_hand(START), ok("1"), START, 0).state;
+    assert_eq!(done.next, state.next);
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Ok { hint: Option<u64>, cursor: Option<Vec<u8>> },
