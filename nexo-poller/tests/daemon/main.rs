@@ -13,5 +13,6 @@ mod fixture;
 mod home;
 mod many;
 mod nats;
+mod permissions;
 mod recorder;
 mod secrets;

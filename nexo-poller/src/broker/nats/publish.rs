@@ -15,6 +15,9 @@ const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// An answer to somebody who is not there is tried again after this, while connections have just come back.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
+/// Turns that other tasks get before it is said that nothing was refused.
+const REFUSAL_YIELDS: usize = 4;
+
 /// A connection that is older than this has whoever asked on it.
 const SETTLED: Duration = Duration::from_secs(10);
 
@@ -61,6 +64,10 @@ impl NatsBroker {
         sent.map_err(|_| self.link.lost())?;
         if !matches!(timeout(self.patience, place.arrival()).await, Ok(Some(_))) {
             return Err(self.unconfirmed(topic));
+        }
+        // A refusal came before, on a way of its own through the client: it is let pass.
+        for _ in 0..REFUSAL_YIELDS {
+            tokio::task::yield_now().await;
         }
         match self.link.take_refusal(topic) {
             Some(said) => Err(BrokerError::Refused { topic: topic.to_owned(), reason: said }),

@@ -74,4 +74,10 @@ pub(super) enum Command {
     Reload,
     /// List the plugins.
     Plugins,
+    /// Print the users of the NATS server and what each needs, from the manifests of `broker.plugins`.
+    NatsPermissions {
+        /// Let every plugin use the whole of `_inbox.>`, as published SDKs do; then plugins can overhear answers.
+        #[arg(long)]
+        shared_inbox: bool,
+    },
 }

@@ -30,7 +30,9 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
         Command::Resume { job } => daemon.post(&format!("{}/resume", job_path(job)), &json!({})).await?,
         Command::Reset { job, .. } => daemon.post(&format!("{}/reset", job_path(job)), &json!({})).await?,
         Command::Reload => daemon.post("/admin/pollers/reload", &json!({})).await?,
-        Command::Check => return Err(ClientError::new(Exit::Failed, "`check` asks no daemon")),
+        Command::Check | Command::NatsPermissions { .. } => {
+            return Err(ClientError::new(Exit::Failed, "this command asks no daemon"));
+        }
     };
     let exit = exit_of(command, &answer);
     let text = if args.json { Some(print::pretty(&answer)) } else { sentence_of(command, answer) };
@@ -71,6 +73,6 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Pause { job, .. } => format!("`{job}` is paused; go on with `nexo-poller resume {job}`"),
         Command::Resume { job } => format!("`{job}` is resumed"),
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
-        Command::Check => return None,
+        Command::Check | Command::NatsPermissions { .. } => return None,
     })
 }

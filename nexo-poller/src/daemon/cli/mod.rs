@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod client;
 mod commands;
+mod permissions;
 mod print;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ async fn dispatch(args: &Args) -> Exit {
             }
         },
         Command::Check => check::check(&args.config, args.json).await,
+        Command::NatsPermissions { shared_inbox } => permissions::show(&args.config, *shared_inbox).await,
         command => match commands::ask(command, args).await {
             Ok(exit) => exit,
             Err(error) => {
