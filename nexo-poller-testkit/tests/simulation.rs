@@ -1,8 +1,6 @@
 //! The runner under virtual time: what the simulation shows is what the runner does, and it finds what is broken.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
 
-mod unfenced;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -204,35 +202,6 @@ fn a_real_poller_runs_in_the_simulation_against_the_mocked_host() {
     let history = sim.job(job("inbox", every(3600))).crash(1, hours(5), hours(1)).run_for(days(1));
     assert_eq!(host.published().len(), history.ended("inbox", End::Ok), "{history}");
     assert!(host.published().len() >= 22);
-}
-
-/// Two runners and a job whose ticks take a while, in a world where everything goes wrong now and then.
-fn rough(sim: Simulation) -> Simulation {
-    let sim = sim.job(job("inbox", every(60))).slow("inbox", hours(0)..hours(6), Duration::from_secs(7));
-    sim.runners(2).random_faults(10)
-}
-
-#[test]
-fn whatever_goes_wrong_no_rule_of_the_runner_is_broken() {
-    let seeds = std::env::var("NEXO_TEST_SEEDS").map_or(60, |seeds| seeds.parse().unwrap());
-    Simulation::for_seeds(0..seeds, |sim| rough(sim).run_for(hours(6)));
-    println!("figure testkit.simulated_seeds value={seeds} unit=seeds limit=0 ratio=0 note=0-broken-rules");
-}
-
-#[test]
-fn a_broken_fence_is_found_within_a_thousand_seeds_and_the_seed_is_named() {
-    let failed = std::panic::catch_unwind(|| {
-        Simulation::for_seeds(0..1000, |sim| rough(sim).store(unfenced::store).run_for(hours(6)));
-    });
-    let panic = failed.expect_err("the simulation does not notice that the fence is gone");
-    let text = panic.downcast_ref::<String>().unwrap();
-    let seed: u64 = text.split_whitespace().nth(1).unwrap().parse().unwrap();
-    println!("found by seed {seed}");
-    assert!(text.contains(&format!("NEXO_SIM_SEED={seed} runs it alone")), "{text}");
-    assert!(text.contains("broken by job `inbox`") && text.contains("a commit never overwrites a cursor"), "{text}");
-    assert!(text.contains("simulation, seed"), "the timeline around it is shown: {text}");
-    // With the fence whole again, the very same world is sound.
-    rough(Simulation::new(seed)).run_for(hours(6)).assert_sound();
 }
 
 /// A store that has lost the rows of its jobs.
