@@ -1,0 +1,154 @@
+//! Plugins and daemons of others, byte for byte, on a real server: `vectors/nats.json`.
+#![cfg(all(feature = "nats", feature = "router"))]
+#![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
+
+#[path = "fixture/chatty.rs"]
+mod chatty;
+mod fixture;
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use nexo_poller::broker::{NatsBroker, NatsOptions};
+use nexo_poller::contract::{LlmInvokeRequest, LlmInvokeResponse};
+use nexo_poller::manifest::Manifest;
+use nexo_poller::prelude::*;
+use nexo_poller::router::PluginPollerRouter;
+use nexo_poller_testkit::NatsServer;
+
+const LONG: Duration = Duration::from_secs(30);
+const TOPIC: &str = "plugin.poller.chatty.tick";
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("vectors/nats.json")).unwrap()
+}
+
+/// The bytes of a vector, with the place of the answer put in.
+fn bytes(message: &Value, reply_to: &str) -> bytes::Bytes {
+    message.to_string().replace("REPLY", reply_to).into()
+}
+
+#[tokio::test]
+async fn daemons_of_others_can_tick_our_plugin() {
+    let server = NatsServer::start().unwrap();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let mut command = chatty::chatty();
+    command.env("NEXO_BROKER_URL", server.url()).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut copy = command.spawn().unwrap();
+    while client.request(TOPIC, "{}".into()).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    for (number, case) in vectors()["ticks"].as_array().unwrap().iter().enumerate() {
+        let name = case["name"].as_str().unwrap();
+        let reply_to = format!("_inbox.req.{number}");
+        let mut answers = client.subscribe(reply_to.clone()).await.unwrap();
+        let message = bytes(&case["message"], &reply_to);
+        if case["native"] == true {
+            client.publish_with_reply(TOPIC, reply_to.clone(), message).await.unwrap();
+        } else {
+            client.publish(TOPIC, message).await.unwrap();
+        }
+        let answer = tokio::time::timeout(LONG, answers.next()).await.unwrap_or_else(|_| panic!("{name}: silence"));
+        let answer: Value = serde_json::from_slice(&answer.unwrap().payload).unwrap();
+        let body = match case["answer"].as_str().unwrap() {
+            "bare" => &answer,
+            _ => {
+                for key in ["id", "timestamp", "topic", "source", "session_id", "payload"] {
+                    assert!(answer.get(key).is_some(), "{name}: an event has `{key}`: {answer}");
+                }
+                assert_eq!((&answer["topic"], &answer["source"]), (&json!(reply_to), &json!("chatty")), "{name}");
+                &answer["payload"]["payload"]
+            }
+        };
+        assert_eq!(*body, case["body"], "{name}");
+    }
+    copy.kill().unwrap();
+    copy.wait().unwrap();
+}
+
+#[tokio::test]
+async fn plugins_of_others_can_answer_our_daemon() {
+    let server = NatsServer::start().unwrap();
+    let broker = NatsBroker::connect(NatsOptions::new(&server.url()).unwrap().with_name("daemon")).await.unwrap();
+    let router = PluginPollerRouter::new(Arc::new(broker));
+    let manifest = chatty::chatty().arg("--print-manifest").output().unwrap().stdout;
+    let manifest = Manifest::parse(std::str::from_utf8(&manifest).unwrap(), "the fixture").unwrap();
+    let poller = Arc::clone(&router.register_remote(&manifest).unwrap()[0].poller);
+
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let mut orders = client.queue_subscribe(TOPIC, "chatty".to_owned()).await.unwrap();
+    client.flush().await.unwrap();
+    for case in vectors()["answers"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let ctx = context();
+        let ticking = poller.tick(&ctx);
+        let answering = async {
+            let order = orders.next().await.unwrap();
+            let event: Value = serde_json::from_slice(&order.payload).unwrap();
+            let message = &event["payload"];
+            assert_eq!(message["payload"]["method"], "poll_tick");
+            assert_eq!(message["payload"]["params"]["cursor"], "MQ");
+            let reply_to = message["reply_to"].as_str().unwrap();
+            assert!(reply_to.starts_with("_inbox."), "{reply_to}");
+            assert_eq!(order.reply.unwrap().as_str(), reply_to, "the native reply subject is the same one");
+            client.publish(reply_to.to_owned(), bytes(&case["message"], reply_to)).await.unwrap();
+        };
+        let (ticked, ()) = tokio::join!(ticking, answering);
+        match ticked {
+            Ok(ack) => {
+                let items = ack.metrics.map(|metrics| [metrics.items_seen, metrics.items_dispatched]);
+                let cursor = ack.next_cursor.map(|cursor| String::from_utf8(cursor).unwrap());
+                let interval = ack.next_interval_hint.map(|hint| hint.as_secs());
+                let found = json!({"next_cursor": cursor, "next_interval_secs": interval, "items": items});
+                assert_eq!(found, case["ack"], "{name}");
+            }
+            Err(error) => {
+                assert_eq!(json!(error.class().as_str()), case["error"], "{name}: {error}");
+                assert_eq!(error.retry_after(), Some(Duration::from_secs(30)), "{name}");
+            }
+        }
+    }
+}
+
+fn context() -> PollContext {
+    PollContext {
+        job_id: "ana_jira".to_owned(),
+        agent_id: "ana".to_owned(),
+        kind: "chatty",
+        config: json!({}),
+        cursor: Some(b"1".to_vec()),
+        now: Utc::now(),
+        interval_hint: Duration::from_secs(300),
+        cancel: CancellationToken::new(),
+        host: Arc::new(NoHost),
+    }
+}
+
+/// Nothing calls it.
+struct NoHost;
+
+#[async_trait]
+impl PollerHost for NoHost {
+    async fn broker_publish(&self, _: String, _: Vec<u8>) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
+        Ok(Value::Null)
+    }
+
+    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+        Err(HostError::unavailable("no model here"))
+    }
+}
