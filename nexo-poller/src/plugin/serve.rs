@@ -69,6 +69,8 @@ impl TickServer {
                 Some(_) = running.join_next(), if !running.is_empty() => {}
                 delivery = orders.next() => match delivery {
                     Some(delivery) => {
+                        // Those that have ended do not count.
+                        while running.try_join_next().is_some() {}
                         let server = self.clone();
                         let full = running.len() >= MAX_PENDING;
                         running.spawn(async move { server.answer(delivery, full).await });

@@ -122,7 +122,14 @@ pub fn open_native(value: Value) -> Result<Event, Value> {
         // A message without its event.
         return Ok(Event::new(String::new(), String::new(), value));
     }
-    Event::deserialize(&value).map_err(|_| value)
+    let Value::Object(mut fields) = value else { return Err(value) };
+    // Taken out, not copied: a payload may be large.
+    let payload = fields.remove("payload").unwrap_or_default();
+    match Event::deserialize(&Value::Object(fields)) {
+        Ok(event) => Ok(Event { payload, ..event }),
+        // Odd types where text should stand: the message counts, not its wrapping.
+        Err(_) => Ok(Event::new(String::new(), String::new(), payload)),
+    }
 }
 
 /// Whether a payload is a [`Message`] around a JSON-RPC body rather than that body itself.

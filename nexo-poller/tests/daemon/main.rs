@@ -11,6 +11,7 @@ mod copies;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod home;
+mod line;
 mod many;
 mod nats;
 mod permissions;

@@ -165,3 +165,110 @@ fn a_daemon_that_sleeps_past_its_lease_wakes_up_to_a_refused_commit() {
     sleeper.stop();
     other.stop();
 }
+
+#[test]
+fn a_server_that_restarts_in_the_middle_of_a_tick_costs_nothing() {
+    let mut server = NatsServer::start().unwrap();
+    let _copy = Copy::spawn({
+        let mut command = crate::chatty::chatty();
+        command.env("NEXO_BROKER_URL", server.url()).env("CHATTY_TWO_KINDS", "1");
+        command
+    });
+    let job = "id: long, kind: hasty, schedule: { every: 10s }, paused_on_boot: true, config: { do: hang_politely }";
+    let home = remote_home(&server.url(), STATE, &[job]);
+    let manifest =
+        crate::chatty::chatty().env("CHATTY_TWO_KINDS", "1").arg("--print-manifest").output().unwrap().stdout;
+    home.write("manifests/chatty.toml", std::str::from_utf8(&manifest).unwrap());
+    let mut daemon = home.boot();
+    let mut recorder = Recorder::start(&server.url(), "pollers");
+    let asking = std::thread::spawn({
+        let mut command = home.command(&["run", "long"]);
+        move || command.output().unwrap()
+    });
+    daemon.wait_for_log("waiting");
+    server.kill();
+    server.restart().unwrap();
+    let said = asking.join().unwrap();
+    assert_eq!(said.status.code(), Some(0), "{}", String::from_utf8_lossy(&said.stdout));
+    recorder.wait_until("the commit", Duration::from_secs(30), |all| {
+        all.iter().any(|write| write.holder.is_some()) && all.last().is_some_and(|write| write.holder.is_none())
+    });
+    assert_eq!(recorder.claims("long").count(), 1, "one run, not repeated");
+    recorder.check();
+    daemon.stop();
+}
+
+#[test]
+fn a_server_that_is_away_for_thirty_seconds_stops_the_ticks_and_loses_nothing() {
+    let mut server = NatsServer::start().unwrap();
+    let _copy = Copy::start(&server.url());
+    let (jobs, ids) = every_second(6);
+    let homes = homes(&server, 2, &jobs);
+    let (mut first, second) = (homes[0].boot(), homes[1].boot());
+    let mut recorder = Recorder::start(&server.url(), "pollers");
+    recorder.wait_for_commits(&ids, 2);
+    server.kill();
+    first.wait_for_log("no tick starts until the job state can be written again");
+    // The fault itself lasts this long.
+    std::thread::sleep(Duration::from_secs(30));
+    server.restart().unwrap();
+    let back = Instant::now();
+    first.wait_for_log("the job state can be written again; ticks go on");
+    recorder.wait_for_commits(&ids, 2);
+    let recovered = back.elapsed();
+    // Whose lease was out at that moment waits for it, and a failed tick for its backoff.
+    assert!(recovered <= Duration::from_secs(90), "recovered after {recovered:?}");
+    recorder.check();
+    println!("ticks went on {:.1} s after the server was back", recovered.as_secs_f64());
+    first.stop();
+    second.stop();
+}
+
+#[test]
+fn a_daemon_that_is_cut_off_from_the_server_is_stood_in_for_and_joins_again() {
+    let server = NatsServer::start().unwrap();
+    let line = crate::line::Line::to(server.port());
+    let _copy = Copy::start(&server.url());
+    let (jobs, ids) = every_second(8);
+    let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
+    let (near, far) = (remote_home(&server.url(), STATE, &jobs), remote_home(&line.url(), STATE, &jobs));
+    let (mut first, mut second) = (near.boot(), far.boot());
+    first.wait_for_log("daemons=2");
+    let mut recorder = Recorder::start(&server.url(), "pollers");
+    recorder.wait_for_commits(&ids, 2);
+    line.cut();
+    let cut = Instant::now();
+    first.wait_for_log("daemons=1");
+    assert!(cut.elapsed() <= NOTICED, "noticed after {:?}", cut.elapsed());
+    second.wait_for_log("no tick starts until the job state can be written again");
+    let held = |job: &String| recorder.claims(job).last().map(|claim| claim.sequence) == last_write(&recorder, job);
+    let free: Vec<_> = ids.iter().filter(|id| !held(id)).cloned().collect();
+    recorder.wait_for_commits(&free, 2);
+    line.mend();
+    second.wait_for_log("the job state can be written again");
+    first.wait_for_log("before=1");
+    recorder.wait_for_commits(&free, 2);
+    recorder.check();
+    first.stop();
+    second.stop();
+}
+
+#[test]
+fn a_cluster_that_loses_its_leader_goes_on() {
+    let mut cluster = nexo_poller_testkit::NatsCluster::start(3).unwrap();
+    let url = cluster.url();
+    let _copy = Copy::start(&url);
+    let (jobs, ids) = every_second(4);
+    let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
+    let home = remote_home(&url, ", state: { bucket: pollers, history: 64, replicas: 3 }", &jobs);
+    let daemon = home.boot();
+    let mut recorder = Recorder::start(&url, "pollers");
+    recorder.wait_for_commits(&ids, 2);
+    let leader = recorder.leader(&url);
+    cluster.servers[leader].kill();
+    let lost = Instant::now();
+    recorder.wait_for_commits(&ids, 3);
+    println!("ticks of every job went on within {:.1} s of the leader's death", lost.elapsed().as_secs_f64());
+    recorder.check();
+    daemon.stop();
+}

@@ -37,7 +37,7 @@ impl Recorder {
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let client = async_nats::connect(url).await.unwrap();
+                let client = async_nats::connect(url.split(',').collect::<Vec<_>>()).await.unwrap();
                 let bucket = async_nats::jetstream::new(client).get_key_value(bucket).await.unwrap();
                 let mut entries = bucket.watch_all_from_revision(1).await.unwrap();
                 while let Some(entry) = entries.next().await {
@@ -88,6 +88,17 @@ impl Recorder {
     /// Who claimed a job, in order, with when.
     pub(crate) fn claims<'a>(&'a self, job: &'a str) -> impl Iterator<Item = &'a Write> {
         self.all.iter().filter(move |write| write.job == job && write.holder.is_some())
+    }
+
+    /// The number of the server (`n0`, `n1` …) that leads the bucket's stream.
+    pub(crate) fn leader(&self, url: &str) -> usize {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = async_nats::connect(url.split(',').collect::<Vec<_>>()).await.unwrap();
+            let info = client.request("$JS.API.STREAM.INFO.KV_pollers", "".into()).await.unwrap();
+            let info: Value = serde_json::from_slice(&info.payload).unwrap();
+            info["cluster"]["leader"].as_str().unwrap().trim_start_matches('n').parse().unwrap()
+        })
     }
 
     /// What must hold whatever happens: epochs grow, cursors never go back and never skip, and a lease passes from one
