@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,11 +20,16 @@ const SAY_AGAIN: Duration = Duration::from_secs(10);
 pub(super) struct Link {
     servers: String,
     state: watch::Sender<State>,
+    /// The connection was lost before.
+    lost: AtomicBool,
     /// What the server has refused of late, in its own words.
     refusals: Mutex<VecDeque<String>>,
     slow: AtomicU64,
     slow_said: Mutex<Option<Instant>>,
 }
+
+/// A connection that came back longer ago than this has whoever asked on it.
+const SETTLED: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -36,7 +41,8 @@ enum State {
 impl Link {
     pub(super) fn new(servers: String) -> Self {
         let state = watch::Sender::new(State::Down(Instant::now()));
-        Self { servers, state, refusals: Mutex::default(), slow: AtomicU64::new(0), slow_said: Mutex::default() }
+        let lost = AtomicBool::new(false);
+        Self { servers, state, lost, refusals: Mutex::default(), slow: AtomicU64::new(0), slow_said: Mutex::default() }
     }
 
     /// Learns from an event of the client.
@@ -50,6 +56,7 @@ impl Link {
                 }
             }
             Event::Disconnected => {
+                self.lost.store(true, Ordering::Relaxed);
                 self.state.send_replace(State::Down(Instant::now()));
                 tracing::warn!(servers = self.servers, "the connection to NATS is lost; it is tried again and again");
             }
@@ -84,6 +91,13 @@ impl Link {
     /// Messages that were dropped because this process did not keep up.
     pub(super) fn dropped(&self) -> u64 {
         self.slow.load(Ordering::Relaxed)
+    }
+
+    /// Whether those who asked over an earlier connection have had the time to come back as well: always, where this is
+    /// the first one.
+    pub(super) fn is_settled(&self) -> bool {
+        let lost = self.lost.load(Ordering::Relaxed);
+        self.up_since().is_some_and(|since| !lost || since.elapsed() > SETTLED)
     }
 
     /// Since when the server can be reached.

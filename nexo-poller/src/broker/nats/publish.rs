@@ -18,9 +18,6 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 /// Turns that other tasks get before it is said that nothing was refused.
 const REFUSAL_YIELDS: usize = 4;
 
-/// A connection that is older than this has whoever asked on it.
-const SETTLED: Duration = Duration::from_secs(10);
-
 /// Nobody waits for an answer much longer.
 const ANSWER_WORTH: Duration = Duration::from_secs(60);
 
@@ -99,8 +96,7 @@ impl NatsBroker {
         let until = Instant::now() + ANSWER_WORTH;
         loop {
             self.link.up(until.saturating_duration_since(Instant::now())).await?;
-            let settled = self.link.up_since().is_some_and(|since| since.elapsed() > SETTLED);
-            if settled {
+            if self.link.is_settled() {
                 let sent = self.client.publish(topic.to_owned(), payload).await;
                 return sent.map_err(|_| self.link.lost());
             }
