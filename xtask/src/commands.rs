@@ -68,6 +68,11 @@ fn documents() -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
+/// The commands of every `sh` block of `text`.
+pub(crate) fn shell_blocks(text: &str) -> Vec<String> {
+    blocks(text).into_iter().map(|block| block.commands).collect()
+}
+
 fn blocks(text: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut above = "";

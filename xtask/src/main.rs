@@ -3,11 +3,13 @@
 mod commands;
 mod end_to_end;
 mod features;
+mod generator;
 mod msrv;
 mod nats_server;
 mod quickstart;
 mod run;
 mod scratch;
+mod templates;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -20,6 +22,8 @@ cargo xtask check msrv                 no dependency asks for a newer Rust than 
 cargo xtask check features             each feature compiles alone
 cargo xtask check quickstart           the quickstart does what the README says it does
 cargo xtask check commands             every command that a README or guide shows does what it says
+cargo xtask check templates            generated pollers build, lint, test and run, with several answers
+cargo xtask check publish              the same against our packed crates alone
 ";
 
 /// What a command ends with: nothing, or a sentence on what went wrong.
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
         ["check", "features"] => features::check(),
         ["check", "quickstart"] => end_to_end::check(),
         ["check", "commands"] => commands::check(),
+        ["check", "templates"] => templates::check(),
+        ["check", "publish"] => templates::check_publish(),
         [] | ["help" | "--help" | "-h"] => say(HELP),
         other => Err(format!("`cargo xtask {}` is not a command; there are:\n{HELP}", other.join(" "))),
     };

@@ -41,7 +41,12 @@ pub(crate) fn obtain() -> Outcome {
 }
 
 fn folder() -> PathBuf {
+    cache().join(format!("nats-server-{VERSION}"))
+}
+
+/// Where what was obtained stays from run to run.
+pub(crate) fn cache() -> PathBuf {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    cache.unwrap_or_else(env::temp_dir).join("nexo-poller").join(format!("nats-server-{VERSION}"))
+    cache.unwrap_or_else(env::temp_dir).join("nexo-poller")
 }

@@ -17,7 +17,7 @@ const MOST_TICKS: usize = 100;
 /// A check that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The checks of one poller; made by [`conformance!`](crate::conformance!).
+/// The checks of one poller; made by [`conformance!`](macro@crate::conformance).
 pub struct Suite<P, W> {
     pub(super) good: Vec<Value>,
     pub(super) bad: Vec<(Value, String)>,

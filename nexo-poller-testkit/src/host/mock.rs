@@ -1,3 +1,4 @@
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, PollerHost};
@@ -209,6 +210,16 @@ impl Default for MockPollerHost {
 impl Inner {
     pub(super) fn check_allowed(&self, topic: &str) -> Result<(), HostError> {
         self.allowlist.check(topic)
+    }
+
+    /// Takes a message, and tells its topic to whoever wants to know what a test run publishes on.
+    pub(super) fn take(&mut self, message: Published) {
+        if let Some(file) = std::env::var_os("NEXO_PUBLISHED_TOPICS") {
+            let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+            // It is asked for by `nexo-poller doctor`, which notices where nothing comes.
+            let _ = opened.and_then(|mut file| writeln!(file, "{}", message.topic));
+        }
+        self.published.push(Recorded { message, asserted: false });
     }
 
     /// Every fault counts the call; the first that strikes decides.

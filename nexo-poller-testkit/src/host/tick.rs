@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::call::{LogLine, MetricIncrement, Published};
 use super::fault::Effect;
-use super::mock::{Inner, Recorded};
+use super::mock::Inner;
 use super::{Method, MockPollerHost};
 
 /// Who asks: what the ids of a tick's publishes are derived from.
@@ -65,7 +65,7 @@ impl PollerHost for TickHost {
         let id = publish_id(&self.tick.kind, &self.tick.job_id, &topic, &payload, self.tick.cursor_before.as_deref());
         let message = Published { topic: topic.clone(), payload: value, id, job_id: self.tick.job_id.clone() };
         self.call(Method::Publish, Some(&topic), move |inner| {
-            inner.published.push(Recorded { message, asserted: false });
+            inner.take(message);
             Ok(())
         })
         .await
@@ -109,7 +109,7 @@ impl MockPollerHost {
         let message =
             Published { topic: event.topic.clone(), payload: event.payload.clone(), id: event.id.clone(), job_id };
         let take = |inner: &mut Inner| {
-            inner.published.push(Recorded { message, asserted: false });
+            inner.take(message);
             Ok(())
         };
         self.standing_alone().call(Method::Publish, Some(&event.topic), take).await

@@ -8,6 +8,7 @@ mod boot;
 #[path = "../fixture/chatty.rs"]
 mod chatty;
 mod copies;
+mod doctor;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod home;

@@ -80,4 +80,13 @@ pub(super) enum Command {
         #[arg(long)]
         shared_inbox: bool,
     },
+    /// Say what stands between a poller's crate and a good publication, with the fixes.
+    Doctor {
+        /// The crate.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Leave out what only its tests can tell.
+        #[arg(long)]
+        no_test: bool,
+    },
 }

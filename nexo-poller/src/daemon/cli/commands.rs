@@ -30,7 +30,7 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
         Command::Resume { job } => daemon.post(&format!("{}/resume", job_path(job)), &json!({})).await?,
         Command::Reset { job, .. } => daemon.post(&format!("{}/reset", job_path(job)), &json!({})).await?,
         Command::Reload => daemon.post("/admin/pollers/reload", &json!({})).await?,
-        Command::Check | Command::NatsPermissions { .. } => {
+        Command::Check | Command::Doctor { .. } | Command::NatsPermissions { .. } => {
             return Err(ClientError::new(Exit::Failed, "this command asks no daemon"));
         }
     };
@@ -73,6 +73,6 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Pause { job, .. } => format!("`{job}` is paused; go on with `nexo-poller resume {job}`"),
         Command::Resume { job } => format!("`{job}` is resumed"),
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
-        Command::Check | Command::NatsPermissions { .. } => return None,
+        Command::Check | Command::Doctor { .. } | Command::NatsPermissions { .. } => return None,
     })
 }

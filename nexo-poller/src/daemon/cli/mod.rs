@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod client;
 mod commands;
+mod doctor;
 mod permissions;
 mod print;
 
@@ -53,6 +54,7 @@ async fn dispatch(args: &Args) -> Exit {
         },
         Command::Check => check::check(&args.config, args.json).await,
         Command::NatsPermissions { shared_inbox } => permissions::show(&args.config, *shared_inbox).await,
+        Command::Doctor { folder, no_test } => doctor::doctor(folder, !no_test, args.json).await,
         command => match commands::ask(command, args).await {
             Ok(exit) => exit,
             Err(error) => {
