@@ -48,6 +48,7 @@
 //! | `sqlite` | job state in one SQLite file; needs `runner` |
 //! | `jetstream` | job state in a bucket of JetStream, shared by daemons on many machines; needs `runner` and `nats` |
 //! | `router` | plugins as supervised subprocesses, and the host that answers them |
+//! | `builtins` | `webhook_poll` and `agent_turn`, kinds that need no plugin |
 //! | `daemon` | everything that the `nexo-poller` binary needs |
 //!
 //! # The rooms
@@ -62,6 +63,7 @@
 //! runner     schedule, policy, engine, telemetry                              store, contract
 //! host       what the daemon offers to a tick                                 broker, wire
 //! router     finding, supervising and asking plugins                          broker, wire, manifest
+//! builtins   kinds that every daemon has                                      contract
 //! daemon     pollers.yaml, command line, admin API: wires the rooms together  all
 //! ```
 //!
@@ -71,6 +73,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod broker;
+#[cfg(feature = "builtins")]
+pub mod builtins;
 pub mod contract;
 #[cfg(feature = "daemon")]
 pub mod daemon;

@@ -9,7 +9,8 @@ pub use tokio_util::sync::CancellationToken;
 
 pub use crate::contract::{
     Config, Cursor, Deliver, FromTick, HostError, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LogLevel,
-    PollContext, Poller, PollerError, PollerHost, ResultExt, State, TickAck, TickMetrics, WarmState, fill_template,
+    MessageTemplate, PollContext, Poller, PollerError, PollerHost, ResultExt, State, TickAck, TickMetrics, WarmState,
+    fill_template,
 };
 pub use crate::plugin::PollerHandler;
 pub use crate::poller;

@@ -14,6 +14,7 @@ mod extract;
 mod host;
 mod http;
 mod llm;
+mod message;
 mod name;
 mod poller;
 mod redact;
@@ -28,6 +29,9 @@ pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
 pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState, WarmStates};
 pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
 pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
+#[cfg(feature = "builtins")]
+pub(crate) use self::message::at_path;
+pub use self::message::{MessageTemplate, TemplateError};
 pub use self::name::{KindError, check_kind};
 pub use self::poller::Poller;
 pub use self::redact::Redact;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::admin::{self, ADDRESS_FILE, AdminToken};
+use super::built_in;
 use super::console;
 use super::core::{Daemon, Loaded, PLUGINS_SETTLE, ReadError, Readings};
 use super::credentials::Credentials;
@@ -74,6 +75,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     let world = many_machines::connect(settings.broker.as_ref()).await.map_err(BootError::failed)?;
     let store = open_state(&settings, world.as_ref()).await?;
     let registry = PollerRegistry::new();
+    built_in::register(&registry).map_err(|error| BootError::failed(error.to_string()))?;
     let credentials = Arc::new(Credentials::default());
     let unheard = Arc::new(Unheard::default());
     let shared = world.clone().map(|world| Arc::new(world) as Arc<dyn Broker>);

@@ -16,6 +16,7 @@
 
 mod admin;
 mod boot;
+mod built_in;
 mod cli;
 mod config_check;
 mod console;

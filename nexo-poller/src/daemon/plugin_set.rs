@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use semver::{Version, VersionReq};
 use tokio::process::Command;
 
+use super::built_in;
 use super::file::{PluginPaths, PollersFile, Problem, Settings};
 use crate::manifest::{Manifest, PluginSection};
 use crate::router::{DuplicateKind, PluginBinary, discover};
@@ -54,6 +55,8 @@ impl PluginSet {
 
     fn refuse_clashes(&self) -> Result<(), String> {
         let (mut ids, mut kinds) = (BTreeMap::new(), BTreeMap::new());
+        let built_in = built_in::OWNER.to_owned();
+        kinds.extend(built_in::kinds().map(|kind| (kind.to_owned(), &built_in)));
         let over_broker = Path::new("a plugin of the broker");
         let here = self.found.iter().map(|plugin| (&plugin.manifest.plugin, plugin.program.as_path()));
         for (plugin, place) in here.chain(self.remote.iter().map(|manifest| (&manifest.plugin, over_broker))) {
@@ -63,7 +66,7 @@ impl PluginSet {
                 return Err(format!("plugin `{id}` is there twice, as {first} and as {second}: remove one of them"));
             }
             for kind in plugin.poller.iter().flat_map(|poller| &poller.kinds) {
-                if let Some(first) = kinds.insert(kind, id) {
+                if let Some(first) = kinds.insert(kind.clone(), id) {
                     let (first, second) = (first.clone(), id.clone());
                     return Err(DuplicateKind { kind: kind.clone(), first, second }.to_string());
                 }
@@ -72,11 +75,12 @@ impl PluginSet {
         Ok(())
     }
 
-    /// Every kind that is offered, in alphabetical order.
+    /// Every kind that is offered, built-in ones too, in alphabetical order.
     pub(super) fn kinds(&self) -> Vec<String> {
         let here = self.found.iter().map(|plugin| &plugin.manifest);
         let sections = here.chain(&self.remote).filter_map(|manifest| manifest.plugin.poller.as_ref());
         let mut kinds: Vec<String> = sections.flat_map(|section| section.kinds.iter().cloned()).collect();
+        kinds.extend(built_in::kinds().map(str::to_owned));
         kinds.sort_unstable();
         kinds
     }

@@ -260,3 +260,36 @@ fn the_example_file_checks_but_for_the_plugins_that_are_not_there() {
         assert!(message.contains("`plugins`") || message.contains("no plugin offers the kind"), "{message}");
     }
 }
+
+#[test]
+fn a_built_in_kind_needs_no_plugin_is_checked_and_reaches_this_machine_only_where_it_may() {
+    let server = nexo_poller_testkit::http::HttpReplay::of(nexo_poller_testkit::http::Recording::from([
+        nexo_poller_testkit::http::Exchange::get("/").json(&serde_json::json!([{"id": 1, "title": "It works"}])),
+    ]));
+    let job = |id: &str, rest: &str| {
+        format!(
+            "id: {id}, kind: webhook_poll, {HOURLY}, config: {{ url: \"{}\", message_template: \"{{title}}\", \
+             deliver: {{ channel: console, to: ops }}, {rest} }}",
+            server.url("/")
+        )
+    };
+    let (open, shut, bad) = (job("open", "allow_private_networks: true"), job("shut", ""), job("bad", "methud: GET"));
+    let home = Home::with_jobs(&[&open, &shut, &bad]);
+    let checked = home.run(&["check"]);
+    assert!(checked.stdout.contains("kind `webhook_poll` refuses the config: `methud`: unknown field"), "{checked:?}");
+    let mut daemon = home.boot();
+    assert_eq!(home.run(&["run", "open"]).code, Some(0));
+    daemon.wait_for_out("ops ← It works");
+    assert_eq!(home.run(&["run", "shut"]).code, Some(1));
+    assert_eq!(server.asked().len(), 1);
+    daemon.stop();
+}
+
+#[test]
+fn a_plugin_cannot_take_a_built_in_kind() {
+    let home = Home::with_jobs(&[]);
+    home.write("plugins/one/nexo-plugin.toml", &manifest("one", "webhook_poll"));
+    home.write("pollers.yaml", "pollers:\n  plugins: plugins\n  jobs: []\n");
+    let said = home.fail_to_boot();
+    assert!(said.stderr.contains("declared by plugin `nexo-poller` and by plugin `one`"), "{said:?}");
+}

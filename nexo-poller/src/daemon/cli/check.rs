@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::print;
+use crate::daemon::built_in;
 use crate::daemon::credentials;
 use crate::daemon::exit::Exit;
 use crate::daemon::file::{PollersFile, Problem};
@@ -72,7 +73,11 @@ async fn problems_of(config: &Path) -> (usize, Vec<Problem>) {
 async fn judge_configs(specs: &[crate::runner::JobSpec], plugins: &PluginSet) -> Vec<(String, String)> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut asking = JoinSet::new();
+    let mut refusals: Vec<(usize, String)> = Vec::new();
     for (index, spec) in specs.iter().enumerate() {
+        if let Some(judged) = built_in::judge(&spec.kind, &spec.config) {
+            refusals.extend(judged.err().map(|error| (index, error.to_string())));
+        }
         let Some(command) = plugins.command_of(&spec.kind) else { continue };
         let (places, kind, config) = (Arc::clone(&places), spec.kind.clone(), spec.config.clone());
         asking.spawn(async move {
@@ -80,8 +85,7 @@ async fn judge_configs(specs: &[crate::runner::JobSpec], plugins: &PluginSet) ->
             (index, crate::daemon::config_check::ask(command, &kind, &config).await)
         });
     }
-    let mut refusals: Vec<(usize, String)> =
-        asking.join_all().await.into_iter().filter_map(|(index, judged)| Some((index, judged.err()?))).collect();
+    refusals.extend(asking.join_all().await.into_iter().filter_map(|(index, judged)| Some((index, judged.err()?))));
     refusals.sort_unstable();
     refusals
         .into_iter()

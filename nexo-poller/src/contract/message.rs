@@ -1,0 +1,245 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::PollerError;
+
+/// A message with `{fields}` in it, strict where [`fill_template`](super::fill_template) is lenient: its form is checked when
+/// the job is loaded, and a field that an item does not have is an error that names it. `{{` and `}}` are braces.
+///
+/// ```
+/// use nexo_poller::contract::MessageTemplate;
+/// use serde_json::json;
+///
+/// let template: MessageTemplate = "{key}: {fields.summary}".parse()?;
+/// let issue = json!({"key": "NX-1", "fields": {"summary": "It {works}"}});
+/// assert_eq!(template.fill_from(&issue)?, "NX-1: It {works}");
+/// assert_eq!(
+///     template.fill_from(&json!({"key": "NX-2", "id": 7})).unwrap_err().to_string(),
+///     "the message template names `{fields.summary}`, which this item does not have; it has id, key"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageTemplate {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Field(String),
+}
+
+/// Why a text is no template. An operator sees it when the job is loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+    /// Nothing would ever be said.
+    #[error("a message template must not be empty")]
+    Empty,
+    /// A brace without its other half.
+    #[error("the `{brace}` at character {at} has no other half; for the brace itself write it twice")]
+    Unpaired {
+        /// The brace.
+        brace: char,
+        /// Where it stands, counted from 1.
+        at: usize,
+    },
+    /// `{}`, or one with spaces or braces in it.
+    #[error("the braces at character {at} hold no field's name; for the brace itself write it twice")]
+    NoName {
+        /// Where they open, counted from 1.
+        at: usize,
+    },
+}
+
+impl MessageTemplate {
+    /// The names between braces, in the order of the text.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Field(name) => Some(name.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The text with each field replaced, in one pass.
+    ///
+    /// # Errors
+    /// [`PollerError::Config`] that names the first field for which `value` has none; `known` names those that there are.
+    pub fn fill<'v>(
+        &self,
+        value: impl Fn(&str) -> Option<Cow<'v, str>>,
+        known: &[&str],
+    ) -> Result<String, PollerError> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Field(name) => text.push_str(&value(name).ok_or_else(|| {
+                    PollerError::config(format!(
+                        "the message template names `{{{name}}}`, which this item does not have; it has {}",
+                        if known.is_empty() { "no fields".to_owned() } else { known.join(", ") }
+                    ))
+                })?),
+            }
+        }
+        Ok(text)
+    }
+
+    /// The text with each field taken from `item`: a dotted path (`fields.summary`, `labels.0`), or `json` for the whole item.
+    /// Text goes in as it is, `null` as nothing, anything else as JSON.
+    ///
+    /// # Errors
+    /// As [`fill`](Self::fill).
+    pub fn fill_from(&self, item: &Value) -> Result<String, PollerError> {
+        let known: Vec<&str> =
+            item.as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str)).collect();
+        let value = |name: &str| match at_path(item, name) {
+            Some(Value::String(text)) => Some(Cow::Borrowed(text.as_str())),
+            Some(Value::Null) => Some(Cow::Borrowed("")),
+            Some(other) => Some(Cow::Owned(other.to_string())),
+            None => (name == "json").then(|| Cow::Owned(item.to_string())),
+        };
+        self.fill(value, &known)
+    }
+}
+
+/// What stands at a dotted path of `value`; numbers are places of a list. An empty path is the value itself.
+pub(crate) fn at_path<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').filter(|step| !step.is_empty()).try_fold(value, |value, step| match value {
+        Value::Object(fields) => fields.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+impl FromStr for MessageTemplate {
+    type Err = TemplateError;
+
+    fn from_str(text: &str) -> Result<Self, TemplateError> {
+        if text.trim().is_empty() {
+            return Err(TemplateError::Empty);
+        }
+        let (mut parts, mut plain, mut rest) = (Vec::new(), String::new(), text);
+        while let Some(brace) = rest.find(['{', '}']) {
+            plain.push_str(&rest[..brace]);
+            rest = &rest[brace..];
+            let at = text[..text.len() - rest.len()].chars().count() + 1;
+            if rest.starts_with("{{") || rest.starts_with("}}") {
+                plain.push_str(&rest[..1]);
+                rest = &rest[2..];
+                continue;
+            }
+            let Some(inside) = rest.strip_prefix('{') else { return Err(TemplateError::Unpaired { brace: '}', at }) };
+            let Some((name, after)) = inside.split_once('}') else {
+                return Err(TemplateError::Unpaired { brace: '{', at });
+            };
+            if name.is_empty() || name.contains(|c: char| c == '{' || c.is_whitespace()) {
+                return Err(TemplateError::NoName { at });
+            }
+            if !plain.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut plain)));
+            }
+            parts.push(Part::Field(name.to_owned()));
+            rest = after;
+        }
+        plain.push_str(rest);
+        if !plain.is_empty() {
+            parts.push(Part::Text(plain));
+        }
+        Ok(Self { parts })
+    }
+}
+
+impl fmt::Display for MessageTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Part::Field(name) => write!(f, "{{{name}}}"),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for MessageTemplate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for MessageTemplate {
+    fn schema_name() -> Cow<'static, str> {
+        "MessageTemplate".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn template(text: &str) -> MessageTemplate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn fields_are_dotted_paths_and_a_value_that_looks_like_a_field_stays_as_it_is() {
+        let item = json!({"a": "{b}", "b": {"c": [1, {"d": true}]}, "none": null, "json.x": 1});
+        for (text, filled) in [
+            ("{a}{b.c.0} {b.c.1.d}", "{b}1 true"),
+            ("[{none}]", "[]"),
+            ("{b}", r#"{"c":[1,{"d":true}]}"#),
+            ("{{a}} é {a}", "{a} é {b}"),
+            ("no field", "no field"),
+        ] {
+            assert_eq!(template(text).fill_from(&item).unwrap(), filled, "of {text:?}");
+        }
+        assert_eq!(template("{json}").fill_from(&json!({"x": 1})).unwrap(), r#"{"x":1}"#);
+        assert_eq!(template("{json}").fill_from(&json!({"json": "own"})).unwrap(), "own");
+    }
+
+    #[test]
+    fn an_unknown_field_is_a_config_error_that_names_it_and_not_the_values() {
+        let error = template("{titel}").fill_from(&json!({"title": "hunter2"})).unwrap_err();
+        assert!(matches!(error, PollerError::Config { .. }), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "the message template names `{titel}`, which this item does not have; it has title"
+        );
+    }
+
+    #[test]
+    fn what_is_no_template_is_refused_with_its_place() {
+        for (text, said) in [
+            (" ", "must not be empty"),
+            ("é {a", "the `{` at character 3 has no other half"),
+            ("a} b", "the `}` at character 2 has no other half"),
+            ("{}", "at character 1 hold no field's name"),
+            ("{a b}", "at character 1 hold no field's name"),
+            ("{a{b}}", "at character 1 hold no field's name"),
+        ] {
+            let error = serde_json::from_value::<MessageTemplate>(json!(text)).unwrap_err().to_string();
+            assert!(error.contains(said), "of {text:?}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_template_reads_itself_back(text in "[xé{} .a]{1,20}") {
+            if let Ok(template) = text.parse::<MessageTemplate>() {
+                prop_assert_eq!(template.to_string().parse(), Ok(template));
+            }
+        }
+    }
+}

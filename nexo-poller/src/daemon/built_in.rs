@@ -1,0 +1,53 @@
+//! The kinds that this daemon has without a plugin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::builtins::WebhookPoll;
+use crate::contract::{Poller, PollerError};
+use crate::manifest::DeclaredPoller;
+use crate::runner::{KindLimits, PollerRegistry, RegistryError};
+
+/// Who offers them, where plugins name themselves. No plugin can have this id.
+pub(super) const OWNER: &str = "nexo-poller";
+
+struct BuiltIn {
+    poller: Arc<dyn Poller>,
+    limits: KindLimits,
+}
+
+impl BuiltIn {
+    fn of<P: DeclaredPoller>(poller: P) -> Self {
+        let (said, default) = (P::DECLARATION, KindLimits::default());
+        let limits = KindLimits {
+            max_concurrent_ticks: said.max_concurrent_ticks.map_or(default.max_concurrent_ticks, |most| most as usize),
+            tick_timeout: said.tick_timeout_secs.map_or(default.tick_timeout, |secs| Duration::from_secs(secs.into())),
+        };
+        Self { poller: Arc::new(poller), limits }
+    }
+}
+
+fn all() -> [BuiltIn; 1] {
+    [BuiltIn::of(WebhookPoll)]
+}
+
+/// Their names.
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
+    all().into_iter().map(|built_in| built_in.poller.kind())
+}
+
+/// Makes them available to jobs.
+///
+/// # Errors
+/// [`RegistryError`] where one of the kinds is taken.
+pub(super) fn register(registry: &PollerRegistry) -> Result<(), RegistryError> {
+    all().into_iter().try_for_each(|built_in| registry.register(built_in.poller, built_in.limits))
+}
+
+/// Whether `kind` takes `config`; `None` where it is none of them.
+pub(super) fn judge(kind: &str, config: &Value) -> Option<Result<(), PollerError>> {
+    let built_in = all().into_iter().find(|built_in| built_in.poller.kind() == kind)?;
+    Some(built_in.poller.validate(config))
+}

@@ -1,0 +1,182 @@
+use std::time::Duration;
+
+use nexo_poller::builtins::WebhookPoll;
+use nexo_poller::prelude::*;
+use nexo_poller_testkit::JobTest;
+use nexo_poller_testkit::http::{Exchange, HttpReplay, Recording};
+
+const TOPIC: &str = "plugin.outbound.telegram.bot";
+
+fn server<const N: usize>(answers: [Exchange; N]) -> HttpReplay {
+    HttpReplay::of(Recording::from(answers))
+}
+
+fn items(numbers: impl Iterator<Item = usize>) -> Value {
+    numbers.map(|n| json!({"id": n, "title": format!("Item {n}")})).collect()
+}
+
+fn config(server: &HttpReplay) -> Value {
+    json!({
+        "url": server.url("/items"),
+        "message_template": "{title}",
+        "deliver": {"channel": "telegram", "to": "42"},
+        "allow_private_networks": true,
+    })
+}
+
+fn with(mut config: Value, key: &str, value: impl Into<Value>) -> Value {
+    config[key] = value.into();
+    config
+}
+
+fn job(config: Value) -> JobTest {
+    let job = JobTest::new(WebhookPoll).config(config);
+    job.host().credentials("telegram", json!({"account_id": "bot"}));
+    job
+}
+
+fn answer(body: &Value) -> Exchange {
+    Exchange::get("/items").json(body)
+}
+
+#[tokio::test]
+async fn items_are_announced_once_and_what_exceeds_a_tick_waits_for_the_next() {
+    let server = server([answer(&items(1..=3)).header("etag", "\"v1\"")]);
+    let mut job = job(with(config(&server), "max_per_tick", 2));
+    for _ in 0..3 {
+        job.tick().await;
+    }
+    job.host().assert_published(TOPIC).texts(["Item 1", "Item 2", "Item 3"]);
+    // A version counts as seen only once nothing of it is left.
+    assert_eq!(server.asked_header("if-none-match"), [None, None, Some("\"v1\"".to_owned())]);
+}
+
+#[tokio::test]
+async fn an_unchanged_answer_is_asked_for_by_its_versions_and_changes_nothing() {
+    let modified = "Wed, 21 Oct 2015 07:28:00 GMT";
+    let first = answer(&items(1..=1)).header("etag", "W/\"1\"").header("last-modified", modified);
+    let server = server([first, Exchange::get("/items").status(304)]);
+    let mut job = job(config(&server));
+    job.tick().await;
+    let cursor = job.cursor_bytes().map(<[u8]>::to_vec);
+    job.tick().await;
+    assert_eq!(job.cursor_bytes().map(<[u8]>::to_vec), cursor);
+    assert_eq!(server.asked_header("if-none-match"), [None, Some("W/\"1\"".to_owned())]);
+    assert_eq!(server.asked_header("if-modified-since"), [None, Some(modified.to_owned())]);
+    job.host().assert_published(TOPIC).times(1);
+}
+
+#[tokio::test]
+async fn items_and_ids_are_found_at_dotted_paths_and_templates_reach_into_items() {
+    let body =
+        json!({"data": {"list": [{"meta": {"key": "a"}, "by": {"name": "Ana"}}, {"meta": {"key": "a"}, "by": 1}]}});
+    let server = server([answer(&body)]);
+    let config = with(with(config(&server), "items_path", "data.list"), "id_field", "meta.key");
+    let mut job = job(with(config, "message_template", "{by.name} {{raw}} {json}"));
+    job.tick().await;
+    // The second has the first one's id.
+    job.host().assert_published(TOPIC).texts([r#"Ana {raw} {"by":{"name":"Ana"},"meta":{"key":"a"}}"#]);
+}
+
+#[tokio::test]
+async fn a_request_is_made_as_the_config_says_with_the_secrets_of_the_owning_agent() {
+    let post = Exchange::post("/items").sent(json!({"query": "open"})).json(&items(1..=1));
+    let server = server([post]);
+    let config = with(with(config(&server), "method", "POST"), "body", json!({"query": "open"}));
+    let mut job = job(with(config, "headers", json!({"Authorization": "Bearer ${tracker.token}", "X-Plain": "$${x}"})));
+    job.host().credentials("tracker", json!({"account_id": "t", "token": "hunter2"}));
+    job.tick().await;
+    assert_eq!(server.asked_header("authorization"), [Some("Bearer hunter2".to_owned())]);
+    assert_eq!(server.asked_header("x-plain"), [Some("${x}".to_owned())]);
+    assert_eq!(server.asked_header("content-type"), [Some("application/json".to_owned())]);
+    job.host().credentials("tracker", json!({"account_id": "t"}));
+    let error = job.tick_expect_permanent().await.to_string();
+    assert!(error.contains("`tracker`") && error.contains("has no text `token`"), "{error}");
+}
+
+#[tokio::test]
+async fn each_status_has_its_class_and_retry_after_is_kept() {
+    for (status, permanent) in
+        [(400, true), (401, true), (403, true), (404, true), (408, false), (500, false), (503, false)]
+    {
+        let server = server([Exchange::get("/items").status(status)]);
+        let mut job = job(config(&server));
+        if permanent {
+            job.tick_expect_permanent().await;
+        } else {
+            job.tick_expect_transient().await;
+        }
+    }
+    let server = server([Exchange::get("/items").status(429).header("retry-after", "90")]);
+    let error = job(config(&server)).tick_expect_transient().await;
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(90)));
+    assert_eq!(error.to_string(), "the server answered with HTTP status 429");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_config_is_a_config_error_that_names_it_and_nothing_is_sent() {
+    let body = json!({"items": [{"id": 1, "title": "hunter2"}, {"id": 2}]});
+    let server = server([answer(&body)]);
+    let fits = with(config(&server), "items_path", "items");
+    for (config, said) in [
+        (config(&server), "no list at `items_path: \"\"`; it has items"),
+        (fits.clone(), "names `{title}`, which this item does not have; it has id"),
+        (with(fits, "id_field", "key"), "item 1 of the answer has no text or number at `id_field: \"key\"`"),
+    ] {
+        let mut job = job(config);
+        let error = job.tick_expect_config().await.to_string();
+        assert!(error.contains(said), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        job.host().assert_nothing_published();
+    }
+}
+
+#[tokio::test]
+async fn five_hundred_ids_are_remembered_and_more_items_are_refused_rather_than_repeated() {
+    let server = server([answer(&items(1..=500)), answer(&items(301..=800)), answer(&items(1..=501))]);
+    let mut job = job(with(config(&server), "max_per_tick", 1000));
+    job.tick().await;
+    job.host().assert_published(TOPIC).times(500);
+    job.tick().await;
+    job.host().assert_published(TOPIC).times(800);
+    assert_eq!(job.cursor::<Value>()["ids"].as_array().unwrap().len(), 500);
+    let error = job.tick_expect_permanent().await.to_string();
+    assert!(error.contains("501 items, and 500 is the most"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_may_be_better_later_and_is_not_shown() {
+    let server = server([Exchange::get("/items").text("<html>hunter2")]);
+    let error = job(config(&server)).tick_expect_transient().await.to_string();
+    assert_eq!(error, "the answer is no JSON (line 1, column 1)");
+}
+
+#[tokio::test]
+async fn a_server_on_this_machine_is_not_reached_unless_the_job_may() {
+    let server = server([answer(&items(1..=1))]);
+    let error = job(with(config(&server), "allow_private_networks", false)).tick_expect_permanent().await.to_string();
+    assert!(error.contains("set `allow_private_networks: true`"), "{error}");
+    assert_eq!(server.asked().len(), 0);
+}
+
+#[test]
+fn a_wrong_config_is_refused_when_the_job_is_loaded() {
+    let good = json!({"url": "https://a.example/x?key=hunter2", "message_template": "{id}", "deliver": {"channel": "a", "to": "1"}});
+    assert!(WebhookPoll.validate(&good).is_ok());
+    for (key, value, said) in [
+        ("url", json!("ftp://hunter2"), "an http or https address"),
+        ("url", json!("hunter2"), "an http or https address"),
+        ("method", json!("FETCH"), "method"),
+        ("headers", json!({"a b": "hunter2"}), "no header's name"),
+        ("headers", json!({"x-key": "hunter2 ${x}"}), "header `x-key`: a secret is written `${channel.field}`"),
+        ("message_template", json!("{id"), "has no other half"),
+        ("message_template", json!(""), "must not be empty"),
+        ("max_per_tick", json!(0), "max_per_tick"),
+        ("interval", json!(1), "unknown field `interval`"),
+        ("deliver", json!({"channel": "a"}), "deliver"),
+    ] {
+        let error = WebhookPoll.validate(&with(good.clone(), key, value)).unwrap_err().to_string();
+        assert!(error.contains(said), "{key}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
