@@ -97,7 +97,11 @@ impl Poller for Chatty {
                 std::thread::sleep(Duration::from_secs(60));
             },
             Act::HangPolitely => {
-                ctx.log(LogLevel::Info, "waiting", json!({})).await?;
+                // A host that does not answer must not keep it from hearing that it is to end.
+                tokio::select! {
+                    said = ctx.log(LogLevel::Info, "waiting", json!({})) => said?,
+                    () = ctx.cancel.cancelled() => {}
+                }
                 ctx.cancel.cancelled().await;
                 return TickAck::with_cursor("ended politely");
             }

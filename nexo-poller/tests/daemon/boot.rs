@@ -280,7 +280,7 @@ fn a_built_in_kind_needs_no_plugin_is_checked_and_reaches_this_machine_only_wher
     let mut daemon = home.boot();
     assert_eq!(home.run(&["run", "open"]).code, Some(0));
     daemon.wait_for_out("ops ← It works");
-    assert_eq!(home.run(&["run", "shut"]).code, Some(1));
+    assert_eq!(home.run(&["run", "shut"]).code, Some(4));
     assert_eq!(server.asked().len(), 1);
     daemon.stop();
 }
