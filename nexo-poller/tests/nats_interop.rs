@@ -1,5 +1,5 @@
 //! Plugins and daemons of others, byte for byte, on a real server: `vectors/nats.json`.
-#![cfg(all(feature = "nats", feature = "router"))]
+#![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 #[path = "fixture/chatty.rs"]

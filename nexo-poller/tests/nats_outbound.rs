@@ -1,5 +1,5 @@
 //! A message is stored once, however often the tick that publishes it is repeated.
-#![cfg(feature = "nats")]
+#![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 #[path = "fixture/chatty.rs"]

@@ -15,13 +15,14 @@ use crate::manifest::Manifest;
 pub(super) async fn serve(url: &str, ticks: TickRunner, manifest: &Manifest) -> Result<(), String> {
     let id = manifest.plugin.id.clone();
     let fail = |error: &dyn std::fmt::Display| format!("plugin `{id}`: {error}");
+    let unusable = |error: &dyn std::fmt::Display| format!("plugin `{id}`: NEXO_BROKER_URL: {error}");
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate()).map_err(|error| fail(&error))?,
         signal(SignalKind::interrupt()).map_err(|error| fail(&error))?,
     );
-    let options = NatsOptions::new(url).and_then(NatsOptions::with_environment).map_err(|error| fail(&error))?;
+    let options = NatsOptions::new(url).and_then(NatsOptions::with_environment).map_err(|error| unusable(&error))?;
     let servers = options.servers();
-    let broker = NatsBroker::connect(options.with_name(&id)).await.map_err(|error| fail(&error))?;
+    let broker = NatsBroker::connect(options.with_name(&id)).await.map_err(|error| unusable(&error))?;
     let server = TickServer::new(Arc::new(broker.clone()), Arc::new(ticks), manifest);
     let orders = server.listen().await.map_err(|error| fail(&error))?;
     notice::say(&format!("plugin `{id}` {} serves ticks from {servers}", manifest.plugin.version));
