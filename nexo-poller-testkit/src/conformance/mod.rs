@@ -56,7 +56,7 @@ mod world;
 pub use self::suite::Suite;
 pub use self::world::World;
 
-/// See the [module](crate::conformance).
+/// See the [module](mod@crate::conformance).
 #[macro_export]
 macro_rules! conformance {
     ($poller:ty, $good:expr, $bad:expr, $world:ty $(, skip $check:ident : $reason:literal)* $(,)?) => {

@@ -37,7 +37,7 @@ pub(super) struct Scene<W> {
 
 macro_rules! checks {
     ($($(#[$doc:meta])* $name:ident => $check:path;)*) => {
-        /// The checks; see the [module](crate::conformance). Each panics where it does not hold.
+        /// The checks; see the [module](mod@crate::conformance). Each panics where it does not hold.
         impl<P: DeclaredPoller + Default, W: World> Suite<P, W> {
             $(
                 $(#[$doc])*

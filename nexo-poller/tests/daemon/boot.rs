@@ -115,6 +115,33 @@ fn state_that_another_program_locks_is_waited_for_and_then_reported() {
     home.boot().stop();
 }
 
+/// The limit on the size of files stands for a disk that is full: the system refuses the write in the same place.
+#[test]
+fn a_disk_that_is_full_stops_the_ticks_and_loses_nothing() {
+    let jobs = ["one", "two", "counts"].map(|id| format!("id: {id}, kind: chatty, schedule: {{ every: 1s }}"));
+    let home = Home::with_jobs(&jobs.each_ref().map(String::as_str));
+    home.boot().stop();
+    let run = home.command(&["run"]);
+    let mut limited = std::process::Command::new("sh");
+    // Enough to boot with; an ignored SIGXFSZ is what makes the write fail, and not the process.
+    limited.arg("-c").arg("trap '' XFSZ; ulimit -S -f 128; exec \"$0\" \"$@\"").arg(run.get_program());
+    limited.args(run.get_args()).current_dir(home.path());
+    let mut daemon = home.boot_with(limited);
+    let said = daemon.wait_for_log("no tick starts until the job state can be written again");
+    assert!(said.contains("the disk may be full"), "{said}");
+    let before = home.cursor("counts");
+    daemon.widen_file_limit();
+    daemon.wait_for_log("the job state can be written again; ticks go on");
+    let count = |cursor: Option<Vec<u8>>| String::from_utf8(cursor.unwrap()).unwrap().parse::<u64>().unwrap();
+    // Its schedule may have started it already.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while home.run(&["run", "counts"]).code != Some(0) {
+        assert!(std::time::Instant::now() < deadline, "{}", daemon.heard_log);
+    }
+    assert!(count(home.cursor("counts")) > count(before));
+    daemon.stop();
+}
+
 #[test]
 fn a_plugin_that_is_missing_or_ends_at_once_hurts_only_its_own_jobs() {
     let good = format!("id: good, kind: chatty, {HOURLY}, config: {{ do: publish }}");

@@ -189,6 +189,13 @@ impl Daemon {
         assert!(status.success());
     }
 
+    /// Lets its files grow again, as far as they like.
+    pub(crate) fn widen_file_limit(&self) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
+        assert!(status.is_ok_and(|status| status.success()), "`prlimit` is needed: install util-linux");
+    }
+
     /// Waits until it has ended, and for the rest of what it said.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;

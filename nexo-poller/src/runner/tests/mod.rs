@@ -6,8 +6,10 @@ mod edits;
 mod fences;
 mod limits;
 mod observed;
+mod poison;
 mod reload;
 mod sharing;
+mod spans;
 mod store_trouble;
 mod together;
 

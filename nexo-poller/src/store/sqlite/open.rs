@@ -197,6 +197,9 @@ pub(super) fn unavailable(error: &rusqlite::Error) -> StoreError {
         }
         Some(ErrorCode::DiskFull) => "the disk is full; free some space".to_owned(),
         Some(ErrorCode::ReadOnly) => "the file or its disk has become read-only".to_owned(),
+        Some(ErrorCode::SystemIoFailure) => {
+            format!("{error}: the disk may be full, over its quota or failing")
+        }
         _ => error.to_string(),
     })
 }

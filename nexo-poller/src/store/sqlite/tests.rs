@@ -60,6 +60,42 @@ async fn the_file_is_its_owners_only_and_keeps_state_over_a_restart() {
     }
 }
 
+/// Power may fail while the log grows: whatever part of it is left, what is read is a state that was committed.
+#[tokio::test]
+async fn a_write_ahead_log_that_was_cut_short_gives_an_earlier_commit_whole() {
+    let (_dir, path) = place();
+    let store = open(&path).unwrap();
+    let job = store.open_jobs(vec![new("a")]).await.unwrap().remove(0);
+    let claim = Claim { key: job.key, revision: job.revision, epoch: job.epoch, ttl: Duration::from_secs(30) };
+    let (mut revision, mut epoch) = (job.revision, job.epoch);
+    for round in 1..=40u8 {
+        let claim = Claim { revision, epoch, ..claim };
+        let claims = store.write(Batch { claims: vec![claim], ..Batch::of("me".into()) }).await.unwrap().claims;
+        let [ClaimAnswer::Granted { epoch: granted, revision: claimed, .. }] = claims[..] else { panic!("{claims:?}") };
+        // Long enough to lie on several pages, so that half a commit would show.
+        let state = JobState { cursor: Some(vec![round; 9000].into()), ..JobState::default() };
+        let commit = Commit { key: job.key, epoch: granted, revision: claimed, state };
+        let commits = store.write(Batch { commits: vec![commit], ..Batch::of("me".into()) }).await.unwrap().commits;
+        let [WriteAnswer::Done { revision: written, epoch: kept }] = commits[..] else { panic!("{commits:?}") };
+        (revision, epoch) = (written, kept);
+    }
+    let (file, log) = (std::fs::read(&path).unwrap(), std::fs::read(path.with_extension("db-wal")).unwrap());
+    let mut latest = 0;
+    for cut in (0..=20).map(|part| log.len() * part / 20) {
+        let (_dir, copy) = place();
+        std::fs::write(&copy, &file).unwrap();
+        std::fs::write(copy.with_extension("db-wal"), &log[..cut]).unwrap();
+        // Before the first commit there is no job at all, and before the first page no database.
+        let Ok(store) = open(&copy) else { panic!("{cut} of {} bytes cannot be opened", log.len()) };
+        let cursor = store.open_jobs(vec![new("a")]).await.unwrap().remove(0).state.cursor.unwrap_or_default();
+        let round = cursor.first().copied().unwrap_or_default();
+        assert!(cursor.iter().all(|byte| *byte == round), "half of commit {round} after {cut} bytes");
+        assert!(round >= latest, "more of the log gives {round} after {latest}");
+        latest = round;
+    }
+    assert_eq!(latest, 40, "the whole log holds every commit");
+}
+
 #[tokio::test]
 async fn many_jobs_are_opened_at_once_and_found_again() {
     let (_dir, path) = place();

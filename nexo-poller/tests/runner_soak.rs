@@ -1,0 +1,93 @@
+//! A day of a thousand pollers whose sink takes nothing: memory stays where it is. In a process of its own, so that nothing
+//! else is measured. `NEXO_TEST_HOURS=24` asks for the whole day.
+
+#![cfg(feature = "runner")]
+#![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexo_poller::contract::{LlmInvokeResponse, PollerHost};
+use nexo_poller::prelude::*;
+use nexo_poller::runner::{
+    HostProvider, JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, TickIdentity,
+};
+use nexo_poller::store::{Clock, MemoryStore, UnixMs, VirtualClock};
+
+/// Publishes, and says how often it has tried.
+struct Publishes;
+
+#[async_trait]
+impl Poller for Publishes {
+    fn kind(&self) -> &'static str {
+        "publishes"
+    }
+
+    async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
+        ctx.publish("plugin.outbound.console.console", &json!({"text": "x".repeat(1000)})).await?;
+        TickAck::with_cursor(&1)
+    }
+}
+
+/// A sink that stalls before it refuses each message.
+struct Stalled;
+
+#[async_trait]
+impl PollerHost for Stalled {
+    async fn broker_publish(&self, _: String, payload: Vec<u8>) -> Result<(), HostError> {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Err(HostError::unavailable(format!("{} bytes are not taken", payload.len())))
+    }
+
+    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
+        Ok(Value::Null)
+    }
+
+    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+        Err(HostError::unavailable("none"))
+    }
+}
+
+impl HostProvider for Stalled {
+    fn host_for(&self, _: &TickIdentity) -> Arc<dyn PollerHost> {
+        Arc::new(Self)
+    }
+}
+
+fn resident_kib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_stalls_for_a_day_costs_no_memory() {
+    let hours = std::env::var("NEXO_TEST_HOURS").map_or(4, |hours| hours.parse().unwrap());
+    let clock = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));
+    let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
+    let registry = PollerRegistry::new();
+    let limits = KindLimits { max_concurrent_ticks: 64, tick_timeout: Duration::from_secs(60) };
+    registry.register(Arc::new(Publishes), limits).unwrap();
+    let runner = PollerRunner::start(store, registry, Arc::new(Stalled), RunnerOptions::default(), clock);
+    let every = Schedule::every(Duration::from_secs(300)).unwrap();
+    let jobs = (0..1000).map(|n| JobSpec::new(format!("job_{n}"), "publishes", "ana", every.clone())).collect();
+    runner.apply(jobs).await.unwrap();
+    // The breakers open, metrics and failures have their first entries.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let warm = resident_kib();
+    tokio::time::sleep(Duration::from_secs(3600 * (hours - 1))).await;
+    let growth = (resident_kib() - warm) / warm * 100.0;
+    println!(
+        "figure runner.soak_growth_percent value={growth:.2} unit=% limit=5 ratio={:.2} note=1000-jobs-{hours}-simulated-hours",
+        growth / 5.0
+    );
+    assert!(growth < 5.0, "memory grew by {growth:.1} % from {warm} KiB");
+}
