@@ -17,8 +17,6 @@ use crate::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, U
 
 /// New plugins are waited for this long.
 pub(super) const PLUGINS_SETTLE: Duration = Duration::from_secs(10);
-/// In whose name the admin API pauses jobs.
-const OPERATOR: &str = "operator";
 
 /// Everything that runs, as the admin API and the signals see it.
 pub(super) struct Daemon {
@@ -125,10 +123,10 @@ impl Daemon {
         self.runner.run_now(id).await
     }
 
-    pub(super) async fn pause(&self, id: &str, reason: &str) -> Result<(), RunnerError> {
-        self.runner.pause(id, reason, OPERATOR).await?;
+    pub(super) async fn pause(&self, id: &str, reason: &str, by: &str) -> Result<(), RunnerError> {
+        self.runner.pause(id, reason, by).await?;
         self.tell(id);
-        tracing::info!(job = id, reason, "paused");
+        tracing::info!(job = id, reason, by, "paused");
         Ok(())
     }
 
@@ -172,6 +170,23 @@ impl Daemon {
         self.plugins.write_metrics(&mut text);
         text.push_str("# EOF\n");
         text
+    }
+
+    /// What [`reload`](Self::reload) would do now; changes nothing.
+    ///
+    /// # Errors
+    /// [`ReloadError`]: so would the reload.
+    pub(super) async fn plan_reload(&self) -> Result<ReloadAnswer, ReloadError> {
+        let _turn = self.reloading.lock().await;
+        let readings = Readings::take(&self.config).await.map_err(ReloadError::Read)?;
+        let mut plan = self.runner.plan(&readings.specs).await.map_err(ReloadError::Runner)?;
+        // Jobs whose new definition is wrong go on with the old one.
+        let (kept, remove): (Vec<String>, _) =
+            plan.remove.into_iter().partition(|id| readings.refused.iter().any(|refused| refused.id == *id));
+        plan.remove = remove;
+        plan.keep.extend(kept);
+        plan.keep.sort_unstable();
+        Ok(ReloadAnswer { plan, refused: readings.refused })
     }
 
     /// Reads everything again; where all of it can be used, applies what changed.

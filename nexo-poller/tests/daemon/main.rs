@@ -15,6 +15,7 @@ mod home;
 mod line;
 mod many;
 mod nats;
+mod operate;
 mod permissions;
 mod recorder;
 mod secrets;

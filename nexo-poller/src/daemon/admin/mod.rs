@@ -6,9 +6,11 @@
 
 mod address;
 mod guard;
+mod listing;
 mod routes;
 mod token;
 
 pub(super) use self::address::{ADDRESS_FILE, bind, living_neighbour};
-pub(super) use self::routes::{ListAnswer, ReloadAnswer, router};
+pub(super) use self::listing::ListAnswer;
+pub(super) use self::routes::{ReloadAnswer, router};
 pub(super) use self::token::{AdminToken, TOKEN_FILE};

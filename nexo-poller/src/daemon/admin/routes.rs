@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::AdminToken;
 use super::guard::Guard;
+use super::listing::{ListAnswer, ListQuery};
 use crate::daemon::core::Daemon;
 use crate::daemon::jobs::RefusedJob;
 use crate::runner::{JobStatus, ReloadPlan, RunnerError, TickReport};
@@ -21,16 +23,8 @@ use crate::runner::{JobStatus, ReloadPlan, RunnerError, TickReport};
 const BODY_LIMIT: usize = 64 * 1024;
 /// `next` never lists more.
 const MOST_FIRINGS: usize = 1_000;
-
-/// What `GET /admin/pollers` answers.
-#[derive(Debug, Serialize, Deserialize)]
-pub(in crate::daemon) struct ListAnswer {
-    /// The jobs that are loaded.
-    pub(in crate::daemon) pollers: Vec<JobStatus>,
-    /// The jobs of the file that are not, and why.
-    #[serde(default)]
-    pub(in crate::daemon) refused: Vec<RefusedJob>,
-}
+/// In whose name a job is paused where nobody says.
+const OPERATOR: &str = "operator";
 
 /// What `POST /admin/pollers/reload` answers.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -80,6 +74,7 @@ pub(in crate::daemon) fn router(daemon: Arc<Daemon>, address: SocketAddr, token:
         .route("/admin/plugins", get(plugins))
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
+        .route("/readyz", get(ready))
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(daemon);
@@ -97,12 +92,16 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
 async fn nothing_here() -> Refusal {
     Refusal(
         StatusCode::NOT_FOUND,
-        "nothing here; look at /admin/pollers, /admin/plugins, /metrics, /healthz".to_owned(),
+        "nothing here; look at /admin/pollers, /admin/plugins, /metrics, /healthz, /readyz".to_owned(),
     )
 }
 
-async fn list(State(daemon): State<Arc<Daemon>>) -> Result<Json<ListAnswer>, Refusal> {
-    Ok(Json(ListAnswer { pollers: daemon.list().await?, refused: daemon.refused() }))
+async fn list(
+    State(daemon): State<Arc<Daemon>>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<ListAnswer>, Refusal> {
+    let Query(query) = query.map_err(|error| Refusal(StatusCode::BAD_REQUEST, error.body_text()))?;
+    Ok(Json(query.answer(daemon.list().await?, daemon.refused())))
 }
 
 async fn show(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<JobStatus>, Refusal> {
@@ -138,15 +137,21 @@ async fn run(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Resul
 #[serde(deny_unknown_fields)]
 struct PauseOrder {
     reason: Option<String>,
+    by: Option<String>,
 }
 
 async fn pause(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>, body: Bytes) -> Result<Json<Value>, Refusal> {
     let order = if body.is_empty() { Ok(PauseOrder::default()) } else { serde_json::from_slice(&body) };
-    let order: PauseOrder = order
-        .map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the body must be {\"reason\": \"…\"}, or nothing".to_owned()))?;
-    let reason = order.reason.unwrap_or_else(|| "no reason was given".to_owned());
-    let reason: String = reason.chars().filter(|c| !c.is_control()).take(500).collect();
-    daemon.pause(&id, &reason).await?;
+    let order: PauseOrder = order.map_err(|_| {
+        Refusal(
+            StatusCode::BAD_REQUEST,
+            "the body must be {\"reason\": \"…\", \"by\": \"…\"}, each optional, or nothing".to_owned(),
+        )
+    })?;
+    let one_line = |text: String| text.chars().filter(|c| !c.is_control()).take(500).collect::<String>();
+    let reason = one_line(order.reason.unwrap_or_else(|| "no reason was given".to_owned()));
+    let by = order.by.map(one_line).filter(|by| !by.trim().is_empty());
+    daemon.pause(&id, &reason, by.as_deref().unwrap_or(OPERATOR)).await?;
     Ok(Json(json!({ "paused": id })))
 }
 
@@ -160,8 +165,22 @@ async fn reset(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Res
     Ok(Json(json!({ "reset": id })))
 }
 
-async fn reload(State(daemon): State<Arc<Daemon>>) -> Result<Json<ReloadAnswer>, Refusal> {
-    daemon.reload().await.map(Json).map_err(|error| Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReloadQuery {
+    /// Only say what would be done.
+    #[serde(default)]
+    plan: bool,
+}
+
+async fn reload(
+    State(daemon): State<Arc<Daemon>>,
+    query: Result<Query<ReloadQuery>, QueryRejection>,
+) -> Result<Json<ReloadAnswer>, Refusal> {
+    // A word that is not understood must not turn a preview into the deed.
+    let Query(query) = query.map_err(|error| Refusal(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let answer = if query.plan { daemon.plan_reload().await } else { daemon.reload().await };
+    answer.map(Json).map_err(|error| Refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
 
 async fn plugins(State(daemon): State<Arc<Daemon>>) -> Json<Value> {
@@ -178,4 +197,17 @@ async fn health(State(daemon): State<Arc<Daemon>>) -> Response {
         Ok(jobs) => Json(json!({ "ok": true, "jobs": jobs.len() })).into_response(),
         Err(error) => Refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     }
+}
+
+/// Whether the daemon can do its work, for a load balancer or a container's readiness probe.
+async fn ready(State(daemon): State<Arc<Daemon>>) -> Response {
+    let mut reasons: Vec<String> = daemon
+        .plugins()
+        .iter()
+        .filter(|plugin| !plugin.is_well())
+        .map(|plugin| format!("plugin `{}` is {}: {}", plugin.id, plugin.state, plugin.why))
+        .collect();
+    reasons.extend(daemon.list().await.err().map(|error| error.to_string()));
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
 }

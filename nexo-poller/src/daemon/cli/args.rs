@@ -35,7 +35,7 @@ pub(super) enum Command {
     /// Check the file and every job's config, without running anything.
     Check,
     /// List the jobs.
-    List,
+    List(Wanted),
     /// Show one job: what it does, why it does not run, when it will.
     Show {
         /// The job.
@@ -56,6 +56,9 @@ pub(super) enum Command {
         /// Why; `show` tells it to the next person.
         #[arg(long, default_value = "no reason was given")]
         reason: String,
+        /// Who pauses it.
+        #[arg(long, env = "USER", hide_env_values = true)]
+        by: Option<String>,
     },
     /// Resume a paused job; it keeps its cursor.
     Resume {
@@ -66,14 +69,28 @@ pub(super) enum Command {
     Reset {
         /// The job.
         job: String,
-        /// Yes, forget the cursor.
+        /// Yes, forget the cursor; without it, a terminal is asked.
         #[arg(long)]
         yes: bool,
     },
     /// Read the file again, and apply what changed.
-    Reload,
+    Reload {
+        /// Only print what would change.
+        #[arg(long)]
+        plan: bool,
+    },
     /// List the plugins.
     Plugins,
+    /// Print a completion script: `nexo-poller completions bash > /etc/bash_completion.d/nexo-poller`.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a directory.
+    Man {
+        /// The directory; it is made where it is missing.
+        dir: PathBuf,
+    },
     /// Print the users of the NATS server and what each needs, from the manifests of `broker.plugins`.
     NatsPermissions {
         /// Let every plugin use the whole of `_inbox.>`, as published SDKs do; then plugins can overhear answers.
@@ -89,4 +106,27 @@ pub(super) enum Command {
         #[arg(long)]
         no_test: bool,
     },
+}
+
+/// Which jobs are listed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Wanted {
+    /// Only jobs in this phase: scheduled, waiting, running, backoff, breaker_open, paused, quarantined, elsewhere, finished.
+    #[arg(long)]
+    pub(super) phase: Option<String>,
+    /// Only jobs of this kind.
+    #[arg(long)]
+    pub(super) kind: Option<String>,
+    /// Only jobs of this agent.
+    #[arg(long)]
+    pub(super) agent: Option<String>,
+    /// Only jobs whose id holds this text.
+    #[arg(short = 'q', long = "match", value_name = "TEXT")]
+    pub(super) text: Option<String>,
+    /// Only jobs whose id comes after this one.
+    #[arg(long, value_name = "JOB")]
+    pub(super) after: Option<String>,
+    /// At most so many.
+    #[arg(long)]
+    pub(super) limit: Option<usize>,
 }

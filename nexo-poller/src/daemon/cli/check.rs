@@ -27,10 +27,10 @@ pub(super) async fn check(config: &Path, json: bool) -> Exit {
             print::line_to_stdout(&problem.to_string());
         }
         let file = config.display();
+        let able = print::counted(jobs, "job");
         print::line_to_stdout(&match problems.len() {
-            0 => format!("{file}: {jobs} jobs, all good"),
-            1 => format!("{file}: {jobs} jobs can run, 1 problem"),
-            n => format!("{file}: {jobs} jobs can run, {n} problems"),
+            0 => format!("{file}: {able}, all good"),
+            n => format!("{file}: {able} can run, {}", print::counted(n, "problem")),
         });
     }
     if problems.is_empty() { Exit::Ok } else { Exit::Config }

@@ -103,16 +103,21 @@ impl Client {
 
 /// `/admin/pollers/<id>`, whatever the id holds.
 pub(super) fn job_path(id: &str) -> String {
-    let mut path = "/admin/pollers/".to_owned();
-    for byte in id.bytes() {
+    format!("/admin/pollers/{}", percent_encoded(id))
+}
+
+/// Text as one segment of a path or one value of a query.
+pub(super) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
-            path.push(char::from(byte));
+            encoded.push(char::from(byte));
         } else {
             // Writing to a string cannot fail.
-            let _ = write!(path, "%{byte:02X}");
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
-    path
+    encoded
 }
 
 /// Where a daemon that listens on `bind` is reached from its own machine.

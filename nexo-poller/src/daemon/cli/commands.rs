@@ -1,7 +1,9 @@
+use std::io::{self, IsTerminal as _};
+
 use serde_json::{Value, json};
 
-use super::args::{Args, Command};
-use super::client::{Client, ClientError, job_path};
+use super::args::{Args, Command, Wanted};
+use super::client::{Client, ClientError, job_path, percent_encoded};
 use super::print;
 use crate::daemon::admin::{ListAnswer, ReloadAnswer};
 use crate::daemon::exit::Exit;
@@ -10,13 +12,15 @@ use crate::store::RunOutcome;
 
 /// Asks the running daemon.
 pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientError> {
-    if let Command::Reset { job, yes: false } = command {
+    if let Command::Reset { job, yes: false } = command
+        && !confirm(job)
+    {
         let sentence = format!("`reset` forgets the cursor of `{job}`: items may be announced again; add --yes");
         return Err(ClientError::new(Exit::Failed, sentence));
     }
     let daemon = Client::of(&args.config)?;
     let answer = match command {
-        Command::List => daemon.get::<Value>("/admin/pollers").await?,
+        Command::List(wanted) => daemon.get::<Value>(&list_path(wanted)).await?,
         Command::Plugins => daemon.get("/admin/plugins").await?,
         Command::Show { job } => daemon.get(&job_path(job)).await?,
         Command::Next { job, count } => daemon.get(&format!("{}/next?n={count}", job_path(job))).await?,
@@ -24,13 +28,17 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
             let job = job.as_deref().unwrap_or_default();
             daemon.post(&format!("{}/run", job_path(job)), &json!({})).await?
         }
-        Command::Pause { job, reason } => {
-            daemon.post(&format!("{}/pause", job_path(job)), &json!({ "reason": reason })).await?
+        Command::Pause { job, reason, by } => {
+            daemon.post(&format!("{}/pause", job_path(job)), &json!({ "reason": reason, "by": by })).await?
         }
         Command::Resume { job } => daemon.post(&format!("{}/resume", job_path(job)), &json!({})).await?,
         Command::Reset { job, .. } => daemon.post(&format!("{}/reset", job_path(job)), &json!({})).await?,
-        Command::Reload => daemon.post("/admin/pollers/reload", &json!({})).await?,
-        Command::Check | Command::Doctor { .. } | Command::NatsPermissions { .. } => {
+        Command::Reload { plan } => daemon.post(&format!("/admin/pollers/reload?plan={plan}"), &json!({})).await?,
+        Command::Check
+        | Command::Doctor { .. }
+        | Command::NatsPermissions { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => {
             return Err(ClientError::new(Exit::Failed, "this command asks no daemon"));
         }
     };
@@ -52,7 +60,7 @@ fn exit_of(command: &Command, answer: &Value) -> Exit {
             Ok(RunOutcome::Transient) => Exit::Transient,
             Err(_) => Exit::Failed,
         },
-        Command::Reload if answer.get("refused").or(answer.get("rejected")).is_some() => Exit::Config,
+        Command::Reload { .. } if answer.get("refused").or(answer.get("rejected")).is_some() => Exit::Config,
         _ => Exit::Ok,
     }
 }
@@ -60,10 +68,10 @@ fn exit_of(command: &Command, answer: &Value) -> Exit {
 /// An answer for people; `None` where it is not what was asked for.
 fn sentence_of(command: &Command, answer: Value) -> Option<String> {
     Some(match command {
-        Command::List => print::list(&serde_json::from_value::<ListAnswer>(answer).ok()?),
+        Command::List(_) => print::list(&serde_json::from_value::<ListAnswer>(answer).ok()?),
         Command::Show { .. } => print::show(&serde_json::from_value::<JobStatus>(answer).ok()?),
         Command::Run { .. } => print::report(&serde_json::from_value::<TickReport>(answer).ok()?),
-        Command::Reload => print::reload(&serde_json::from_value::<ReloadAnswer>(answer).ok()?),
+        Command::Reload { plan } => print::reload(&serde_json::from_value::<ReloadAnswer>(answer).ok()?, *plan),
         Command::Plugins => print::plugins(&answer),
         Command::Next { .. } => {
             let next = answer.get("next")?.as_array()?;
@@ -73,6 +81,42 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Pause { job, .. } => format!("`{job}` is paused; go on with `nexo-poller resume {job}`"),
         Command::Resume { job } => format!("`{job}` is resumed"),
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
-        Command::Check | Command::Doctor { .. } | Command::NatsPermissions { .. } => return None,
+        Command::Check
+        | Command::Doctor { .. }
+        | Command::NatsPermissions { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => {
+            return None;
+        }
     })
+}
+
+/// Asks the person at the terminal; nobody is there in a pipe.
+fn confirm(job: &str) -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    print::line_to_stderr(&format!(
+        "`reset` forgets the cursor of `{job}`: items may be announced again. Go on? [y/N]"
+    ));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
+/// `/admin/pollers` with what is wanted of it.
+fn list_path(wanted: &Wanted) -> String {
+    let limit = wanted.limit.map(|limit| limit.to_string());
+    let pairs = [
+        ("phase", &wanted.phase),
+        ("kind", &wanted.kind),
+        ("agent", &wanted.agent),
+        ("q", &wanted.text),
+        ("after", &wanted.after),
+        ("limit", &limit),
+    ];
+    let given: Vec<String> = pairs
+        .into_iter()
+        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", percent_encoded(value))))
+        .collect();
+    if given.is_empty() { "/admin/pollers".to_owned() } else { format!("/admin/pollers?{}", given.join("&")) }
 }

@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod commands;
 mod doctor;
+mod pages;
 mod permissions;
 mod print;
 
@@ -52,6 +53,8 @@ async fn dispatch(args: &Args) -> Exit {
                 error.exit()
             }
         },
+        Command::Completions { shell } => pages::completions(*shell),
+        Command::Man { dir } => pages::manual(dir),
         Command::Check => check::check(&args.config, args.json).await,
         Command::NatsPermissions { shared_inbox } => permissions::show(&args.config, *shared_inbox).await,
         Command::Doctor { folder, no_test } => doctor::doctor(folder, !no_test, args.json).await,

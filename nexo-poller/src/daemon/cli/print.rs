@@ -48,7 +48,12 @@ pub(super) fn list(answer: &ListAnswer) -> String {
             job.consecutive_errors.to_string(),
         ]);
     }
-    let mut text = if answer.pollers.is_empty() { "no jobs are loaded".to_owned() } else { rows.trim_fmt() };
+    let mut text =
+        if answer.pollers.is_empty() { "no job matches, or none is loaded".to_owned() } else { rows.trim_fmt() };
+    if let Some(after) = &answer.next_after {
+        let shown = counted(answer.pollers.len(), "job");
+        text += &format!("\n{shown} of {}; go on with --after {}", answer.total, clean(after));
+    }
     for refused in &answer.refused {
         text += &format!("\nnot loaded: {}", refused.problem);
     }
@@ -104,16 +109,19 @@ pub(super) fn report(report: &TickReport) -> String {
     text
 }
 
-pub(super) fn reload(answer: &ReloadAnswer) -> String {
+pub(super) fn reload(answer: &ReloadAnswer, planned: bool) -> String {
     let mut lines = Vec::new();
-    for (verb, ids) in
-        [("added", &answer.plan.add), ("replaced", &answer.plan.replace), ("removed", &answer.plan.remove)]
-    {
+    let verbs = if planned {
+        ["would add", "would replace", "would remove", "would keep"]
+    } else {
+        ["added", "replaced", "removed", "kept"]
+    };
+    for (verb, ids) in verbs.iter().zip([&answer.plan.add, &answer.plan.replace, &answer.plan.remove]) {
         if !ids.is_empty() {
             lines.push(format!("{verb}: {}", ids.join(", ")));
         }
     }
-    lines.push(format!("kept: {}", answer.plan.keep.len()));
+    lines.push(format!("{}: {}", verbs[3], answer.plan.keep.len()));
     lines.extend(answer.plan.rejected.iter().map(|job| format!("not loaded: job `{}`: {}", job.id, job.reason)));
     lines.extend(answer.refused.iter().map(|refused| format!("not loaded: {}", refused.problem)));
     lines.join("\n")
@@ -129,6 +137,11 @@ pub(super) fn plugins(answer: &Value) -> String {
         rows.add_row([text("id"), text("version"), text("state"), clean(&kinds.join(", ")), text("why")]);
     }
     if plugins.is_empty() { "no plugins".to_owned() } else { rows.trim_fmt() }
+}
+
+/// `1 job`, `2 jobs`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Control characters from elsewhere do not reach a terminal.

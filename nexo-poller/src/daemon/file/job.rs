@@ -131,7 +131,7 @@ fn read_schedule(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(ScheduleEn
     let before = sink.problems.len();
     let mut table = Table::open("`schedule`", place.clone(), node, sink)?;
     let secs = table.whole("every_secs", 1..=31_536_000, sink);
-    let every = table.text("every", sink);
+    let every = read_every(&mut table, sink);
     let cron = table.text("cron", sink);
     let tz = table.text("tz", sink);
     let at = table.text("at", sink);
@@ -158,6 +158,23 @@ fn read_schedule(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(ScheduleEn
         }
     };
     Some((entry, place))
+}
+
+/// `every` with its unit.
+fn read_every(table: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(String, Place)> {
+    let bare = table.peek("every").and_then(|(key, node)| match &node.value {
+        Yaml::Number(number) => Some((Place::value(key, node.at), number.to_string())),
+        _ => None,
+    });
+    let Some((place, number)) = bare else { return table.text("every", sink) };
+    table.take("every");
+    sink.add(
+        place,
+        format!(
+            "`every: {number}` has no unit: write `every: {number}s` or `every: {number}m`, or `every_secs: {number}`"
+        ),
+    );
+    None
 }
 
 fn read_config(job: &mut Table<'_>, sink: &mut Sink<'_>) -> (Value, Place) {

@@ -64,6 +64,11 @@ impl<'n> Table<'n> {
         (!matches!(field.1.value, Yaml::Null)).then_some(field)
     }
 
+    /// Looks at `key` without taking it.
+    pub(in crate::daemon) fn peek(&self, key: &str) -> Option<(&'n Key, &'n Node)> {
+        self.fields.iter().find(|(found, _)| found.name == key).copied()
+    }
+
     /// Text, not empty.
     pub(in crate::daemon) fn text(&mut self, key: &'static str, sink: &mut Sink<'_>) -> Option<(String, Place)> {
         let (key, node) = self.take(key)?;
