@@ -95,7 +95,7 @@ struct Model;
 
 #[async_trait]
 impl LlmProvider for Model {
-    async fn invoke(&self, _: &str, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+    async fn invoke(&self, _: &Tick, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
         Ok(answer(&request))
     }
 }

@@ -48,6 +48,7 @@
 //! | `sqlite` | job state in one SQLite file; needs `runner` |
 //! | `jetstream` | job state in a bucket of JetStream, shared by daemons on many machines; needs `runner` and `nats` |
 //! | `router` | plugins as supervised subprocesses, and the host that answers them |
+//! | `llm` | language models by name, for `llm_invoke`; needs `router` |
 //! | `builtins` | `webhook_poll` and `agent_turn`, kinds that need no plugin |
 //! | `daemon` | everything that the `nexo-poller` binary needs |
 //!
@@ -90,6 +91,8 @@ pub mod router;
 pub mod runner;
 #[cfg(feature = "runner")]
 pub mod store;
+#[cfg(any(feature = "builtins", feature = "llm"))]
+mod tls;
 pub mod wire;
 
 pub use nexo_poller_macros::poller;

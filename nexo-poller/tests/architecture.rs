@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may enter whom. A room may always use itself; what is missing here is forbidden.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("contract", &[]),
     ("manifest", &["contract"]),
     ("wire", &["contract"]),
@@ -19,9 +19,13 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("store", &["contract"]),
     ("runner", &["contract", "store"]),
     ("router", &["broker", "wire", "manifest", "contract"]),
-    ("host", &["broker", "wire", "contract"]),
-    ("builtins", &["contract"]),
-    ("daemon", &["builtins", "broker", "contract", "host", "manifest", "plugin", "router", "runner", "store", "wire"]),
+    ("host", &["broker", "wire", "contract", "tls"]),
+    ("builtins", &["contract", "tls"]),
+    ("tls", &[]),
+    (
+        "daemon",
+        &["builtins", "broker", "contract", "host", "manifest", "plugin", "router", "runner", "store", "tls", "wire"],
+    ),
 ];
 
 /// What the crate's root re-exports under another name: using it is using the room.

@@ -46,15 +46,9 @@ pub(super) enum Answer {
     Body { headers: HeaderMap, bytes: Vec<u8> },
 }
 
-/// Settles what TLS computes with, without which reqwest makes no client at all, not even one for plain HTTP. Where another part
-/// of the process has chosen already, its choice stays.
-pub(crate) fn choose_cryptography() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
 impl WarmState for Http {
     async fn build() -> Result<Self, PollerError> {
-        choose_cryptography();
+        crate::tls::choose_cryptography();
         let client = || {
             Client::builder()
                 .user_agent(concat!("nexo-poller/", env!("CARGO_PKG_VERSION")))

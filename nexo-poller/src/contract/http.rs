@@ -20,7 +20,7 @@ impl PollerError {
     #[must_use]
     pub fn http_status(what: &str, status: u16, retry_after: Option<&str>) -> Self {
         let message = format!("{what} answered with HTTP status {status}");
-        let after = retry_after.and_then(|header| read_retry_after(header, Utc::now()));
+        let after = retry_after.and_then(read_retry_after);
         match status {
             408 | 425 | 429 | 500.. => Self::Transient { message, retry_after: after, source: None },
             _ => Self::Permanent { message, source: None },
@@ -28,8 +28,13 @@ impl PollerError {
     }
 }
 
+/// What a `Retry-After` header asks for.
+pub(crate) fn read_retry_after(header: &str) -> Option<Duration> {
+    retry_after_at(header, Utc::now())
+}
+
 /// A number of seconds, or a date; one that has passed is no time at all.
-fn read_retry_after(header: &str, now: DateTime<Utc>) -> Option<Duration> {
+fn retry_after_at(header: &str, now: DateTime<Utc>) -> Option<Duration> {
     let header = header.trim();
     if let Ok(seconds) = header.parse() {
         return Some(Duration::from_secs(seconds));
@@ -70,7 +75,7 @@ mod tests {
             ("-1", None),
             ("", None),
         ] {
-            assert_eq!(read_retry_after(header, now), seconds.map(Duration::from_secs), "{header:?}");
+            assert_eq!(retry_after_at(header, now), seconds.map(Duration::from_secs), "{header:?}");
         }
     }
 }

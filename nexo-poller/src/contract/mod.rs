@@ -28,6 +28,8 @@ pub use self::describe::describe_decode_error;
 pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
 pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState, WarmStates};
 pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
+#[cfg(feature = "llm")]
+pub(crate) use self::http::read_retry_after;
 pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
 #[cfg(feature = "builtins")]
 pub(crate) use self::message::at_path;

@@ -19,6 +19,7 @@ use super::private_file;
 use super::redactor::Redactor;
 use super::unheard::Unheard;
 use crate::broker::{Broker, LocalBroker, NatsBroker};
+use crate::host::{HostServices, LlmRegistry};
 use crate::runner::{PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
 use crate::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore, StoreError};
 
@@ -83,7 +84,15 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     let outbound = Arc::new(outbound);
     console::start(&*outbound).await.map_err(|error| BootError::failed(error.to_string()))?;
     let redactor = Arc::new(Redactor::default());
-    let mut plugins = Plugins::new(outbound, registry.clone(), Arc::clone(&credentials) as _, redactor.rule());
+    let llm = Arc::new(LlmRegistry::default());
+    let services = HostServices {
+        broker: outbound,
+        credentials: Arc::clone(&credentials) as _,
+        metrics: Arc::new(()),
+        llm: Some(Arc::clone(&llm) as _),
+        redact: redactor.rule(),
+    };
+    let mut plugins = Plugins::new(services, registry.clone());
     if let Some(shared) = shared {
         plugins = plugins.with_remote(shared);
     }
@@ -97,6 +106,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         runner,
         plugins,
         credentials,
+        llm,
         redactor,
         unheard,
         loaded: Mutex::new(Loaded { settings: settings.clone(), refused: readings.refused.clone() }),
@@ -104,7 +114,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     });
 
     daemon.redactor.learn(&readings);
-    daemon.credentials.replace(readings.accounts);
+    daemon.use_secrets(readings.secrets);
     daemon.plugins.add(&readings.plugins).await;
     daemon.plugins.set_remote(&readings.plugins);
     let jobs = readings.specs.len();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::builtins::WebhookPoll;
+use crate::builtins::{AgentTurn, WebhookPoll};
 use crate::contract::{Poller, PollerError};
 use crate::manifest::DeclaredPoller;
 use crate::runner::{KindLimits, PollerRegistry, RegistryError};
@@ -29,8 +29,8 @@ impl BuiltIn {
     }
 }
 
-fn all() -> [BuiltIn; 1] {
-    [BuiltIn::of(WebhookPoll)]
+fn all() -> [BuiltIn; 2] {
+    [BuiltIn::of(AgentTurn), BuiltIn::of(WebhookPoll)]
 }
 
 /// Their names.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::admin::ReloadAnswer;
-use super::credentials::{self, Accounts, Credentials};
+use super::credentials::{self, Credentials, CredentialsFile};
 use super::file::{PollersFile, RefusedFile, Settings};
 use super::jobs::{RefusedJob, specs_of};
 use super::neighbours::Neighbours;
@@ -13,6 +13,7 @@ use super::plugin_set::PluginSet;
 use super::plugins::Plugins;
 use super::redactor::Redactor;
 use super::unheard::Unheard;
+use crate::host::LlmRegistry;
 use crate::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, UnixMs};
 
 /// New plugins are waited for this long.
@@ -24,6 +25,7 @@ pub(super) struct Daemon {
     pub(super) runner: PollerRunner,
     pub(super) plugins: Plugins,
     pub(super) credentials: Arc<Credentials>,
+    pub(super) llm: Arc<LlmRegistry>,
     pub(super) redactor: Arc<Redactor>,
     pub(super) unheard: Arc<Unheard>,
     /// The daemons that share the jobs, where they are shared.
@@ -42,7 +44,7 @@ pub(super) struct Loaded {
 /// Everything that a boot or a reload reads, judged before anything is changed.
 pub(super) struct Readings {
     pub(super) file: PollersFile,
-    pub(super) accounts: Accounts,
+    pub(super) secrets: CredentialsFile,
     pub(super) plugins: PluginSet,
     pub(super) specs: Vec<JobSpec>,
     pub(super) refused: Vec<RefusedJob>,
@@ -91,9 +93,9 @@ impl Readings {
     /// [`ReadError`]: nothing of it may be used.
     pub(super) async fn take(config: &std::path::Path) -> Result<Self, ReadError> {
         let file = PollersFile::load(config).map_err(ReadError::File)?;
-        let accounts = match &file.settings.credentials {
+        let secrets = match &file.settings.credentials {
             Some(path) => credentials::load(path).map_err(ReadError::File)?,
-            None => Accounts::new(),
+            None => CredentialsFile::default(),
         };
         let plugins = PluginSet::discover(&file.settings).await.map_err(ReadError::Plugins)?;
         let (mut specs, problems) = specs_of(&file, &plugins.kinds());
@@ -101,7 +103,7 @@ impl Readings {
             specs.clear();
         }
         let refused = problems.iter().map(RefusedJob::from).collect();
-        Ok(Self { file, accounts, plugins, specs, refused })
+        Ok(Self { file, secrets, plugins, specs, refused })
     }
 }
 
@@ -168,6 +170,7 @@ impl Daemon {
             neighbours.write_metrics(&mut text);
         }
         self.plugins.write_metrics(&mut text);
+        self.llm.write_metrics(&mut text);
         text.push_str("# EOF\n");
         text
     }
@@ -198,7 +201,7 @@ impl Daemon {
         let readings = Readings::take(&self.config).await.map_err(ReloadError::Read)?;
         self.warn_of_fixed_settings(&readings.file.settings);
         self.redactor.learn(&readings);
-        self.credentials.replace(readings.accounts);
+        self.use_secrets(readings.secrets);
         // New plugins come before the jobs that need them; old ones leave after theirs.
         self.plugins.add(&readings.plugins).await;
         self.plugins.set_remote(&readings.plugins);
@@ -229,6 +232,14 @@ impl Daemon {
         let (add, replace, remove, keep) = (plan.add.len(), plan.replace.len(), plan.remove.len(), plan.keep.len());
         tracing::info!(add, replace, remove, keep, refused = readings.refused.len(), "reloaded");
         Ok(ReloadAnswer { plan, refused: readings.refused })
+    }
+
+    /// From now on ticks are answered with these.
+    pub(super) fn use_secrets(&self, secrets: CredentialsFile) {
+        self.credentials.replace(secrets.accounts);
+        if let Err(error) = self.llm.replace(secrets.llm) {
+            tracing::error!("{error}; language models stay as they were");
+        }
     }
 
     /// Some settings are read at boot only.

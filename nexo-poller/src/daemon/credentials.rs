@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::file::RefusedFile;
+use super::llm_providers;
 use super::private_file;
-use super::yaml::{Place, Problem, Sink, Table, Yaml, parse};
+use super::yaml::{Place, Problem, References, Sink, Table, Yaml, environment, parse};
 use crate::contract::HostError;
-use crate::host::CredentialResolver;
+use crate::host::{CredentialResolver, LlmSettings};
 
 /// The agents' accounts: `agents: { ana: { telegram: { account_id: … } } }`. Replaced as a whole by a reload.
 #[derive(Default)]
@@ -40,19 +41,30 @@ impl CredentialResolver for Credentials {
     }
 }
 
+/// What a credentials file holds.
+#[derive(Default)]
+pub(super) struct CredentialsFile {
+    /// `agents`.
+    pub(super) accounts: Accounts,
+    /// `llm`: providers of language models by name.
+    pub(super) llm: BTreeMap<String, LlmSettings>,
+}
+
 /// Reads the file at `path`.
 ///
 /// # Errors
 /// Every problem of the file; also where others than its owner may read it.
-pub(super) fn load(path: &Path) -> Result<Accounts, RefusedFile> {
+pub(super) fn load(path: &Path) -> Result<CredentialsFile, RefusedFile> {
     let file = path.display().to_string();
     let text = private_file::read(path).map_err(|error| {
         let message = format!("the credentials cannot be read: {error}");
         RefusedFile { problems: vec![Problem { file: file.clone(), place: None, job: None, message }] }
     })?;
-    let root = parse(&text, &file).map_err(|problem| RefusedFile { problems: vec![*problem] })?;
+    let mut root = parse(&text, &file).map_err(|problem| RefusedFile { problems: vec![*problem] })?;
     let mut sink = Sink { file: &file, job: None, problems: Vec::new() };
-    let mut accounts = Accounts::new();
+    let dir = path.parent().unwrap_or(Path::new(""));
+    References { dir, strict: true, variable: &environment }.resolve(&mut root, &mut sink);
+    let mut found = CredentialsFile::default();
     if let Some(mut top) = Table::open("the file", Place::item(root.at), &root, &mut sink) {
         if let Some((key, agents)) = top.take("agents") {
             for (agent, channels) in entries("`agents`", Place::value(key, agents.at), agents, &mut sink) {
@@ -61,16 +73,17 @@ pub(super) fn load(path: &Path) -> Result<Accounts, RefusedFile> {
                     let place = Place::value(channel, account.at);
                     match account.to_json() {
                         Value::Object(fields) if has_account_id(&fields) => {
-                            accounts.insert((agent.name.clone(), channel.name.clone()), fields);
+                            found.accounts.insert((agent.name.clone(), channel.name.clone()), fields);
                         }
                         _ => sink.add(place, "an account must be a mapping with an `account_id` that is text"),
                     }
                 }
             }
         }
+        found.llm = llm_providers::read(&mut top, &mut sink);
         top.finish(&mut sink);
     }
-    if sink.problems.is_empty() { Ok(accounts) } else { Err(RefusedFile { problems: sink.problems }) }
+    if sink.problems.is_empty() { Ok(found) } else { Err(RefusedFile { problems: sink.problems }) }
 }
 
 fn has_account_id(account: &Map<String, Value>) -> bool {
@@ -78,7 +91,7 @@ fn has_account_id(account: &Map<String, Value>) -> bool {
 }
 
 /// The entries of a mapping whose keys are names.
-fn entries<'n>(
+pub(super) fn entries<'n>(
     name: &str,
     place: Place,
     node: &'n super::yaml::Node,
@@ -113,7 +126,7 @@ mod tests {
     fn an_account_belongs_to_one_agent_and_channel() {
         let file = file("agents: { ana: { telegram: { account_id: bot_1, token: hunter2 } } }\n", 0o600);
         let credentials = Credentials::default();
-        credentials.replace(load(file.path()).unwrap());
+        credentials.replace(load(file.path()).unwrap().accounts);
         let expected = json!({"account_id": "bot_1", "token": "hunter2"});
         assert_eq!(credentials.get("ana", "telegram").map(Value::Object), Some(expected));
         assert_eq!(credentials.get("bob", "telegram"), None);
@@ -123,7 +136,7 @@ mod tests {
     #[test]
     fn a_file_that_others_can_read_is_refused_with_the_remedy() {
         for mode in [0o640, 0o604, 0o660] {
-            let error = load(file("agents: {}\n", mode).path()).unwrap_err().to_string();
+            let error = load(file("agents: {}\n", mode).path()).err().unwrap().to_string();
             assert!(error.contains("chmod 600"), "{error}");
         }
     }
@@ -136,7 +149,7 @@ mod tests {
             ("agent: { ana: hunter2 }\n", ":1:1: ", "did you mean `agents`?"),
             ("agents: { ana: hunter2 }\n", ":1:16: ", "an agent's accounts must be a mapping, found text"),
         ] {
-            let error = load(file(text, 0o600).path()).unwrap_err().to_string();
+            let error = load(file(text, 0o600).path()).err().unwrap().to_string();
             assert!(error.contains(place) && error.contains(said), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }

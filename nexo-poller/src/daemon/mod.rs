@@ -26,6 +26,7 @@ mod credentials;
 mod exit;
 pub mod file;
 mod jobs;
+mod llm_providers;
 mod logs;
 mod many_machines;
 mod neighbours;

@@ -10,8 +10,8 @@ use super::plugin_report::{self, PluginReport};
 use super::plugin_set::PluginSet;
 use super::remote_plugins::RemotePlugins;
 use crate::broker::Broker;
-use crate::contract::{PollerHost, Redact};
-use crate::host::{CredentialResolver, HostServices, InProcessHost, MetricSink, Tick};
+use crate::contract::PollerHost;
+use crate::host::{HostServices, InProcessHost, MetricSink, Tick};
 use crate::router::{PluginBinary, PluginKind, PluginPollerRouter, Supervisor, SupervisorOptions};
 use crate::runner::{HostProvider, KindLimits, PollerRegistry, TickIdentity};
 
@@ -59,18 +59,12 @@ impl FileMark {
 }
 
 impl Plugins {
-    pub(super) fn new(
-        broker: Arc<dyn Broker>,
-        registry: PollerRegistry,
-        credentials: Arc<dyn CredentialResolver>,
-        redact: Redact,
-    ) -> Self {
+    /// `services` are what ticks get, but for what they count: that is kept here.
+    pub(super) fn new(services: HostServices, registry: PollerRegistry) -> Self {
         let counters = Arc::new(Counters::default());
-        let metrics = Arc::clone(&counters) as Arc<dyn MetricSink>;
-        let services =
-            HostServices { broker: Arc::clone(&broker), credentials, metrics, llm: None, redact: redact.clone() };
+        let services = HostServices { metrics: Arc::clone(&counters) as Arc<dyn MetricSink>, ..services };
         Self {
-            router: PluginPollerRouter::new(broker).with_redact(redact),
+            router: PluginPollerRouter::new(Arc::clone(&services.broker)).with_redact(services.redact.clone()),
             registry,
             services,
             counters,
@@ -259,6 +253,7 @@ impl HostProvider for Hosts {
 mod tests {
     use super::*;
     use crate::broker::LocalBroker;
+    use crate::contract::Redact;
     use crate::host::StaticCredentials;
     use crate::manifest::Manifest;
 
@@ -276,8 +271,14 @@ mod tests {
     #[tokio::test]
     async fn a_plugin_that_is_taken_away_while_it_starts_ends_at_once_and_is_never_offered() {
         let registry = PollerRegistry::new();
-        let credentials = Arc::new(StaticCredentials::new());
-        let plugins = Plugins::new(Arc::new(LocalBroker::new()), registry.clone(), credentials, Redact::default());
+        let services = HostServices {
+            broker: Arc::new(LocalBroker::new()),
+            credentials: Arc::new(StaticCredentials::new()),
+            metrics: Arc::new(()),
+            llm: None,
+            redact: Redact::default(),
+        };
+        let plugins = Plugins::new(services, registry.clone());
         plugins.add(&silent("0.1.0")).await;
         plugins.add(&silent("0.2.0")).await;
         assert_eq!(plugins.report()[0].version, "0.2.0");

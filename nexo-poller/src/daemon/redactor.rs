@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::core::Readings;
 use crate::contract::Redact;
+use crate::host::LlmSettings;
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "(secret hidden)";
@@ -41,11 +42,12 @@ impl Redactor {
     /// still say what it was given before.
     pub(super) fn learn(&self, readings: &Readings) {
         let mut found = BTreeSet::new();
-        for fields in readings.accounts.values() {
+        for fields in readings.secrets.accounts.values() {
             for (_, value) in fields.iter().filter(|(key, _)| *key != "account_id") {
                 collect(value, true, &mut found);
             }
         }
+        found.extend(readings.secrets.llm.values().filter_map(LlmSettings::secret).map(str::to_owned));
         for job in &readings.specs {
             collect(&job.config, false, &mut found);
         }

@@ -89,7 +89,7 @@ impl PollerHost for InProcessHost {
 
     async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
         match &self.services.llm {
-            Some(llm) => llm.invoke(&self.tick.agent_id, request).await,
+            Some(llm) => llm.invoke(&self.tick, request).await,
             None => Err(HostError::Rejected {
                 call: "llm_invoke".to_owned(),
                 code: -32602,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::CredentialResolver;
+use super::{CredentialResolver, Tick};
 use crate::broker::Broker;
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, Redact};
 
@@ -21,11 +21,11 @@ impl MetricSink for () {
 /// Answers `llm_invoke`.
 #[async_trait]
 pub trait LlmProvider: Send + Sync + 'static {
-    /// One turn, on `agent`'s account.
+    /// One turn for `tick`, on its agent's account.
     ///
     /// # Errors
     /// Any [`HostError`]; its class decides what happens to the job.
-    async fn invoke(&self, agent: &str, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError>;
+    async fn invoke(&self, tick: &Tick, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError>;
 }
 
 /// What every [`InProcessHost`](super::InProcessHost) of a daemon shares.

@@ -2,4 +2,5 @@
 
 #![cfg(feature = "builtins")]
 
+mod agent_turn;
 mod webhook_poll;

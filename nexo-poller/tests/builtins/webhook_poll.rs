@@ -69,12 +69,13 @@ async fn an_unchanged_answer_is_asked_for_by_its_versions_and_changes_nothing() 
 #[tokio::test]
 async fn items_and_ids_are_found_at_dotted_paths_and_templates_reach_into_items() {
     let body =
-        json!({"data": {"list": [{"meta": {"key": "a"}, "by": {"name": "Ana"}}, {"meta": {"key": "a"}, "by": 1}]}});
+        json!({"data": {"list": [{"by": {"name": "Ana"}, "meta": {"key": "a"}}, {"meta": {"key": "a"}, "by": 1}]}});
     let server = server([answer(&body)]);
     let config = with(with(config(&server), "items_path", "data.list"), "id_field", "meta.key");
     let mut job = job(with(config, "message_template", "{by.name} {{raw}} {json}"));
     job.tick().await;
     // The second has the first one's id.
+    // Whether keys keep their order or are sorted is up to how JSON was built; here it is the same.
     job.host().assert_published(TOPIC).texts([r#"Ana {raw} {"by":{"name":"Ana"},"meta":{"key":"a"}}"#]);
 }
 

@@ -276,6 +276,18 @@ fn a_killed_daemon_resumes_from_its_cursors() {
 }
 
 #[test]
+fn the_example_of_a_credentials_file_is_one() {
+    let home = Home::with_jobs(&[]);
+    home.jobs("  credentials: accounts.yaml\n", &[]);
+    home.private("accounts.yaml", include_str!("../../../docs/credentials.example.yaml"));
+    home.private("tracker.token", "t");
+    let mut check = home.command(&["check"]);
+    let said: crate::home::Said =
+        check.env("TELEGRAM_TOKEN", "t").env("ANTHROPIC_API_KEY", "k").output().unwrap().into();
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+#[test]
 fn the_example_file_checks_but_for_the_plugins_that_are_not_there() {
     let home = Home::with_jobs(&[]);
     home.write("pollers.yaml", include_str!("../../../docs/pollers.example.yaml"));

@@ -12,6 +12,7 @@ mod doctor;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod home;
+mod host_services;
 mod line;
 mod many;
 mod nats;

@@ -59,7 +59,7 @@ impl Client {
         };
         let token = private_file::read(&dir.join(TOKEN_FILE)).ok().map(|token| token.trim().to_owned());
         // No proxy: the daemon is on this machine, whatever HTTP_PROXY says.
-        crate::builtins::choose_cryptography();
+        crate::tls::choose_cryptography();
         let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).build();
         let http = http.map_err(|error| ClientError::new(Exit::Failed, error.without_url().to_string()))?;
         Ok(Self { http, base: format!("http://{}", address.trim()), token })

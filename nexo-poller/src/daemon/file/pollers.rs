@@ -1,9 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::{JobEntry, Problem, Settings};
-use crate::daemon::yaml::{Place, Sink, Table, Yaml, parse};
+use crate::daemon::yaml::{Node, Place, References, Sink, Table, Yaml, environment, parse};
 
 /// A `pollers.yaml` that can be used, and what is wrong with single jobs of it.
 #[derive(Debug, Clone)]
@@ -61,10 +61,11 @@ impl PollersFile {
     /// As [`load`](Self::load).
     pub fn parse(text: &str, path: &Path) -> Result<Self, RefusedFile> {
         let file = path.display().to_string();
-        let root = parse(text, &file).map_err(|problem| RefusedFile { problems: vec![*problem] })?;
+        let mut root = parse(text, &file).map_err(|problem| RefusedFile { problems: vec![*problem] })?;
         let mut sink = Sink { file: &file, job: None, problems: Vec::new() };
         let dir = path.parent().unwrap_or(Path::new(""));
-        let read = read_root(&root, dir, &mut sink);
+        let unresolved = resolve(&mut root, dir, &mut sink);
+        let read = read_root(&root, &unresolved, dir, &mut sink);
         let (fatal, of_jobs): (Vec<_>, Vec<_>) = sink.problems.into_iter().partition(|problem| problem.job.is_none());
         match read {
             Some((settings, jobs, found)) if fatal.is_empty() => {
@@ -80,8 +81,48 @@ impl PollersFile {
     }
 }
 
+/// Puts environment variables and files in their places. Returns the jobs, by their number, for which that failed: they are
+/// left out, and the others run.
+fn resolve(root: &mut Node, dir: &Path, sink: &mut Sink<'_>) -> HashSet<usize> {
+    let references = References { dir, strict: false, variable: &environment };
+    let mut failed = HashSet::new();
+    let Yaml::Map(top) = &mut root.value else { return failed };
+    let settings = top.iter_mut().filter_map(|(_, node)| match &mut node.value {
+        Yaml::Map(settings) => Some(settings),
+        _ => None,
+    });
+    for (key, node) in settings.flatten() {
+        let Yaml::List(items) = &mut node.value else {
+            references.resolve(node, sink);
+            continue;
+        };
+        for (index, item) in items.iter_mut().enumerate() {
+            let before = sink.problems.len();
+            if key.name == "jobs" {
+                sink.job = Some(name_of(item).unwrap_or_else(|| format!("#{}", index + 1)));
+            }
+            references.resolve(item, sink);
+            sink.job = None;
+            if sink.problems.len() > before {
+                failed.insert(index);
+            }
+        }
+    }
+    failed
+}
+
+/// A job's id, before it is read.
+fn name_of(item: &Node) -> Option<String> {
+    let Yaml::Map(fields) = &item.value else { return None };
+    fields.iter().find_map(|(key, node)| match &node.value {
+        Yaml::Text(id) if key.name == "id" => Some(id.clone()),
+        _ => None,
+    })
+}
+
 fn read_root(
-    root: &crate::daemon::yaml::Node,
+    root: &Node,
+    unresolved: &HashSet<usize>,
     dir: &Path,
     sink: &mut Sink<'_>,
 ) -> Option<(Settings, Vec<JobEntry>, usize)> {
@@ -107,7 +148,7 @@ fn read_root(
     for (index, item) in items.iter().enumerate() {
         // Until its id is known, a job goes by its number.
         sink.job = Some(format!("#{}", index + 1));
-        let Some(job) = JobEntry::read(item, sink) else { continue };
+        let Some(job) = JobEntry::read(item, sink).filter(|_| !unresolved.contains(&index)) else { continue };
         match lines.get(&job.id) {
             Some(line) => {
                 let message = format!("the id is taken by the job on line {line}; ids are unique, choose another");

@@ -9,7 +9,6 @@ mod observed;
 mod poison;
 mod reload;
 mod sharing;
-mod spans;
 mod store_trouble;
 mod together;
 
