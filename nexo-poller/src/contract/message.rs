@@ -93,7 +93,7 @@ impl MessageTemplate {
     }
 
     /// The text with each field taken from `item`: a dotted path (`fields.summary`, `labels.0`), or `json` for the whole item.
-    /// Text goes in as it is, `null` as nothing, anything else as JSON.
+    /// Text goes in as it is, `null` and what would stand below it as nothing, anything else as JSON.
     ///
     /// # Errors
     /// As [`fill`](Self::fill).
@@ -110,11 +110,13 @@ impl MessageTemplate {
     }
 }
 
-/// What stands at a dotted path of `value`; numbers are places of a list. An empty path is the value itself.
+/// What stands at a dotted path of `value`; numbers are places of a list, and below `null` is `null`: an issue without an
+/// assignee has no assignee's name either. An empty path is the value itself.
 pub(crate) fn at_path<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').filter(|step| !step.is_empty()).try_fold(value, |value, step| match value {
         Value::Object(fields) => fields.get(step),
         Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        Value::Null => Some(value),
         _ => None,
     })
 }
@@ -198,7 +200,7 @@ mod tests {
         let item = json!({"a": "{b}", "b": {"c": [1, {"d": true}]}, "none": null, "json.x": 1});
         for (text, filled) in [
             ("{a}{b.c.0} {b.c.1.d}", "{b}1 true"),
-            ("[{none}]", "[]"),
+            ("[{none}{none.name}]", "[]"),
             ("{b}", r#"{"c":[1,{"d":true}]}"#),
             ("{{a}} é {a}", "{a} é {b}"),
             ("no field", "no field"),
