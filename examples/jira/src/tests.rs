@@ -221,7 +221,8 @@ async fn what_may_pass_is_tried_again_and_not_before_jira_says() {
     let dateless = json!({"id": "1", "fields": {"updated": "yesterday"}});
     for answer in [status(503), status(200).text("<html>login</html>"), status(200).json(&json!({})), page(&[dateless])]
     {
-        let mut job = job(&HttpReplay::of([answer].into())).resume_from(&since_eight());
+        let server = HttpReplay::of([answer].into());
+        let mut job = job(&server).resume_from(&since_eight());
         job.tick_expect_transient().await;
         assert_eq!(job.cursor::<Seen>().after, since_eight().after);
     }

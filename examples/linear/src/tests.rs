@@ -189,7 +189,8 @@ async fn a_spent_budget_is_waited_out() {
         .header("x-ratelimit-complexity-reset", "1795424400000");
     let bare = Exchange::post("/graphql").status(429);
     for (answer, seconds) in [(asked_to_wait, Some(90)), (reset, Some(30)), (bare, None)] {
-        let mut job = job(&HttpReplay::of([answer].into())).start_at("2026-11-23T08:00:00Z");
+        let server = HttpReplay::of([answer].into());
+        let mut job = job(&server).start_at("2026-11-23T08:00:00Z");
         let error = job.tick_expect_transient().await;
         assert_eq!(error.retry_after(), seconds.map(Duration::from_secs), "{error}");
     }
@@ -205,7 +206,8 @@ async fn what_may_pass_is_tried_again() {
         Exchange::post("/graphql").json(&json!({"data": null})),
         Exchange::post("/graphql").json(&json!({"data": {"issues": nodes}})),
     ] {
-        let mut job = job(&HttpReplay::of([answer].into())).resume_from(&since_eight());
+        let server = HttpReplay::of([answer].into());
+        let mut job = job(&server).resume_from(&since_eight());
         job.tick_expect_transient().await;
         assert_eq!(job.cursor::<Seen>().after, since_eight().after);
     }
