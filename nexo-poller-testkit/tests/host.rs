@@ -30,7 +30,7 @@ async fn a_publish_is_decoded_and_carries_the_id_that_the_daemon_would_give_it()
     publish(&host, TOPIC, r#"{"a": 1}"#).await.unwrap();
     let [message] = &host.published()[..] else { panic!("one message") };
     assert_eq!(message.payload, json!({"a": 1}));
-    assert_eq!(message.id, publish_id("test", "test_job", TOPIC, br#"{"a": 1}"#, None));
+    assert_eq!(message.id, publish_id("test", "test_job", TOPIC, &json!({"a": 1}), None));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use std::future::{pending, ready};
 
 use async_trait::async_trait;
 use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
-use nexo_poller::wire::publish_id;
+use nexo_poller::wire::{payload_json, publish_id};
 use serde_json::Value;
 
 use super::call::{LogLine, MetricIncrement, Published};
@@ -58,11 +58,9 @@ impl PollerHost for TickHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
         // In the order of the real hosts: the list, the payload, then the broker, which is what faults stand for.
         self.host.inner().check_allowed(&topic)?;
-        let value = serde_json::from_slice(&payload).map_err(|error| {
-            HostError::payload(&topic, format!("it is not JSON (line {}, column {})", error.line(), error.column()))
-        })?;
+        let value = payload_json(&topic, &payload)?;
         check_topic(&topic)?;
-        let id = publish_id(&self.tick.kind, &self.tick.job_id, &topic, &payload, self.tick.cursor_before.as_deref());
+        let id = publish_id(&self.tick.kind, &self.tick.job_id, &topic, &value, self.tick.cursor_before.as_deref());
         let message = Published { topic: topic.clone(), payload: value, id, job_id: self.tick.job_id.clone() };
         self.call(Method::Publish, Some(&topic), move |inner| {
             inner.take(message);

@@ -98,8 +98,9 @@ impl MessageTemplate {
     /// # Errors
     /// As [`fill`](Self::fill).
     pub fn fill_from(&self, item: &Value) -> Result<String, PollerError> {
-        let known: Vec<&str> =
+        let mut known: Vec<&str> =
             item.as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str)).collect();
+        known.sort_unstable();
         let value = |name: &str| match at_path(item, name) {
             Some(Value::String(text)) => Some(Cow::Borrowed(text.as_str())),
             Some(Value::Null) => Some(Cow::Borrowed("")),

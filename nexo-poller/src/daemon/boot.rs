@@ -11,16 +11,18 @@ use super::console;
 use super::core::{Daemon, Loaded, PLUGINS_SETTLE, ReadError, Readings};
 use super::credentials::Credentials;
 use super::exit::Exit;
+use super::feed::Feed;
 use super::file::Settings;
 use super::many_machines;
 use super::outbound::OutboundBroker;
 use super::plugins::Plugins;
 use super::private_file;
+use super::recent::RecentTicks;
 use super::redactor::Redactor;
 use super::unheard::Unheard;
 use crate::broker::{Broker, LocalBroker, NatsBroker};
 use crate::host::{HostServices, LlmRegistry};
-use crate::runner::{PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
+use crate::runner::{Observer, PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
 use crate::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore, StoreError};
 
 /// Ticks that are cancelled, and the plugins that run them, may take this long to end.
@@ -96,7 +98,15 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     if let Some(shared) = shared {
         plugins = plugins.with_remote(shared);
     }
+    let (feed, recent) = (Feed::default(), RecentTicks::default());
     let mut options = options_of(&settings);
+    options.observer = Some({
+        let (told, recent) = (feed.observer(), recent.clone());
+        Observer::new(move |event| {
+            told.observe(event);
+            recent.note(event);
+        })
+    });
     let neighbours = many_machines::join(settings.broker.as_ref(), world.as_ref(), &mut options).await;
     let neighbours = neighbours.map_err(BootError::failed)?;
     let runner = PollerRunner::start(store, registry, plugins.hosts(), options, Arc::new(SystemClock));
@@ -109,6 +119,8 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         llm,
         redactor,
         unheard,
+        feed,
+        recent,
         loaded: Mutex::new(Loaded { settings: settings.clone(), refused: readings.refused.clone() }),
         reloading: tokio::sync::Mutex::new(()),
     });

@@ -13,9 +13,9 @@ use crate::runner::{KindLimits, PollerRegistry, RegistryError};
 /// Who offers them, where plugins name themselves. No plugin can have this id.
 pub(super) const OWNER: &str = "nexo-poller";
 
-struct BuiltIn {
-    poller: Arc<dyn Poller>,
-    limits: KindLimits,
+pub(super) struct BuiltIn {
+    pub(super) poller: Arc<dyn Poller>,
+    pub(super) limits: KindLimits,
 }
 
 impl BuiltIn {
@@ -46,8 +46,12 @@ pub(super) fn register(registry: &PollerRegistry) -> Result<(), RegistryError> {
     all().into_iter().try_for_each(|built_in| registry.register(built_in.poller, built_in.limits))
 }
 
+/// The one called `kind`.
+pub(super) fn find(kind: &str) -> Option<BuiltIn> {
+    all().into_iter().find(|built_in| built_in.poller.kind() == kind)
+}
+
 /// Whether `kind` takes `config`; `None` where it is none of them.
 pub(super) fn judge(kind: &str, config: &Value) -> Option<Result<(), PollerError>> {
-    let built_in = all().into_iter().find(|built_in| built_in.poller.kind() == kind)?;
-    Some(built_in.poller.validate(config))
+    find(kind).map(|built_in| built_in.poller.validate(config))
 }

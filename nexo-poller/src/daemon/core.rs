@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use super::admin::ReloadAnswer;
 use super::credentials::{self, Credentials, CredentialsFile};
+use super::cursor_view::CursorChange;
+use super::dry_run::{DryRun, dry_run};
+use super::feed::Feed;
 use super::file::{PollersFile, RefusedFile, Settings};
 use super::jobs::{RefusedJob, specs_of};
 use super::neighbours::Neighbours;
 use super::plugin_report::PluginReport;
 use super::plugin_set::PluginSet;
 use super::plugins::Plugins;
+use super::recent::RecentTicks;
 use super::redactor::Redactor;
 use super::unheard::Unheard;
 use crate::host::LlmRegistry;
 use crate::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, UnixMs};
+use crate::store::JobState;
 
 /// New plugins are waited for this long.
 pub(super) const PLUGINS_SETTLE: Duration = Duration::from_secs(10);
@@ -28,6 +33,9 @@ pub(super) struct Daemon {
     pub(super) llm: Arc<LlmRegistry>,
     pub(super) redactor: Arc<Redactor>,
     pub(super) unheard: Arc<Unheard>,
+    /// What happens to jobs, for whoever listens.
+    pub(super) feed: Feed,
+    pub(super) recent: RecentTicks,
     /// The daemons that share the jobs, where they are shared.
     pub(super) neighbours: Option<Neighbours>,
     pub(super) loaded: Mutex<Loaded>,
@@ -144,6 +152,27 @@ impl Daemon {
         self.tell(id);
         tracing::info!(job = id, "reset: the next tick starts from nothing");
         Ok(())
+    }
+
+    /// Changes where the job's next tick resumes; what was there can be restored.
+    pub(super) async fn set_cursor(&self, id: &str, change: CursorChange) -> Result<(), RunnerError> {
+        let cursor = match change {
+            CursorChange::Set(bytes) => Some(bytes),
+            CursorChange::Clear => None,
+            CursorChange::Restore => self.runner.inspect(id).await?.1.previous_cursor.map(<[u8]>::into_vec),
+        };
+        self.runner.set_cursor(id, cursor).await?;
+        self.tell(id);
+        tracing::info!(job = id, "its cursor was changed by hand; `cursor --restore` brings back the one before");
+        Ok(())
+    }
+
+    /// Runs one tick of which nothing remains.
+    ///
+    /// # Errors
+    /// A sentence, where no tick could be run.
+    pub(super) async fn dry_run(&self, spec: &JobSpec, state: &JobState) -> Result<DryRun, String> {
+        dry_run(self.plugins.runner_of(&spec.kind)?, spec, state, self.plugins.services()).await
     }
 
     /// Lets the daemons that share the jobs know of a change: another one may run the job.

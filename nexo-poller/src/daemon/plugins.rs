@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use super::built_in;
 use super::counters::Counters;
+use super::dry_run::Runner;
 use super::plugin_report::{self, PluginReport};
 use super::plugin_set::PluginSet;
 use super::remote_plugins::RemotePlugins;
@@ -118,14 +120,8 @@ impl Plugins {
             Err(error) => return tracing::error!("{error}; reload again once the first is gone"),
         };
         let names = kinds.iter().map(|kind| kind.kind.clone()).collect();
-        let long_lived = binary
-            .manifest
-            .plugin
-            .poller
-            .as_ref()
-            .is_none_or(|poller| poller.lifecycle == crate::manifest::Lifecycle::LongLived);
-        let supervisor =
-            long_lived.then(|| Supervisor::start(binary.clone(), &self.router, SupervisorOptions::default()));
+        let supervisor = (!binary.manifest.plugin.is_ephemeral())
+            .then(|| Supervisor::start(binary.clone(), &self.router, SupervisorOptions::default()));
         let settled = supervisor.as_ref().map(Supervisor::settled);
         let (registry, gone) = (self.registry.clone(), Arc::new(Mutex::new(false)));
         let running = Running {
@@ -182,6 +178,36 @@ impl Plugins {
             let mut later = self.offering.lock().unwrap_or_else(PoisonError::into_inner);
             later.spawn(async move { while offering.join_next().await.is_some() {} });
         }
+    }
+
+    /// What ticks get.
+    pub(super) fn services(&self) -> HostServices {
+        self.services.clone()
+    }
+
+    /// Who runs ticks of `kind` where nothing may remain of them.
+    ///
+    /// # Errors
+    /// A sentence, where nobody on this machine does.
+    pub(super) fn runner_of(&self, kind: &str) -> Result<Runner, String> {
+        if let Some(built_in) = built_in::find(kind) {
+            return Ok(Runner::BuiltIn(built_in.poller, built_in.limits.tick_timeout));
+        }
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let plugin = running.values().find(|running| running.kinds.iter().any(|served| served == kind));
+        plugin.map(|plugin| Runner::Plugin(Box::new(plugin.binary.clone()))).ok_or_else(|| {
+            format!(
+                "the kind `{kind}` is served by nobody on this machine: a plugin that others start publishes by itself, so \
+                 nothing of its tick could be kept back"
+            )
+        })
+    }
+
+    /// The last lines of a plugin's stderr, oldest first; `None` where no such plugin runs here.
+    pub(super) fn last_stderr(&self, id: &str) -> Option<Vec<String>> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = running.get(id)?.supervisor.as_ref().map(Supervisor::status);
+        Some(status.map(|status| status.last_stderr).unwrap_or_default())
     }
 
     pub(super) fn report(&self) -> Vec<PluginReport> {

@@ -40,6 +40,14 @@ pub struct PluginSection {
     pub poller: Option<PollerSection>,
 }
 
+impl PluginSection {
+    /// Whether each tick gets a process of its own.
+    #[must_use]
+    pub fn is_ephemeral(&self) -> bool {
+        self.poller.as_ref().is_some_and(|poller| poller.lifecycle == Lifecycle::Ephemeral)
+    }
+}
+
 /// `[plugin.entrypoint]`: how to start it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entrypoint {

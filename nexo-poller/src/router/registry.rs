@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::{EphemeralPollerProxy, InFlight, PluginBinary, PluginLink, PluginPollerProxy};
 use crate::broker::Broker;
 use crate::contract::{Poller, Redact};
-use crate::manifest::{Lifecycle, Manifest};
+use crate::manifest::Manifest;
 
 /// Which plugin serves which kind. Built empty; filled as plugins are found and come up; clones are one router.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl PluginPollerRouter {
     /// [`DuplicateKind`] where another plugin serves one of its kinds; nothing is changed then.
     pub fn register(&self, binary: &PluginBinary) -> Result<Vec<PluginKind>, DuplicateKind> {
         let manifest = &binary.manifest;
-        let ephemeral = manifest.plugin.poller.as_ref().is_some_and(|p| p.lifecycle == Lifecycle::Ephemeral);
+        let ephemeral = manifest.plugin.is_ephemeral();
         self.enter(manifest, PluginLink::new(&manifest.plugin.id), |kind, link| {
             if ephemeral {
                 let broker = Arc::clone(&self.broker);

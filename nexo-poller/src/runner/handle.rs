@@ -7,7 +7,7 @@ use super::engine::{Command, Edit, Engine, Install, Prepared, Preparer};
 use super::hosts::HostProvider;
 use super::policy::{Change, Rules};
 use super::{JobSpec, JobStatus, PollerRegistry, ReloadPlan, RunnerError, RunnerOptions, TickReport, UnixMs};
-use crate::store::{Clock, Pause, PauseCause, StateStore};
+use crate::store::{Clock, JobState, PastCursor, Pause, PauseCause, StateStore};
 
 /// A running scheduler. Cheap to clone: all clones are one runner. It ends with [`shutdown`](Self::shutdown), or, without
 /// any grace for its ticks, when the last clone is dropped.
@@ -153,6 +153,32 @@ impl PollerRunner {
     /// [`RunnerError::UnknownJob`], [`RunnerError::Store`].
     pub async fn reset(&self, id: &str) -> Result<(), RunnerError> {
         self.change(id, Change::Reset).await
+    }
+
+    /// Lets the job's next tick resume from `cursor`, `None` from nothing; the outcome of a tick in flight is void. The cursor
+    /// that was there is kept as the previous one.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownJob`], [`RunnerError::Store`].
+    pub async fn set_cursor(&self, id: &str, cursor: Option<Vec<u8>>) -> Result<(), RunnerError> {
+        self.change(id, Change::SetCursor(cursor.map(Vec::into_boxed_slice))).await
+    }
+
+    /// A job's definition and its state as this runner knows it. Both may hold secrets.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownJob`].
+    pub async fn inspect(&self, id: &str) -> Result<(JobSpec, JobState), RunnerError> {
+        self.ask(|reply| Command::Inspect(id.to_owned(), reply)).await?
+    }
+
+    /// The cursors that the job had before and that the store still has, newest first.
+    ///
+    /// # Errors
+    /// [`RunnerError::UnknownJob`], [`RunnerError::Store`].
+    pub async fn past_cursors(&self, id: &str) -> Result<Vec<PastCursor>, RunnerError> {
+        self.show(id).await?;
+        Ok(self.store.past_cursors(id).await?)
     }
 
     /// Looks at a job again that somebody else has changed in the store: another daemon, on an operator's word. A job that

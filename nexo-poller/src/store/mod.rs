@@ -31,7 +31,7 @@ pub use self::error::StoreError;
 #[cfg(feature = "jetstream")]
 pub use self::jetstream::{JetStreamOptions, JetStreamStore};
 pub use self::memory::MemoryStore;
-pub use self::record::{Breaker, FailureNote, JobState, LastRun, Pause, PauseCause, RunOutcome, Slot};
+pub use self::record::{Breaker, FailureNote, JobState, LastRun, PastCursor, Pause, PauseCause, RunOutcome, Slot};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 pub use self::time::UnixMs;
@@ -57,6 +57,15 @@ pub trait StateStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] where nothing of the batch may be taken as done; the caller may send it again.
     async fn write(&self, batch: Batch) -> Result<Answers, StoreError>;
+
+    /// The cursors that the job had before the present one and that the store still has, newest first. A store without a
+    /// history answers none: one step back is kept with the state itself ([`JobState::previous_cursor`]).
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store cannot be reached.
+    async fn past_cursors(&self, _job: &str) -> Result<Vec<PastCursor>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// The store's own clock, which judges leases.
     fn now(&self) -> UnixMs;

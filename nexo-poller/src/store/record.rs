@@ -37,6 +37,22 @@ pub struct JobState {
     pub skew: i64,
 }
 
+/// A cursor of the past.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PastCursor {
+    /// When it was written, by the clock of whoever keeps the history.
+    pub written: UnixMs,
+    /// What it was; `None`: none at all.
+    pub cursor: Option<Box<[u8]>>,
+}
+
+/// Shows no cursor: it may hold a secret.
+impl fmt::Debug for PastCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PastCursor").field("written", &self.written).finish_non_exhaustive()
+    }
+}
+
 /// One planned run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {

@@ -23,7 +23,7 @@ impl Publisher<'_> {
     /// [`HostError::Payload`] where `payload` is not JSON, without quoting it.
     pub fn event(&self, topic: String, payload: &[u8]) -> Result<Event, HostError> {
         let value = payload_json(&topic, payload)?;
-        let id = publish_id(self.kind, self.job_id, &topic, payload, self.cursor_before);
+        let id = publish_id(self.kind, self.job_id, &topic, &value, self.cursor_before);
         Ok(Event::with_id(id, topic, self.source, value))
     }
 }
@@ -33,8 +33,11 @@ impl Publisher<'_> {
 /// # Errors
 /// [`HostError::Payload`], without quoting it.
 pub fn payload_json(topic: &str, payload: &[u8]) -> Result<Value, HostError> {
-    serde_json::from_slice(payload).map_err(|error| {
+    let mut value: Value = serde_json::from_slice(payload).map_err(|error| {
         // The position only: serde's message may quote the payload.
         HostError::payload(topic, format!("it is not JSON (line {}, column {})", error.line(), error.column()))
-    })
+    })?;
+    // Whether keys keep their order depends on how the program was built; what goes out does not.
+    value.sort_all_objects();
+    Ok(value)
 }

@@ -1,5 +1,7 @@
 //! What the person on call does: look for jobs, preview a reload, pause in one's own name, complete the command line.
 
+use std::io::{BufRead as _, BufReader};
+
 use crate::home::Home;
 
 const HOURLY: &str = "kind: chatty, schedule: { every: 1h }";
@@ -96,4 +98,100 @@ fn completions_and_manual_pages_know_every_command() {
     let page = std::fs::read_to_string(home.path().join("pages/nexo-poller.1")).unwrap();
     assert!(page.contains("no daemon answers"), "{page}");
     assert!(home.path().join("pages/nexo-poller-reload.1").exists());
+}
+
+#[test]
+fn a_dry_run_shows_what_a_tick_would_do_and_nothing_remains_of_it() {
+    let home = Home::with_jobs(&[
+        &format!("id: says, {HOURLY}, config: {{ do: deliver, deliver: {{ channel: console, to: ops }} }}"),
+        &format!("id: counts, {HOURLY}"),
+        &format!("id: fails, {HOURLY}, config: {{ do: permanent }}"),
+    ]);
+    let mut daemon = home.boot();
+    let done = home.json(&["dry-run", "says"]);
+    assert_eq!(done["outcome"], "ok", "{done}");
+    assert_eq!(done["published"][0]["topic"], "plugin.outbound.console.console", "{done}");
+    assert_eq!(done["published"][0]["payload"]["to"], "ops");
+    // The plugin's own process knows nothing of it, and neither do state and console.
+    assert_eq!(home.run(&["run", "counts"]).code, Some(0));
+    let done = home.json(&["dry-run", "counts"]);
+    assert_eq!((&done["cursor"]["json"], &done["next_cursor"]["json"]), (&1.into(), &2.into()), "{done}");
+    assert_eq!((&done["items_seen"], &done["items_dispatched"]), (&5.into(), &2.into()));
+    assert_eq!(home.cursor("counts").as_deref(), Some(b"1".as_slice()));
+    assert_eq!(home.json(&["show", "says"])["ticks_ok"], 0);
+    let said = home.run(&["dry-run", "fails"]);
+    assert_eq!(said.code, Some(4), "{said:?}");
+    assert!(said.stdout.starts_with("permanent in ") && said.stdout.contains("nothing was published"), "{said:?}");
+    assert_eq!(home.json(&["show", "fails"])["phase"], "scheduled", "a failed dry run pauses nothing");
+    assert_eq!(home.run(&["dry-run", "nobody"]).code, Some(1));
+    daemon.signal("TERM");
+    daemon.ended();
+    assert!(!daemon.heard_out.contains("ops"), "{}", daemon.heard_out);
+}
+
+#[test]
+fn a_cursor_is_shown_set_cleared_and_restored_and_needs_the_token() {
+    let home = Home::with_jobs(&[&format!("id: counts, {HOURLY}")]);
+    let daemon = home.boot();
+    assert_eq!(home.run(&["run", "counts"]).code, Some(0));
+    assert_eq!(home.run(&["cursor", "counts"]).stdout, "cursor:   1\nprevious: none\n");
+    assert_eq!(home.json(&["cursor", "counts", "--set", "41"])["cursor"]["text"], "41");
+    assert_eq!(home.run(&["run", "counts"]).code, Some(0));
+    assert_eq!(home.cursor("counts").as_deref(), Some(b"42".as_slice()));
+    assert_eq!(home.json(&["cursor", "counts", "--set-base64", "Nw=="])["cursor"]["json"], 7);
+    let cleared = home.json(&["cursor", "counts", "--clear"]);
+    assert_eq!((cleared["cursor"].is_null(), &cleared["previous"]["json"]), (true, &7.into()));
+    assert_eq!(home.json(&["cursor", "counts", "--restore"])["cursor"]["json"], 7);
+    // A reset forgets nothing for good.
+    assert_eq!(home.run(&["reset", "counts", "--yes"]).code, Some(0));
+    assert_eq!(home.json(&["cursor", "counts", "--restore"])["cursor"]["json"], 7);
+    assert_eq!(home.run(&["cursor", "counts", "--set", "1", "--clear"]).code, Some(2), "one change at a time");
+    let said = home.run(&["cursor", "counts", "--set-base64", "*"]);
+    assert!(said.stderr.contains("no base64"), "{said:?}");
+    assert_eq!(daemon.get("/admin/pollers/counts/cursor").0, 401);
+    assert_eq!(daemon.get("/admin/plugins/chatty/log").0, 401);
+    daemon.stop();
+}
+
+#[test]
+fn what_a_plugin_writes_to_stderr_and_how_ticks_went_can_be_looked_up() {
+    let home = Home::with_jobs(&[
+        &format!("id: pollutes, {HOURLY}, config: {{ do: pollute }}"),
+        &format!("id: fails, {HOURLY}, config: {{ do: transient }}"),
+    ]);
+    let daemon = home.boot();
+    assert_eq!(home.run(&["run", "pollutes"]).code, Some(0));
+    let said = home.run(&["logs", "chatty"]);
+    assert_eq!(said.code, Some(0));
+    assert!(said.stdout.lines().count() >= 1, "{said:?}");
+    assert_eq!(home.run(&["logs", "nobody"]).code, Some(1));
+    home.run(&["run", "fails"]);
+    let ticks: serde_json::Value = serde_json::from_str(&daemon.get("/admin/pollers/fails/ticks").1).unwrap();
+    assert_eq!(ticks["ticks"][0]["outcome"], "transient", "{ticks}");
+    assert!(ticks["ticks"][0]["took_ms"].is_u64(), "{ticks}");
+    daemon.stop();
+}
+
+#[test]
+fn events_are_told_as_they_happen_to_whoever_listens() {
+    let home = Home::with_jobs(&[&format!("id: a, {HOURLY}"), &format!("id: b, {HOURLY}")]);
+    let daemon = home.boot();
+    let mut listening = home.command(&["events", "a"]);
+    let mut listening = listening.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut heard = BufReader::new(listening.stdout.take().unwrap()).lines();
+    // Until its first event has come, nobody knows that it listens.
+    let first = std::thread::spawn(move || (heard.next().unwrap().unwrap(), heard));
+    while !first.is_finished() {
+        assert_eq!(home.run(&["run", "b"]).code, Some(0));
+        assert_eq!(home.run(&["run", "a"]).code, Some(0));
+    }
+    let (line, mut heard) = first.join().unwrap();
+    assert!(line.contains("started") && line.ends_with(" a"), "{line}");
+    let line = heard.next().unwrap().unwrap();
+    assert!(line.contains("ended") && line.ends_with(" a ok"), "{line}");
+    assert_eq!(home.run(&["pause", "a", "--reason", "moved"]).code, Some(0));
+    heard.find(|line| line.as_ref().unwrap().contains("changed")).unwrap().unwrap();
+    daemon.stop();
+    let ended = listening.wait().unwrap();
+    assert_eq!(ended.code(), Some(6), "a daemon that ends is told by the exit code");
 }

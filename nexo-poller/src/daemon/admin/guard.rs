@@ -14,7 +14,12 @@ pub(super) struct Guard {
 impl Guard {
     /// # Errors
     /// The status and the sentence to answer with.
-    pub(super) fn admit(&self, method: &Method, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+    pub(super) fn admit(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<(), (StatusCode, &'static str)> {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
         let host = text(header::HOST).unwrap_or_default();
         if headers.get_all(header::HOST).iter().count() != 1 || !self.is_own_name(host) {
@@ -24,17 +29,21 @@ impl Guard {
         if text(header::ORIGIN).is_some_and(|origin| origin != format!("http://{host}")) {
             return Err((StatusCode::FORBIDDEN, "requests of other web pages are refused"));
         }
-        if *method == Method::GET || *method == Method::HEAD {
+        let reads = *method == Method::GET || *method == Method::HEAD;
+        if reads && !may_hold_secrets(path) {
             return Ok(());
         }
-        let media = text(header::CONTENT_TYPE).map(|media| media.split(';').next().unwrap_or_default().trim());
+        let media = text(header::CONTENT_TYPE)
+            .filter(|_| !reads)
+            .map(|media| media.split(';').next().unwrap_or_default().trim());
         if media.is_some_and(|media| !media.eq_ignore_ascii_case("application/json")) {
             return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body must be application/json"));
         }
         if !self.token.is_shown_by(text(header::AUTHORIZATION)) {
             return Err((
                 StatusCode::UNAUTHORIZED,
-                "calls that change something need `Authorization: Bearer <token>` from the file admin.token",
+                "calls that change something, or show a cursor or a log, need `Authorization: Bearer <token>` from the \
+                 file admin.token",
             ));
         }
         Ok(())
@@ -57,6 +66,11 @@ impl Guard {
         name.parse::<IpAddr>()
             .is_ok_and(|ip| ip.is_loopback() || ip == self.address.ip() || self.address.ip().is_unspecified())
     }
+}
+
+/// Whether what is read at `path` was written by a poller, which may write anything.
+fn may_hold_secrets(path: &str) -> bool {
+    path.ends_with("/cursor") || path.ends_with("/log")
 }
 
 #[cfg(test)]
@@ -88,9 +102,9 @@ mod tests {
             ("localhost:", false),
         ] {
             let headers = [(header::HOST, HeaderValue::from_str(host).unwrap())].into_iter().collect();
-            assert_eq!(guard.admit(&Method::GET, &headers).is_ok(), admitted, "{host:?}");
+            assert_eq!(guard.admit(&Method::GET, "/admin/pollers", &headers).is_ok(), admitted, "{host:?}");
         }
-        assert!(guard.admit(&Method::GET, &HeaderMap::new()).is_err());
+        assert!(guard.admit(&Method::GET, "/admin/pollers", &HeaderMap::new()).is_err());
     }
 
     #[test]
@@ -99,14 +113,21 @@ mod tests {
         let guard = guard(&dir);
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:9091"));
-        assert_eq!(guard.admit(&Method::POST, &headers).unwrap_err().0, StatusCode::UNAUTHORIZED);
+        assert_eq!(guard.admit(&Method::POST, "/admin/pollers", &headers).unwrap_err().0, StatusCode::UNAUTHORIZED);
         headers.insert(header::ORIGIN, HeaderValue::from_static("http://127.0.0.1:9091"));
-        assert_eq!(guard.admit(&Method::POST, &headers).unwrap_err().0, StatusCode::UNAUTHORIZED);
+        assert_eq!(guard.admit(&Method::POST, "/admin/pollers", &headers).unwrap_err().0, StatusCode::UNAUTHORIZED);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        assert_eq!(guard.admit(&Method::POST, &headers).unwrap_err().0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(
+            guard.admit(&Method::POST, "/admin/pollers", &headers).unwrap_err().0,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        );
         for origin in ["http://evil.example", "null", "https://127.0.0.1:9091", "http://localhost:9091"] {
             headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-            assert_eq!(guard.admit(&Method::GET, &headers).unwrap_err().0, StatusCode::FORBIDDEN, "{origin}");
+            assert_eq!(
+                guard.admit(&Method::GET, "/admin/pollers", &headers).unwrap_err().0,
+                StatusCode::FORBIDDEN,
+                "{origin}"
+            );
         }
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::AdminToken;
 use super::guard::Guard;
 use super::listing::{ListAnswer, ListQuery};
+use super::{cursors, events};
 use crate::daemon::core::Daemon;
 use crate::daemon::jobs::RefusedJob;
 use crate::runner::{JobStatus, ReloadPlan, RunnerError, TickReport};
@@ -38,7 +39,7 @@ pub(in crate::daemon) struct ReloadAnswer {
 }
 
 /// A sentence and its status.
-struct Refusal(StatusCode, String);
+pub(super) struct Refusal(pub(super) StatusCode, pub(super) String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -71,7 +72,12 @@ pub(in crate::daemon) fn router(daemon: Arc<Daemon>, address: SocketAddr, token:
         .route("/admin/pollers/{id}/pause", post(pause))
         .route("/admin/pollers/{id}/resume", post(resume))
         .route("/admin/pollers/{id}/reset", post(reset))
+        .route("/admin/pollers/{id}/dry-run", post(cursors::dry_run))
+        .route("/admin/pollers/{id}/cursor", get(cursors::cursor).put(cursors::set_cursor))
+        .route("/admin/pollers/{id}/ticks", get(ticks))
+        .route("/admin/events", get(events::events))
         .route("/admin/plugins", get(plugins))
+        .route("/admin/plugins/{id}/log", get(plugin_log))
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
@@ -83,7 +89,7 @@ pub(in crate::daemon) fn router(daemon: Arc<Daemon>, address: SocketAddr, token:
 }
 
 async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match guard.admit(request.method(), request.headers()) {
+    match guard.admit(request.method(), request.uri().path(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err((status, sentence)) => Refusal(status, sentence.to_owned()).into_response(),
     }
@@ -127,6 +133,12 @@ async fn next(
 ) -> Result<Json<Value>, Refusal> {
     let firings = daemon.next_firings(&id, count.n.unwrap_or(10).min(MOST_FIRINGS)).await?;
     Ok(Json(json!({ "next": firings.iter().map(ToString::to_string).collect::<Vec<_>>() })))
+}
+
+/// How the job's last ticks went, since the daemon started.
+async fn ticks(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+    daemon.show(&id).await?;
+    Ok(Json(json!({ "ticks": daemon.recent.of(&id) })))
 }
 
 async fn run(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<TickReport>, Refusal> {
@@ -185,6 +197,16 @@ async fn reload(
 
 async fn plugins(State(daemon): State<Arc<Daemon>>) -> Json<Value> {
     Json(json!({ "plugins": daemon.plugins() }))
+}
+
+/// The last lines that a plugin wrote to its stderr.
+async fn plugin_log(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+    match daemon.plugins.last_stderr(&id) {
+        Some(lines) => Ok(Json(json!({ "plugin": id, "lines": lines }))),
+        None => {
+            Err(Refusal(StatusCode::NOT_FOUND, format!("no plugin `{id}` runs here; `plugins` lists those that do")))
+        }
+    }
 }
 
 async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {

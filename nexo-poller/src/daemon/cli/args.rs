@@ -49,6 +49,29 @@ pub(super) enum Command {
         #[arg(short = 'n', long, default_value_t = 10)]
         count: usize,
     },
+    /// Run one tick of which nothing remains, and show what it would have published and where it would have gone on.
+    DryRun {
+        /// The job.
+        job: String,
+    },
+    /// Show where a job's next tick resumes, or change it.
+    #[command(group(clap::ArgGroup::new("change").multiple(false)))]
+    Cursor {
+        /// The job.
+        job: String,
+        /// Resume from these bytes, written as text; most pollers' cursors are JSON.
+        #[arg(long, group = "change", value_name = "TEXT")]
+        set: Option<String>,
+        /// Resume from these bytes, written as base64.
+        #[arg(long, group = "change", value_name = "BASE64")]
+        set_base64: Option<String>,
+        /// Start from nothing; unlike `reset`, errors and pause stay.
+        #[arg(long, group = "change")]
+        clear: bool,
+        /// Bring back the cursor that the last `reset`, `--set` or tick replaced.
+        #[arg(long, group = "change")]
+        restore: bool,
+    },
     /// Pause a job until it is resumed, over restarts.
     Pause {
         /// The job.
@@ -81,6 +104,16 @@ pub(super) enum Command {
     },
     /// List the plugins.
     Plugins,
+    /// Print the last lines that a plugin wrote to its stderr.
+    Logs {
+        /// The plugin.
+        plugin: String,
+    },
+    /// Print what happens to jobs, as it happens.
+    Events {
+        /// Only this job's.
+        job: Option<String>,
+    },
     /// Print a completion script: `nexo-poller completions bash > /etc/bash_completion.d/nexo-poller`.
     Completions {
         /// The shell.

@@ -66,26 +66,42 @@ impl Client {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.send(self.http.request(Method::GET, format!("{}{path}", self.base))).await
+        self.send(self.request(Method::GET, path)).await
     }
 
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ClientError> {
-        let mut request = self.http.request(Method::POST, format!("{}{path}", self.base)).json(body);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ClientError> {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// The answer of a GET that may go on for as long as the daemon runs.
+    pub(super) async fn stream(&self, path: &str) -> Result<reqwest::Response, ClientError> {
+        self.request(Method::GET, path).send().await.map_err(|error| self.gone(&error))
+    }
+
+    /// A request with the token, where this user can read it.
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
         }
-        self.send(request).await
+    }
+
+    fn gone(&self, error: &reqwest::Error) -> ClientError {
+        let base = self.base.trim_start_matches("http://");
+        let why = if error.is_connect() { "nobody listens there" } else { "it did not answer" };
+        ClientError::new(
+            Exit::NoDaemon,
+            format!("the daemon at {base} is not there ({why}); start it with `nexo-poller run`"),
+        )
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
-        let gone = |error: reqwest::Error| {
-            let base = self.base.trim_start_matches("http://");
-            let why = if error.is_connect() { "nobody listens there" } else { "it did not answer" };
-            ClientError::new(
-                Exit::NoDaemon,
-                format!("the daemon at {base} is not there ({why}); start it with `nexo-poller run`"),
-            )
-        };
+        let gone = |error: reqwest::Error| self.gone(&error);
         let answer = request.send().await.map_err(gone)?;
         let status = answer.status();
         let body: Value = answer.json().await.map_err(gone)?;

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::args::{Args, Command, Wanted};
 use super::client::{Client, ClientError, job_path, percent_encoded};
-use super::print;
-use crate::daemon::admin::{ListAnswer, ReloadAnswer};
+use super::{events, print};
+use crate::daemon::admin::{CursorAnswer, ListAnswer, ReloadAnswer};
+use crate::daemon::cursor_view::CursorOrder;
+use crate::daemon::dry_run::DryRun;
 use crate::daemon::exit::Exit;
 use crate::runner::{JobStatus, TickReport};
 use crate::store::RunOutcome;
@@ -28,6 +30,16 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
             let job = job.as_deref().unwrap_or_default();
             daemon.post(&format!("{}/run", job_path(job)), &json!({})).await?
         }
+        Command::DryRun { job } => daemon.post(&format!("{}/dry-run", job_path(job)), &json!({})).await?,
+        Command::Cursor { job, .. } => {
+            let path = format!("{}/cursor", job_path(job));
+            match cursor_order(command) {
+                Some(order) => daemon.put(&path, &json!(order)).await?,
+                None => daemon.get(&path).await?,
+            }
+        }
+        Command::Logs { plugin } => daemon.get(&format!("/admin/plugins/{}/log", percent_encoded(plugin))).await?,
+        Command::Events { job } => return events::follow(&daemon, job.as_deref(), args.json).await,
         Command::Pause { job, reason, by } => {
             daemon.post(&format!("{}/pause", job_path(job)), &json!({ "reason": reason, "by": by })).await?
         }
@@ -53,13 +65,15 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
 
 fn exit_of(command: &Command, answer: &Value) -> Exit {
     match command {
-        Command::Run { .. } => match serde_json::from_value(answer.get("outcome").cloned().unwrap_or_default()) {
-            Ok(RunOutcome::Ok) => Exit::Ok,
-            Ok(RunOutcome::Permanent) => Exit::Permanent,
-            Ok(RunOutcome::Config) => Exit::Config,
-            Ok(RunOutcome::Transient) => Exit::Transient,
-            Err(_) => Exit::Failed,
-        },
+        Command::Run { .. } | Command::DryRun { .. } => {
+            match serde_json::from_value(answer.get("outcome").cloned().unwrap_or_default()) {
+                Ok(RunOutcome::Ok) => Exit::Ok,
+                Ok(RunOutcome::Permanent) => Exit::Permanent,
+                Ok(RunOutcome::Config) => Exit::Config,
+                Ok(RunOutcome::Transient) => Exit::Transient,
+                Err(_) => Exit::Failed,
+            }
+        }
         Command::Reload { .. } if answer.get("refused").or(answer.get("rejected")).is_some() => Exit::Config,
         _ => Exit::Ok,
     }
@@ -73,6 +87,9 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Run { .. } => print::report(&serde_json::from_value::<TickReport>(answer).ok()?),
         Command::Reload { plan } => print::reload(&serde_json::from_value::<ReloadAnswer>(answer).ok()?, *plan),
         Command::Plugins => print::plugins(&answer),
+        Command::DryRun { .. } => print::dry_run(&serde_json::from_value::<DryRun>(answer).ok()?),
+        Command::Cursor { .. } => print::cursor(&serde_json::from_value::<CursorAnswer>(answer).ok()?),
+        Command::Logs { .. } => print::lines(&answer["lines"]),
         Command::Next { .. } => {
             let next = answer.get("next")?.as_array()?;
             let lines: Vec<_> = next.iter().filter_map(Value::as_str).collect();
@@ -81,7 +98,8 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Pause { job, .. } => format!("`{job}` is paused; go on with `nexo-poller resume {job}`"),
         Command::Resume { job } => format!("`{job}` is resumed"),
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
-        Command::Check
+        Command::Events { .. }
+        | Command::Check
         | Command::Doctor { .. }
         | Command::NatsPermissions { .. }
         | Command::Completions { .. }
@@ -89,6 +107,13 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
             return None;
         }
     })
+}
+
+/// What a `cursor` command changes; `None` where it only looks.
+fn cursor_order(command: &Command) -> Option<CursorOrder> {
+    let Command::Cursor { set, set_base64, clear, restore, .. } = command else { return None };
+    let order = CursorOrder { text: set.clone(), base64: set_base64.clone(), clear: *clear, restore: *restore };
+    (set.is_some() || set_base64.is_some() || *clear || *restore).then_some(order)
 }
 
 /// Asks the person at the terminal; nobody is there in a pipe.

@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod commands;
 mod doctor;
+mod events;
 mod pages;
 mod permissions;
 mod print;

@@ -4,7 +4,9 @@ use std::time::Duration;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
-use crate::daemon::admin::{ListAnswer, ReloadAnswer};
+use crate::daemon::admin::{CursorAnswer, ListAnswer, ReloadAnswer};
+use crate::daemon::cursor_view::CursorView;
+use crate::daemon::dry_run::DryRun;
 use crate::runner::{JobStatus, TickReport, UnixMs};
 
 /// A reader that has gone (`| head`) is no error.
@@ -137,6 +139,48 @@ pub(super) fn plugins(answer: &Value) -> String {
         rows.add_row([text("id"), text("version"), text("state"), clean(&kinds.join(", ")), text("why")]);
     }
     if plugins.is_empty() { "no plugins".to_owned() } else { rows.trim_fmt() }
+}
+
+/// What a tick would have done.
+pub(super) fn dry_run(done: &DryRun) -> String {
+    let mut lines = vec![format!("{} in {} ms; nothing was published or stored", done.outcome, done.took_ms)];
+    lines.extend(done.error.iter().map(|error| clean(error)));
+    lines.push(format!("{} seen, {} dispatched", done.items_seen, done.items_dispatched));
+    for message in &done.published {
+        lines.push(format!("would publish on {}: {}", clean(&message.topic), clean(&message.payload.to_string())));
+    }
+    let line = |cursor: &Option<CursorView>| cursor.as_ref().map_or("none".to_owned(), |view| clean(&view.line()));
+    match &done.next_cursor {
+        Some(next) => lines.push(format!("cursor: {} -> {}", line(&done.cursor), clean(&next.line()))),
+        None => lines.push(format!("cursor: {}, unchanged", line(&done.cursor))),
+    }
+    lines.join("\n")
+}
+
+pub(super) fn cursor(answer: &CursorAnswer) -> String {
+    let line = |cursor: &Option<CursorView>| cursor.as_ref().map_or("none".to_owned(), |view| clean(&view.line()));
+    let mut lines =
+        vec![format!("cursor:   {}", line(&answer.cursor)), format!("previous: {}", line(&answer.previous))];
+    lines.extend(answer.history.iter().map(|past| format!("{}: {}", past.written, line(&past.cursor))));
+    lines.join("\n")
+}
+
+/// Lines of somebody else's.
+pub(super) fn lines(lines: &Value) -> String {
+    let lines: Vec<String> = lines.as_array().into_iter().flatten().filter_map(Value::as_str).map(clean).collect();
+    if lines.is_empty() { "it has written nothing".to_owned() } else { lines.join("\n") }
+}
+
+/// One event on one line: when, what, which job, and the rest as it comes.
+pub(super) fn event(name: &str, event: &Value) -> String {
+    let text = |key: &str| event[key].as_str().map(clean).unwrap_or_default();
+    let mut line = format!("{} {name:<9} {}", text("at"), text("job"));
+    for key in ["outcome", "error", "reason", "owner"] {
+        if let Some(value) = event[key].as_str() {
+            line += &format!(" {}", clean(value));
+        }
+    }
+    line.trim_end().to_owned()
 }
 
 /// `1 job`, `2 jobs`.

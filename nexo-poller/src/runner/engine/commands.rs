@@ -7,7 +7,7 @@ use super::prepared::Prepared;
 use crate::runner::metrics::Snapshot;
 use crate::runner::policy::Change;
 use crate::runner::{JobSpec, JobStatus, ReloadPlan, RunnerError};
-use crate::store::UnixMs;
+use crate::store::{JobState, UnixMs};
 
 pub(crate) type Reply<T> = oneshot::Sender<T>;
 
@@ -19,6 +19,7 @@ pub(crate) enum Command {
     Install(Box<Install>, Reply<()>),
     List(Reply<Vec<JobStatus>>),
     Show(String, Reply<Result<JobStatus, RunnerError>>),
+    Inspect(String, Reply<Result<(JobSpec, JobState), RunnerError>>),
     NextFirings(String, usize, Reply<Result<Vec<UnixMs>, RunnerError>>),
     RunNow(String, ByHand),
     /// Somebody else has changed this job in the store.

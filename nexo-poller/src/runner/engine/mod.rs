@@ -372,7 +372,7 @@ impl Engine {
         }
         rare.editing = true;
         let state = policy::edit(&job.rule(), &rules, job.state.clone(), &edit.change, now);
-        let fence = edit.change == Change::Reset;
+        let fence = matches!(edit.change, Change::Reset | Change::SetCursor(_));
         let revision = job.revision;
         self.outbox.edits.push(PendingEdit { slot, revision, edit, state, fence });
     }

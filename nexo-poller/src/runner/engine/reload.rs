@@ -10,7 +10,7 @@ use super::prepared::Prepared;
 use super::{Change, Engine};
 use crate::runner::policy;
 use crate::runner::{JobSpec, RejectedJob, ReloadPlan, RunnerError};
-use crate::store::{Pause, PauseCause};
+use crate::store::{JobState, Pause, PauseCause};
 
 impl Engine {
     pub(super) fn command(&mut self, command: Command) {
@@ -30,6 +30,9 @@ impl Engine {
             Command::Show(id, reply) => {
                 let status = self.slot_of(&id).and_then(|slot| self.status(slot)).ok_or_else(|| Self::unknown(&id));
                 let _ = reply.send(status);
+            }
+            Command::Inspect(id, reply) => {
+                let _ = reply.send(self.inspect(&id).ok_or_else(|| Self::unknown(&id)));
             }
             Command::NextFirings(id, count, reply) => {
                 let _ = reply.send(self.next_firings(&id, count));
@@ -53,6 +56,23 @@ impl Engine {
             Some(slot) => self.edit(slot, edit),
             None => answer(edit.reply, Err(Self::unknown(id))),
         }
+    }
+
+    /// A job's definition, as it was given, and its state.
+    fn inspect(&self, id: &str) -> Option<(JobSpec, JobState)> {
+        let job = self.slot_of(id).and_then(|slot| self.job(slot)).filter(|job| !job.removed)?;
+        let spec = JobSpec {
+            id: job.id.to_string(),
+            kind: self.kinds.get(job.kind).name.to_string(),
+            agent: job.agent.to_string(),
+            schedule: job.schedule.clone(),
+            // It was made from a value.
+            config: serde_json::from_str(&job.config).unwrap_or_default(),
+            failure_to: job.failure_to.as_deref().cloned(),
+            paused_on_boot: job.paused_on_boot,
+            catch_up: job.catch_up,
+        };
+        Some((spec, job.state.clone()))
     }
 
     /// What a reload to `specs` would do.

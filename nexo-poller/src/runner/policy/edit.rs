@@ -13,6 +13,8 @@ pub enum Change {
     Resume,
     /// Forget cursor, failures and pause.
     Reset,
+    /// Resume from this cursor; what was there becomes the previous one.
+    SetCursor(Option<Box<[u8]>>),
     /// The definition changed, or the runner has just started: see [`adopt`].
     Adopt,
     /// The wall clock was set back while the runner ran.
@@ -31,6 +33,9 @@ pub fn edit(job: &JobRule<'_>, rules: &Rules, mut state: JobState, change: &Chan
             state.pause = None;
             start_over(&mut state);
             plan(job, rules, &mut state, now);
+        }
+        Change::SetCursor(cursor) => {
+            state.previous_cursor = std::mem::replace(&mut state.cursor, cursor.clone());
         }
         Change::Reset => {
             if state.cursor.is_some() {

@@ -266,6 +266,7 @@ enum Event {
     Pause,
     Resume,
     Reset,
+    SetCursor(Option<Vec<u8>>),
     Adopt,
     SetBack(u64),
     Wait(u64),
@@ -281,6 +282,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Pause),
         2 => Just(Event::Resume),
         1 => Just(Event::Reset),
+        1 => prop::option::of(prop::collection::vec(any::<u8>(), 0..3)).prop_map(Event::SetCursor),
         1 => Just(Event::Adopt),
         1 => (1u64..90_000).prop_map(Event::SetBack),
         2 => (1u64..90_000).prop_map(Event::Wait),
@@ -332,6 +334,13 @@ proptest! {
                 Event::Reset => {
                     state = edit(&job, &rules, state, &Change::Reset, now);
                     prop_assert!(state.pause.is_none() && state.cursor.is_none() && state.errors == 0);
+                }
+                Event::SetCursor(cursor) => {
+                    let cursor = cursor.map(Vec::into_boxed_slice);
+                    state = edit(&job, &rules, state, &Change::SetCursor(cursor.clone()), now);
+                    prop_assert_eq!(&state.cursor, &cursor);
+                    prop_assert_eq!(&state.previous_cursor, &before.cursor);
+                    prop_assert_eq!((&state.pause, state.errors), (&before.pause, before.errors));
                 }
                 Event::ByHand { works } => {
                     let run = Run { nominal: UnixMs(i64::MAX / 2), started: now, by_hand: true };

@@ -7,11 +7,12 @@ use async_nats::{Client, HeaderMap, Message, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::JetStreamOptions;
-use crate::store::StoreError;
+use crate::store::{StoreError, UnixMs};
 
 /// The server's code for a write whose condition does not hold.
 const WRONG_LAST_SEQUENCE: u64 = 10_071;
@@ -118,6 +119,25 @@ impl Bucket {
                 Err(StoreError::unavailable("the NATS server cannot be reached; is it running?"))
             }
         }
+    }
+
+    /// Every entry of a job that the bucket still has, oldest first, and when the server took it.
+    pub(super) async fn history(&self, id: &str) -> Result<Vec<(UnixMs, Vec<u8>)>, StoreError> {
+        let subject = self.subject(id);
+        let key = subject.rsplit('.').next().unwrap_or_default();
+        let bucket = jetstream::new(self.client.clone()).get_key_value(&self.name).await;
+        let entries = match bucket {
+            Ok(bucket) => bucket.history(key).await.map_err(|error| self.malformed(&error.to_string()))?,
+            Err(error) => return Err(self.malformed(&error.to_string())),
+        };
+        let mut entries = std::pin::pin!(entries);
+        let mut found = Vec::new();
+        while let Some(entry) = entries.next().await {
+            let entry = entry.map_err(|error| self.malformed(&error.to_string()))?;
+            let written = i64::try_from(entry.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+            found.push((UnixMs(written), entry.value.to_vec()));
+        }
+        Ok(found)
     }
 
     /// The newest entry on `subject`, as the stream's leader knows it.

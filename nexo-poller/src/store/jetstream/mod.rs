@@ -24,9 +24,12 @@ use futures_util::StreamExt as _;
 pub use self::options::JetStreamOptions;
 
 use self::bucket::Bucket;
+use self::entry::Entry;
 use self::slot::{Slot, missing};
 use self::watch::Watched;
-use super::{Answers, Batch, ClaimAnswer, Clock, NewJob, StateStore, StoreError, StoredJob, UnixMs, WriteAnswer};
+use super::{
+    Answers, Batch, ClaimAnswer, Clock, NewJob, PastCursor, StateStore, StoreError, StoredJob, UnixMs, WriteAnswer,
+};
 
 /// Requests on the way at once.
 const AT_ONCE: usize = 512;
@@ -150,6 +153,23 @@ impl StateStore for JetStreamStore {
             self.write_each(batch.releases, |r| r.key, |row, release, _| row.release(release, owner)),
         );
         Ok(Answers { commits: commits?, edits: edits?, claims: claims?, renewals: renewals?, releases: releases? })
+    }
+
+    async fn past_cursors(&self, job: &str) -> Result<Vec<PastCursor>, StoreError> {
+        self.bucket.reachable()?;
+        let mut past: Vec<PastCursor> = Vec::new();
+        for (written, bytes) in self.bucket.history(job).await? {
+            // What an older program wrote, or somebody else, is no cursor of ours.
+            let row = Entry::read(&bytes).and_then(|entry| entry.into_row(0, written));
+            let Ok(row) = row else { continue };
+            if past.last().is_none_or(|last| last.cursor != row.state.cursor) {
+                past.push(PastCursor { written, cursor: row.state.cursor });
+            }
+        }
+        // The last one is the present one.
+        past.pop();
+        past.reverse();
+        Ok(past)
     }
 
     fn now(&self) -> UnixMs {

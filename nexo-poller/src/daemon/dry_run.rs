@@ -1,0 +1,184 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::cursor_view::CursorView;
+use crate::broker::{Broker, BrokerError, LocalBroker, Subscription};
+use crate::contract::{PollContext, Poller};
+use crate::host::{HostServices, InProcessHost, Tick};
+use crate::router::{PluginBinary, PluginPollerRouter, Supervisor, SupervisorOptions};
+use crate::runner::{Clock, JobSpec, SystemClock};
+use crate::store::JobState;
+use crate::wire::Event;
+
+/// A process of its own that was started for a dry run may take this long to come up, and to end.
+const PLUGIN_GRACE: Duration = Duration::from_secs(5);
+
+/// Topics on which daemon and plugins talk to each other; everything else is a message to the world.
+const PROTOCOL: [&str; 3] = ["_inbox.", "daemon.rpc.", "plugin.poller."];
+
+/// What a tick would have done.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct DryRun {
+    /// `ok`, `transient`, `permanent`, `config`.
+    pub(super) outcome: String,
+    /// The message, where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    /// What it would have published, in its order.
+    pub(super) published: Vec<Published>,
+    pub(super) items_seen: u32,
+    pub(super) items_dispatched: u32,
+    /// Where it started.
+    pub(super) cursor: Option<CursorView>,
+    /// Where the next tick would have resumed; absent where that is the same place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) next_cursor: Option<CursorView>,
+    pub(super) took_ms: u64,
+}
+
+/// A message that was kept back.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Published {
+    pub(super) topic: String,
+    pub(super) id: String,
+    pub(super) payload: Value,
+}
+
+/// Who runs the tick.
+pub(super) enum Runner {
+    /// A kind of the daemon's own.
+    BuiltIn(Arc<dyn Poller>, Duration),
+    /// A plugin of this machine; a process of its own is started for the tick, so that no other tick's messages get lost.
+    Plugin(Box<PluginBinary>),
+}
+
+/// Runs one tick of `spec` from its stored cursor. Nothing is published, counted or stored; credentials and language models
+/// answer as always.
+///
+/// # Errors
+/// A sentence, where no tick could be run.
+pub(super) async fn dry_run(
+    runner: Runner,
+    spec: &JobSpec,
+    state: &JobState,
+    services: HostServices,
+) -> Result<DryRun, String> {
+    let kept = Arc::new(KeepsBack::default());
+    let services = HostServices { broker: Arc::clone(&kept) as _, metrics: Arc::new(()), ..services };
+    match runner {
+        Runner::BuiltIn(poller, limit) => Ok(tick(&*poller, limit, spec, state, services, &kept).await),
+        Runner::Plugin(binary) => {
+            let router = PluginPollerRouter::new(Arc::clone(&services.broker)).with_redact(services.redact.clone());
+            let kinds = router.register(&binary).map_err(|error| error.to_string())?;
+            let kind = kinds.into_iter().find(|kind| kind.kind == spec.kind);
+            let kind = kind.ok_or_else(|| format!("its plugin offers the kind `{}` no more", spec.kind))?;
+            let ephemeral = binary.manifest.plugin.is_ephemeral();
+            let options = SupervisorOptions::default();
+            let process = (!ephemeral).then(|| Supervisor::start((*binary).clone(), &router, options));
+            if let Some(process) = &process {
+                // Where it does not come up, the tick says why.
+                let _ = tokio::time::timeout(PLUGIN_GRACE, process.settled()).await;
+            }
+            let limit = Duration::from_secs(kind.tick_timeout_secs.into());
+            let done = tick(&*kind.poller, limit, spec, state, services, &kept).await;
+            if let Some(process) = process {
+                process.shutdown(PLUGIN_GRACE).await;
+            }
+            Ok(done)
+        }
+    }
+}
+
+async fn tick(
+    poller: &dyn Poller,
+    limit: Duration,
+    spec: &JobSpec,
+    state: &JobState,
+    services: HostServices,
+    kept: &KeepsBack,
+) -> DryRun {
+    let now = SystemClock.now();
+    let next = spec.schedule.firings_after(now, 2, &spec.id);
+    let redact = services.redact.clone();
+    let before = state.cursor.as_deref();
+    let identity = Tick {
+        kind: spec.kind.clone(),
+        job_id: spec.id.clone(),
+        agent_id: spec.agent.clone(),
+        cursor_before: before.map(<[u8]>::to_vec),
+    };
+    let context = PollContext {
+        job_id: spec.id.clone(),
+        agent_id: spec.agent.clone(),
+        kind: poller.kind(),
+        config: spec.config.clone(),
+        cursor: before.map(<[u8]>::to_vec),
+        now: now.to_utc(),
+        interval_hint: match next[..] {
+            [first, second, ..] => second.since(first),
+            _ => Duration::ZERO,
+        },
+        cancel: CancellationToken::new(),
+        host: Arc::new(InProcessHost::new(services, identity)),
+    };
+    let started = Instant::now();
+    let ended = tokio::time::timeout(limit, poller.tick(&context)).await;
+    context.cancel.cancel();
+    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (outcome, error, ack) = match ended {
+        Ok(Ok(ack)) => ("ok", None, Some(ack)),
+        Ok(Err(error)) => (error.class().as_str(), Some(redact.text(&error.to_string())), None),
+        Err(_) => ("transient", Some(format!("the tick did not end within {} s", limit.as_secs())), None),
+    };
+    let metrics = ack.as_ref().and_then(|ack| ack.metrics).unwrap_or_default();
+    let after = ack.and_then(|ack| ack.next_cursor).filter(|after| Some(&**after) != before);
+    DryRun {
+        outcome: outcome.to_owned(),
+        error,
+        published: kept.take(),
+        items_seen: metrics.items_seen,
+        items_dispatched: metrics.items_dispatched,
+        cursor: before.map(CursorView::of),
+        next_cursor: after.as_deref().map(CursorView::of),
+        took_ms,
+    }
+}
+
+/// Keeps back every message to the world, and passes on what daemon and plugin say to each other.
+#[derive(Default)]
+struct KeepsBack {
+    inner: LocalBroker,
+    kept: Mutex<Vec<Published>>,
+}
+
+impl KeepsBack {
+    fn take(&self) -> Vec<Published> {
+        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Broker for KeepsBack {
+    async fn publish(&self, event: Event) -> Result<(), BrokerError> {
+        if PROTOCOL.iter().any(|prefix| event.topic.starts_with(prefix)) {
+            return self.inner.publish(event).await;
+        }
+        let Event { topic, id, payload, .. } = event;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(Published { topic, id, payload });
+        Ok(())
+    }
+
+    async fn subscribe(&self, pattern: &str, queue_group: Option<&str>) -> Result<Subscription, BrokerError> {
+        self.inner.subscribe(pattern, queue_group).await
+    }
+
+    async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {
+        self.inner.request(topic, source, body, timeout).await
+    }
+}
