@@ -54,7 +54,7 @@ mod tests {
         for (payload, expected) in [
             (json!({"to": "ops", "text": "New issue"}), "ops ← New issue"),
             (json!({"to": "ops", "text": "a\r\nb\n\u{1b}[31mc\n"}), "ops ← a⏎b⏎\u{fffd}[31mc"),
-            (json!({"chat": 7, "body": "x\ny"}), r#"{"body":"x\ny","chat":7}"#),
+            (json!({"body": "x\ny", "chat": 7}), r#"{"body":"x\ny","chat":7}"#),
         ] {
             assert_eq!(line(&Event::new("plugin.outbound.console.console", "t", payload)), expected);
         }
