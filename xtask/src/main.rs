@@ -1,5 +1,6 @@
 //! The repository's own commands, in Rust so that nothing but Rust is needed: `cargo xtask help`.
 
+mod browser;
 mod commands;
 mod end_to_end;
 mod features;
@@ -22,6 +23,7 @@ cargo xtask check msrv                 no dependency asks for a newer Rust than 
 cargo xtask check features             each feature compiles alone
 cargo xtask check quickstart           the quickstart does what the README says it does
 cargo xtask check commands             every command that a README or guide shows does what it says
+cargo xtask check page                 the dashboard in a real browser, obtained where it is missing
 cargo xtask check templates            generated pollers build, lint, test and run, with several answers
 cargo xtask check publish              the same against our packed crates alone
 ";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ["check", "features"] => features::check(),
         ["check", "quickstart"] => end_to_end::check(),
         ["check", "commands"] => commands::check(),
+        ["check", "page"] => browser::check(),
         ["check", "templates"] => templates::check(),
         ["check", "publish"] => templates::check_publish(),
         [] | ["help" | "--help" | "-h"] => say(HELP),

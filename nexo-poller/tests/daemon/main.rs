@@ -5,6 +5,7 @@
 
 mod admin;
 mod boot;
+mod browser;
 #[path = "../fixture/chatty.rs"]
 mod chatty;
 mod copies;
@@ -17,6 +18,7 @@ mod line;
 mod many;
 mod nats;
 mod operate;
+mod page;
 mod permissions;
 mod recorder;
 mod secrets;

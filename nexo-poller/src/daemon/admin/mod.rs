@@ -9,6 +9,7 @@ mod cursors;
 mod events;
 mod guard;
 mod listing;
+mod page;
 mod routes;
 mod token;
 

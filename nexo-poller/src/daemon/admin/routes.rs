@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::AdminToken;
 use super::guard::Guard;
 use super::listing::{ListAnswer, ListQuery};
-use super::{cursors, events};
+use super::{cursors, events, page};
 use crate::daemon::core::Daemon;
 use crate::daemon::jobs::RefusedJob;
 use crate::runner::{JobStatus, ReloadPlan, RunnerError, TickReport};
@@ -64,6 +64,9 @@ impl From<RunnerError> for Refusal {
 /// The server's routes behind its guard.
 pub(in crate::daemon) fn router(daemon: Arc<Daemon>, address: SocketAddr, token: AdminToken) -> Router {
     let routes = Router::new()
+        .route("/", get(page::index))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
         .route("/admin/pollers", get(list))
         .route("/admin/pollers/reload", post(reload))
         .route("/admin/pollers/{id}", get(show))
@@ -75,6 +78,7 @@ pub(in crate::daemon) fn router(daemon: Arc<Daemon>, address: SocketAddr, token:
         .route("/admin/pollers/{id}/dry-run", post(cursors::dry_run))
         .route("/admin/pollers/{id}/cursor", get(cursors::cursor).put(cursors::set_cursor))
         .route("/admin/pollers/{id}/ticks", get(ticks))
+        .route("/admin/ticks", get(all_ticks))
         .route("/admin/events", get(events::events))
         .route("/admin/plugins", get(plugins))
         .route("/admin/plugins/{id}/log", get(plugin_log))
@@ -139,6 +143,19 @@ async fn next(
 async fn ticks(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     daemon.show(&id).await?;
     Ok(Json(json!({ "ticks": daemon.recent.of(&id) })))
+}
+
+#[derive(Deserialize)]
+struct Ids {
+    /// Separated by spaces, which no id holds.
+    ids: String,
+}
+
+/// The same of many jobs, in one answer.
+async fn all_ticks(State(daemon): State<Arc<Daemon>>, Query(Ids { ids }): Query<Ids>) -> Json<Value> {
+    let ticks: serde_json::Map<String, Value> =
+        ids.split(' ').filter(|id| !id.is_empty()).map(|id| (id.to_owned(), json!(daemon.recent.of(id)))).collect();
+    Json(json!({ "ticks": ticks }))
 }
 
 async fn run(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<Json<TickReport>, Refusal> {
