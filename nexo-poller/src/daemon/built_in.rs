@@ -16,6 +16,7 @@ pub(super) const OWNER: &str = "nexo-poller";
 pub(super) struct BuiltIn {
     pub(super) poller: Arc<dyn Poller>,
     pub(super) limits: KindLimits,
+    config_schema: Option<schemars::Schema>,
 }
 
 impl BuiltIn {
@@ -25,7 +26,7 @@ impl BuiltIn {
             max_concurrent_ticks: said.max_concurrent_ticks.map_or(default.max_concurrent_ticks, |most| most as usize),
             tick_timeout: said.tick_timeout_secs.map_or(default.tick_timeout, |secs| Duration::from_secs(secs.into())),
         };
-        Self { poller: Arc::new(poller), limits }
+        Self { poller: Arc::new(poller), limits, config_schema: P::config_schema() }
     }
 }
 
@@ -49,6 +50,11 @@ pub(super) fn register(registry: &PollerRegistry) -> Result<(), RegistryError> {
 /// The one called `kind`.
 pub(super) fn find(kind: &str) -> Option<BuiltIn> {
     all().into_iter().find(|built_in| built_in.poller.kind() == kind)
+}
+
+/// The schema of the config of `kind`; `None` where it is none of them.
+pub(super) fn config_schema(kind: &str) -> Option<Value> {
+    find(kind).map(|built_in| built_in.config_schema.map_or(Value::Bool(true), Value::from))
 }
 
 /// Whether `kind` takes `config`; `None` where it is none of them.

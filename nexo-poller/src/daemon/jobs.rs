@@ -28,7 +28,7 @@ pub(super) fn specs_of(file: &PollersFile, kinds: &[String]) -> (Vec<JobSpec>, V
     let mut specs = Vec::with_capacity(file.jobs.len());
     for job in &file.jobs {
         let refuse = |place: &Place, message: String| Problem {
-            file: file.path.display().to_string(),
+            file: job.file.display().to_string(),
             place: Some(place.clone()),
             job: Some(job.id.clone()),
             message,

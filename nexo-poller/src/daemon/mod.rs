@@ -41,6 +41,7 @@ mod private_file;
 mod recent;
 mod redactor;
 mod remote_plugins;
+mod schema;
 mod unheard;
 mod yaml;
 

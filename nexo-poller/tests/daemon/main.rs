@@ -8,6 +8,7 @@ mod boot;
 mod browser;
 #[path = "../fixture/chatty.rs"]
 mod chatty;
+mod config_file;
 mod copies;
 mod doctor;
 #[path = "../fixture/mod.rs"]

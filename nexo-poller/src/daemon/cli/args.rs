@@ -34,6 +34,8 @@ pub(super) enum Command {
     },
     /// Check the file and every job's config, without running anything.
     Check,
+    /// Print the JSON Schema of the file, with the config of every kind that is offered: editors complete and check with it.
+    Schema,
     /// List the jobs.
     List(Wanted),
     /// Show one job: what it does, why it does not run, when it will.

@@ -9,38 +9,62 @@ use super::print;
 use crate::daemon::built_in;
 use crate::daemon::credentials;
 use crate::daemon::exit::Exit;
-use crate::daemon::file::{PollersFile, Problem};
+use crate::daemon::file::{PollersFile, Problem, place_in_config};
 use crate::daemon::jobs::specs_of;
 use crate::daemon::plugin_set::PluginSet;
+use crate::runner::{Clock as _, SystemClock};
 
 /// Configs that are judged at once, a process each.
 const AT_ONCE: usize = 8;
+/// Between a kind and its reason.
+const REFUSES: &str = " refuses the config: ";
+
+/// What `check` has found.
+#[derive(Default)]
+struct Found {
+    /// Jobs that can run.
+    able: usize,
+    problems: Vec<Problem>,
+    /// What no runner refuses and nobody wants: it is told, and is no reason to fail.
+    warnings: Vec<Problem>,
+}
 
 /// Checks everything that can be checked without a tick, and prints every problem.
 pub(super) async fn check(config: &Path, json: bool) -> Exit {
-    let (jobs, problems) = problems_of(config).await;
+    let found = look(config).await;
+    let problems = found.problems.len();
     if json {
-        let problems: Vec<Value> = problems.iter().map(as_json).collect();
-        print::line_to_stdout(&print::pretty(&json!({ "jobs": jobs, "problems": problems })));
+        let list = |problems: &[Problem]| problems.iter().map(as_json).collect::<Vec<Value>>();
+        let (problems, warnings) = (list(&found.problems), list(&found.warnings));
+        print::line_to_stdout(&print::pretty(
+            &json!({ "jobs": found.able, "problems": problems, "warnings": warnings }),
+        ));
     } else {
-        for problem in &problems {
+        for problem in &found.problems {
             print::line_to_stdout(&problem.to_string());
         }
+        for warning in &found.warnings {
+            print::line_to_stdout(&format!("warning: {warning}"));
+        }
         let file = config.display();
-        let able = print::counted(jobs, "job");
-        print::line_to_stdout(&match problems.len() {
-            0 => format!("{file}: {able}, all good"),
-            n => format!("{file}: {able} can run, {}", print::counted(n, "problem")),
+        let able = print::counted(found.able, "job");
+        let warned = match found.warnings.len() {
+            0 => String::new(),
+            n => format!(", {}", print::counted(n, "warning")),
+        };
+        print::line_to_stdout(&match (problems, found.warnings.len()) {
+            (0, 0) => format!("{file}: {able}, all good"),
+            (0, _) => format!("{file}: {able}{warned}"),
+            (n, _) => format!("{file}: {able} can run, {}{warned}", print::counted(n, "problem")),
         });
     }
-    if problems.is_empty() { Exit::Ok } else { Exit::Config }
+    if problems == 0 { Exit::Ok } else { Exit::Config }
 }
 
-/// How many jobs can run, and every problem.
-async fn problems_of(config: &Path) -> (usize, Vec<Problem>) {
+async fn look(config: &Path) -> Found {
     let file = match PollersFile::load(config) {
         Ok(file) => file,
-        Err(refused) => return (0, refused.problems),
+        Err(refused) => return Found { problems: refused.problems, ..Found::default() },
     };
     let mut problems = Vec::new();
     if let Some(path) = &file.settings.credentials
@@ -54,19 +78,59 @@ async fn problems_of(config: &Path) -> (usize, Vec<Problem>) {
             let path = config.display().to_string();
             problems.push(Problem { file: path, place: None, job: None, message });
             problems.extend(file.problems);
-            return (0, problems);
+            return Found { problems, ..Found::default() };
         }
     };
     problems.extend(plugins.problems(&file));
     let (specs, of_jobs) = specs_of(&file, &plugins.kinds());
     problems.extend(of_jobs);
     let refusals = judge_configs(&specs, &plugins).await;
-    let runnable = specs.len() - refusals.len();
+    let able = specs.len() - refusals.len();
     for (id, message) in refusals {
-        let place = file.jobs.iter().find(|job| job.id == id).map(|job| job.config_place.clone());
-        problems.push(Problem { file: config.display().to_string(), place, job: Some(id), message });
+        let Some(job) = file.jobs.iter().find(|job| job.id == id) else { continue };
+        let reason = message.split_once(REFUSES).map(|(_, reason)| reason);
+        let key = reason.and_then(|reason| place_in_config(&job.file, &id, reason));
+        let place = Some(key.unwrap_or_else(|| job.config_place.clone()));
+        problems.push(Problem { file: job.file.display().to_string(), place, job: Some(id), message });
     }
-    (runnable, problems)
+    problems.extend(unwritable_state(&file));
+    Found { able, problems, warnings: past_instants(&file, &specs) }
+}
+
+fn past_instants(file: &PollersFile, specs: &[crate::runner::JobSpec]) -> Vec<Problem> {
+    let now = SystemClock.now();
+    let over = specs.iter().filter(|spec| spec.schedule.firings_after(now, 1, &spec.id).is_empty());
+    let warning = |spec: &crate::runner::JobSpec| {
+        let job = file.jobs.iter().find(|job| job.id == spec.id)?;
+        let message = "its instant has passed: it runs once where it never ran, and then no more".to_owned();
+        let place = Some(job.schedule_place.clone());
+        Some(Problem { file: job.file.display().to_string(), place, job: Some(job.id.clone()), message })
+    };
+    over.filter_map(warning).collect()
+}
+
+fn unwritable_state(file: &PollersFile) -> Option<Problem> {
+    if file.settings.broker.as_ref().is_some_and(|broker| broker.state.is_some()) {
+        return None;
+    }
+    let message = unwritable(&file.settings.state_db)?;
+    Some(Problem { file: file.path.display().to_string(), place: None, job: None, message })
+}
+
+/// Why job state cannot be written at `state`, as far as can be seen without writing.
+fn unwritable(state: &Path) -> Option<String> {
+    let dir = state.ancestors().skip(1).find(|dir| dir.as_os_str().is_empty() || dir.exists())?;
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    if state.is_dir() {
+        return Some(format!("`state_db`: {} is a directory; it must be a file", state.display()));
+    }
+    if !dir.is_dir() {
+        return Some(format!("`state_db`: {} is no directory", dir.display()));
+    }
+    let target = if state.exists() { state } else { dir };
+    rustix::fs::access(target, rustix::fs::Access::WRITE_OK)
+        .err()
+        .map(|error| format!("`state_db`: {} cannot be written: {error}", target.display()))
 }
 
 /// The jobs whose config their plugin refuses, and its words, in the file's order.
@@ -92,7 +156,7 @@ async fn judge_configs(specs: &[crate::runner::JobSpec], plugins: &PluginSet) ->
         .filter_map(|(index, reason)| {
             let spec = specs.get(index)?;
             let reason = reason.strip_prefix("config: ").unwrap_or(&reason);
-            Some((spec.id.clone(), format!("kind `{}` refuses the config: {reason}", spec.kind)))
+            Some((spec.id.clone(), format!("kind `{}`{REFUSES}{reason}", spec.kind)))
         })
         .collect()
 }

@@ -41,12 +41,13 @@ impl Client {
     /// # Errors
     /// Where the file cannot be used, or no daemon has left its address.
     pub(super) fn of(config: &Path) -> Result<Self, ClientError> {
-        let file = PollersFile::load(config).map_err(|error| ClientError::new(Exit::Config, error.to_string()))?;
-        let dir = file.settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
+        let settings =
+            PollersFile::settings_of(config).map_err(|error| ClientError::new(Exit::Config, error.to_string()))?;
+        let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
         // A port that the file names is this file's daemon, if anybody listens there; several daemons may share one state,
         // and so one address file.
-        let named = file.settings.admin_bind.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
-        let named = named.filter(|_| file.settings.admin_bind != DEFAULT_ADMIN_BIND).map(reachable);
+        let named = settings.admin_bind.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+        let named = named.filter(|_| settings.admin_bind != DEFAULT_ADMIN_BIND).map(reachable);
         let address = match named.filter(|address| TcpStream::connect_timeout(address, CONNECT).is_ok()) {
             Some(address) => address.to_string(),
             None => std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| {

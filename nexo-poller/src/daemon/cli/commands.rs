@@ -47,6 +47,7 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
         Command::Reset { job, .. } => daemon.post(&format!("{}/reset", job_path(job)), &json!({})).await?,
         Command::Reload { plan } => daemon.post(&format!("/admin/pollers/reload?plan={plan}"), &json!({})).await?,
         Command::Check
+        | Command::Schema
         | Command::Doctor { .. }
         | Command::NatsPermissions { .. }
         | Command::Completions { .. }
@@ -100,6 +101,7 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
         Command::Events { .. }
         | Command::Check
+        | Command::Schema
         | Command::Doctor { .. }
         | Command::NatsPermissions { .. }
         | Command::Completions { .. }

@@ -13,6 +13,7 @@ mod events;
 mod pages;
 mod permissions;
 mod print;
+mod schema;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ async fn dispatch(args: &Args) -> Exit {
         },
         Command::Completions { shell } => pages::completions(*shell),
         Command::Man { dir } => pages::manual(dir),
+        Command::Schema => schema::print(&args.config).await,
         Command::Check => check::check(&args.config, args.json).await,
         Command::NatsPermissions { shared_inbox } => permissions::show(&args.config, *shared_inbox).await,
         Command::Doctor { folder, no_test } => doctor::doctor(folder, !no_test, args.json).await,

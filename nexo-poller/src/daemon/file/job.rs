@@ -1,4 +1,6 @@
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -7,6 +9,8 @@ use crate::daemon::yaml::{Node, Place, Sink, Table, Yaml, closest};
 /// One job as the file has it: readable, its schedule and config not yet judged.
 #[derive(Clone, PartialEq)]
 pub struct JobEntry {
+    /// The file that it stands in.
+    pub file: Arc<Path>,
     /// `id`.
     pub id: String,
     /// Where the id stands.
@@ -68,7 +72,7 @@ pub enum ScheduleEntry {
 
 impl JobEntry {
     /// Reads one item of `jobs`. `None` where it cannot be a job; `sink` knows why.
-    pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Self> {
+    pub(super) fn read(node: &Node, file: &Arc<Path>, sink: &mut Sink<'_>) -> Option<Self> {
         let before = sink.problems.len();
         let mut table = Table::open("a job", Place::item(node.at), node, sink)?;
         let id = table.required("id", sink);
@@ -99,6 +103,7 @@ impl JobEntry {
         let ((id, id_place), (kind, kind_place), (agent, _)) = (id?, kind?, agent?);
         let (schedule, schedule_place) = schedule?;
         Some(Self {
+            file: Arc::clone(file),
             id,
             id_place,
             kind,
