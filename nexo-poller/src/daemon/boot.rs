@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::admin::{self, ADDRESS_FILE, AdminToken};
+use super::admin::{self, ADDRESS_FILE, Doors};
 use super::built_in;
 use super::console;
 use super::core::{Daemon, Loaded, PLUGINS_SETTLE, ReadError, Readings};
@@ -73,8 +73,8 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     private_file::create_dir(&dir).map_err(|error| {
         BootError::failed(format!("the directory {} of `state_db` cannot be made: {error}", dir.display()))
     })?;
-    let token = AdminToken::load_or_make(&dir).map_err(BootError::failed)?;
-    let (listener, address) = admin::bind(&settings.admin_bind).await.map_err(BootError::failed)?;
+    let doors = Doors::open(&settings.admin, &dir).await.map_err(BootError::failed)?;
+    let (address, outer) = (doors.local(), doors.outer());
     let world = many_machines::connect(settings.broker.as_ref()).await.map_err(BootError::failed)?;
     let store = open_state(&settings, world.as_ref()).await?;
     let registry = PollerRegistry::new();
@@ -121,6 +121,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         unheard,
         feed,
         recent,
+        certificate: doors.certificate(),
         loaded: Mutex::new(Loaded { settings: settings.clone(), refused: readings.refused.clone() }),
         reloading: tokio::sync::Mutex::new(()),
     });
@@ -131,7 +132,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     daemon.plugins.set_remote(&readings.plugins);
     let jobs = readings.specs.len();
     let plan = daemon.runner.apply(readings.specs).await.map_err(|error| BootError::failed(error.to_string()))?;
-    let server = tokio::spawn(serve(listener, admin::router(Arc::clone(&daemon), address, token)));
+    let server = doors.serve(&daemon);
     let address_file = dir.join(ADDRESS_FILE);
     match admin::living_neighbour(&address_file, address).await {
         Some(other) => tracing::warn!(
@@ -147,6 +148,9 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         admin = %address,
         "nexo-poller runs"
     );
+    if let Some(url) = outer {
+        tracing::info!(%url, "other machines are let in, with the token that they were given");
+    }
     for fault in &readings.plugins.faults {
         tracing::error!("{fault}");
     }
@@ -179,7 +183,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     if tokio::time::timeout(SHUTDOWN, daemon.shutdown(STOP_GRACE)).await.is_err() {
         tracing::warn!("not everything ended in time; ticks that were in flight are repeated from their old cursor");
     }
-    server.abort();
+    drop(server);
     if let Some(neighbours) = &daemon.neighbours {
         neighbours.leave().await;
     }
@@ -219,12 +223,6 @@ fn options_of(settings: &Settings) -> RunnerOptions {
         failure_alert_cooldown: Duration::from_secs(settings.failure_alert_cooldown_secs),
         breaker_threshold: settings.breaker_threshold,
         ..RunnerOptions::default()
-    }
-}
-
-async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "the admin API has ended; restart the daemon to have it back");
     }
 }
 

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::admin::ReloadAnswer;
+use super::admin::{Certificate, ReloadAnswer};
 use super::credentials::{self, Credentials, CredentialsFile};
 use super::cursor_view::CursorChange;
 use super::dry_run::{DryRun, dry_run};
@@ -36,6 +36,8 @@ pub(super) struct Daemon {
     /// What happens to jobs, for whoever listens.
     pub(super) feed: Feed,
     pub(super) recent: RecentTicks,
+    /// What other machines are shown, where they are let in.
+    pub(super) certificate: Option<Arc<Certificate>>,
     /// The daemons that share the jobs, where they are shared.
     pub(super) neighbours: Option<Neighbours>,
     pub(super) loaded: Mutex<Loaded>,
@@ -231,6 +233,9 @@ impl Daemon {
         self.warn_of_fixed_settings(&readings.file.settings);
         self.redactor.learn(&readings);
         self.use_secrets(readings.secrets);
+        if let Some(Err(sentence)) = self.certificate.as_ref().map(|certificate| certificate.reload()) {
+            tracing::error!("{sentence}; the old certificate stays");
+        }
         // New plugins come before the jobs that need them; old ones leave after theirs.
         self.plugins.add(&readings.plugins).await;
         self.plugins.set_remote(&readings.plugins);
@@ -280,7 +285,7 @@ impl Daemon {
             ("broker.url", old.broker.as_ref().map(|b| &b.url) != new.broker.as_ref().map(|b| &b.url)),
             ("broker.state", old.broker.as_ref().map(|b| &b.state) != new.broker.as_ref().map(|b| &b.state)),
             ("broker.stored", old.broker.as_ref().map(|b| &b.stored) != new.broker.as_ref().map(|b| &b.stored)),
-            ("admin.bind", old.admin_bind != new.admin_bind),
+            ("admin", old.admin != new.admin),
             ("default_jitter_ms", old.default_jitter_ms != new.default_jitter_ms),
             ("lease_ttl_factor", old.lease_ttl_factor.to_bits() != new.lease_ttl_factor.to_bits()),
             ("failure_alert_cooldown_secs", old.failure_alert_cooldown_secs != new.failure_alert_cooldown_secs),

@@ -101,6 +101,15 @@ fn settings() -> Value {
                 "additionalProperties": false,
                 "properties": {
                     "bind": { "type": "string", "default": "127.0.0.1:9091", "description": "The admin API's address and port; port 0 picks a free one." },
+                    "token_file": path("What callers from other machines must show; else the variable NEXO_POLLER_ADMIN_TOKEN says it."),
+                    "names": texts("Host names that callers from other machines use."),
+                    "plain_http": { "type": "boolean", "default": false, "description": "Let other machines in without TLS." },
+                    "tls": {
+                        "type": "object",
+                        "additionalProperties": false,
+                        "required": ["cert", "key"],
+                        "properties": { "cert": path("A PEM file."), "key": path("A PEM file, its owner's only.") },
+                    },
                 },
             },
             "broker": {

@@ -19,6 +19,7 @@ mod line;
 mod many;
 mod nats;
 mod operate;
+mod outside;
 mod page;
 mod permissions;
 mod recorder;

@@ -88,6 +88,28 @@ fn an_operator_finds_a_job_pauses_and_runs_it_with_the_keyboard_and_sees_the_out
 
 #[test]
 #[ignore = "needs a browser: cargo xtask check page"]
+fn from_outside_the_page_shows_nothing_before_it_has_the_token() {
+    let home = Home::with_jobs(&[&format!("id: orders, {HOURLY}")]);
+    let token = "a-token-that-somebody-has-chosen-0123456789";
+    home.private("token", token);
+    let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    home.write("pollers.yaml", &text.replace("127.0.0.1:0\"", "127.0.0.1:0\", token_file: token"));
+    let mut daemon = home.boot();
+    let line = daemon.wait_for_log("other machines are let in");
+    let url = line.split("url=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let mut page = Browser::start(1300, 900);
+    page.open(&url);
+    page.wait_for("document.getElementById('ask').open");
+    assert!(page.value("document.getElementById('rows').textContent") == "");
+    page.type_in(token);
+    page.press("Enter");
+    page.wait_for(&shows("#summary", "1 job"));
+    page.wait_for(&shows("#live", "live"));
+    daemon.stop();
+}
+
+#[test]
+#[ignore = "needs a browser: cargo xtask check page"]
 fn five_thousand_jobs_are_shown_and_scrolled_without_jank_on_a_phone_too() {
     let jobs: Vec<String> = (0..5_000).map(|n| format!("id: job_{n:04}, {HOURLY}")).collect();
     let home = Home::with_jobs(&jobs.iter().map(String::as_str).collect::<Vec<_>>());

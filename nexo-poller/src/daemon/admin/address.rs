@@ -15,7 +15,7 @@ const NEIGHBOUR_ANSWERS: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// A sentence that says what to change.
-pub(in crate::daemon) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), String> {
+pub(super) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), String> {
     let listener = TcpListener::bind(bind).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => format!(
             "the admin address {bind} is in use, probably by another daemon: stop that one, or set \
@@ -24,9 +24,6 @@ pub(in crate::daemon) async fn bind(bind: &str) -> Result<(TcpListener, SocketAd
         _ => format!("the admin address {bind} cannot be used ({error}): set another `admin: {{ bind: … }}`"),
     })?;
     let address = listener.local_addr().map_err(|error| format!("the admin address is not known: {error}"))?;
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "the admin API can be reached from other machines; reading it needs no token");
-    }
     Ok((listener, address))
 }
 

@@ -1,17 +1,37 @@
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
 
-use super::AdminToken;
+use super::token::AdminToken;
 
 /// Who may ask: judged before any route is looked at.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
-    pub(super) address: SocketAddr,
-    pub(super) token: AdminToken,
+    door: Door,
+    token: AdminToken,
+}
+
+/// Whom the guard looks at.
+#[derive(Debug, Clone)]
+enum Door {
+    /// Users of this machine, who reach it by this address. They may read without a token.
+    Local(SocketAddr),
+    /// Everybody else: by an address, or by one of these names.
+    Outer(Arc<[String]>),
 }
 
 impl Guard {
+    /// For callers on this machine, who reach it at `address`.
+    pub(super) fn local(address: SocketAddr, token: AdminToken) -> Self {
+        Self { door: Door::Local(address), token }
+    }
+
+    /// For callers from elsewhere, who use an address or one of `names`.
+    pub(super) fn outer(token: AdminToken, names: Arc<[String]>) -> Self {
+        Self { door: Door::Outer(names), token }
+    }
+
     /// # Errors
     /// The status and the sentence to answer with.
     pub(super) fn admit(
@@ -24,13 +44,21 @@ impl Guard {
         let host = text(header::HOST).unwrap_or_default();
         if headers.get_all(header::HOST).iter().count() != 1 || !self.is_own_name(host) {
             // A page whose name was rebound to this address sends that name here.
-            return Err((StatusCode::MISDIRECTED_REQUEST, "this server answers to its own loopback address only"));
+            return Err((
+                StatusCode::MISDIRECTED_REQUEST,
+                match self.door {
+                    Door::Local(_) => "this server answers to its own loopback address only",
+                    Door::Outer(_) => {
+                        "this server does not go by that name; `admin.names` in pollers.yaml lists its names"
+                    }
+                },
+            ));
         }
-        if text(header::ORIGIN).is_some_and(|origin| origin != format!("http://{host}")) {
+        if text(header::ORIGIN).is_some_and(|origin| !self.is_own_origin(origin, host)) {
             return Err((StatusCode::FORBIDDEN, "requests of other web pages are refused"));
         }
         let reads = *method == Method::GET || *method == Method::HEAD;
-        if reads && !may_hold_secrets(path) {
+        if reads && self.is_free_to_read(path) {
             return Ok(());
         }
         let media = text(header::CONTENT_TYPE)
@@ -42,29 +70,60 @@ impl Guard {
         if !self.token.is_shown_by(text(header::AUTHORIZATION)) {
             return Err((
                 StatusCode::UNAUTHORIZED,
-                "calls that change something, or show a cursor or a log, need `Authorization: Bearer <token>` from the \
-                 file admin.token",
+                match self.door {
+                    Door::Local(_) => {
+                        "calls that change something, or show a cursor or a log, need `Authorization: Bearer <token>` \
+                         from the file admin.token"
+                    }
+                    Door::Outer(_) => "every call needs `Authorization: Bearer <token>`",
+                },
             ));
         }
         Ok(())
     }
 
-    /// Whether `host` (a name or an address, and a port) is what this server is reached by.
+    /// Whether a request that was admitted comes from outside without the token.
+    pub(super) fn is_stranger(&self, headers: &HeaderMap) -> bool {
+        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        matches!(self.door, Door::Outer(_)) && !self.token.is_shown_by(shown)
+    }
+
+    /// Whether `host` (a name or an address, and perhaps a port) is what this server is reached by.
     fn is_own_name(&self, host: &str) -> bool {
         let (name, port) = match host.rsplit_once(':') {
             Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
             _ => (host, Some(80)),
         };
-        if port != Some(self.address.port()) {
-            return false;
+        // Rebinding needs a name; a literal address is the caller's own choice.
+        let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name).parse::<IpAddr>();
+        match &self.door {
+            Door::Local(address) => {
+                port == Some(address.port())
+                    && (name.eq_ignore_ascii_case("localhost")
+                        || literal.is_ok_and(|ip| ip.is_loopback() || ip == address.ip()))
+            }
+            // Its port may be another one out there: containers and proxies map them.
+            Door::Outer(names) => literal.is_ok() || names.iter().any(|own| own.eq_ignore_ascii_case(name)),
         }
-        if name.eq_ignore_ascii_case("localhost") {
-            return true;
+    }
+
+    /// Whether a page of `origin` is this server's own, which was asked for as `host`.
+    fn is_own_origin(&self, origin: &str, host: &str) -> bool {
+        let schemes: &[&str] = match self.door {
+            Door::Local(_) => &["http://"],
+            // A proxy may speak TLS where this server does not.
+            Door::Outer(_) => &["https://", "http://"],
+        };
+        schemes.iter().any(|scheme| origin.strip_prefix(scheme) == Some(host))
+    }
+
+    /// Whether `path` shows nothing that needs the token.
+    fn is_free_to_read(&self, path: &str) -> bool {
+        match self.door {
+            Door::Local(_) => !may_hold_secrets(path),
+            // The page asks for the token itself; probes cannot know it.
+            Door::Outer(_) => matches!(path, "/" | "/page.css" | "/page.js" | "/healthz" | "/readyz"),
         }
-        let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-        // Rebinding needs a name; behind an unspecified address any literal address is the caller's own choice.
-        name.parse::<IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback() || ip == self.address.ip() || self.address.ip().is_unspecified())
     }
 }
 
@@ -80,7 +139,7 @@ mod tests {
     use super::*;
 
     fn guard(dir: &tempfile::TempDir) -> Guard {
-        Guard { address: "127.0.0.1:9091".parse().unwrap(), token: AdminToken::load_or_make(dir.path()).unwrap() }
+        Guard::local("127.0.0.1:9091".parse().unwrap(), AdminToken::load_or_make(dir.path()).unwrap())
     }
 
     #[test]
@@ -105,6 +164,34 @@ mod tests {
             assert_eq!(guard.admit(&Method::GET, "/admin/pollers", &headers).is_ok(), admitted, "{host:?}");
         }
         assert!(guard.admit(&Method::GET, "/admin/pollers", &HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn from_outside_everything_but_the_empty_page_and_the_probes_needs_the_token() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let guard = Guard::outer(AdminToken::given(token).unwrap(), ["polls.example".to_owned()].as_slice().into());
+        let asked = |method: &Method, path: &str, host: &str, token: Option<&str>| {
+            let mut headers: HeaderMap = [(header::HOST, HeaderValue::from_str(host).unwrap())].into_iter().collect();
+            if let Some(token) = token {
+                headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+            }
+            guard.admit(method, path, &headers).map_err(|(status, _)| status.as_u16())
+        };
+        for host in ["polls.example", "POLLS.example:9091", "polls.example:443", "10.1.2.3:80", "[fd00::7]:9091"] {
+            assert_eq!(asked(&Method::GET, "/admin/pollers", host, Some(token)), Ok(()), "{host}");
+            for path in ["/admin/pollers", "/metrics", "/admin/events", "/admin/openapi.json", "/other"] {
+                assert_eq!(asked(&Method::GET, path, host, None), Err(401), "{path}");
+                assert_eq!(asked(&Method::GET, path, host, Some("wrong")), Err(401), "{path}");
+            }
+            for path in ["/", "/page.js", "/page.css", "/healthz", "/readyz"] {
+                assert_eq!(asked(&Method::GET, path, host, None), Ok(()), "{path}");
+                assert_eq!(asked(&Method::POST, path, host, None), Err(401), "{path}");
+            }
+        }
+        for host in ["evil.example", "localhost", "polls.example.evil.example", "", "x.polls.example:9091"] {
+            assert_eq!(asked(&Method::GET, "/", host, Some(token)), Err(421), "{host:?}");
+        }
+        assert!(AdminToken::given("short").is_none());
     }
 
     #[test]

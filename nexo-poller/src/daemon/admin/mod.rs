@@ -1,20 +1,25 @@
 //! The admin HTTP server.
 //!
-//! Lives here: who may ask (loopback names, same origin, token), the routes, and how the command line finds the server.
+//! Lives here: who may ask (own names, same origin, token), connections and TLS, the routes, and how the command line finds the server.
 //!
 //! May not enter: what a call does; that is asked of the [`Daemon`](super::core::Daemon).
 
 mod address;
 mod cursors;
+mod doors;
 mod events;
 mod guard;
 mod listing;
+mod outside;
 mod page;
 mod routes;
+mod server;
 mod token;
 
-pub(super) use self::address::{ADDRESS_FILE, bind, living_neighbour};
+pub(super) use self::address::{ADDRESS_FILE, living_neighbour};
 pub(super) use self::cursors::CursorAnswer;
+pub(super) use self::doors::Doors;
 pub(super) use self::listing::ListAnswer;
-pub(super) use self::routes::{ReloadAnswer, router};
-pub(super) use self::token::{AdminToken, TOKEN_FILE};
+pub(super) use self::outside::{Certificate, Outside, TOKEN_VARIABLE};
+pub(super) use self::routes::ReloadAnswer;
+pub(super) use self::token::TOKEN_FILE;

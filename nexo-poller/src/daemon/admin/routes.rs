@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -8,11 +7,10 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::AdminToken;
 use super::guard::Guard;
 use super::listing::{ListAnswer, ListQuery};
 use super::{cursors, events, page};
@@ -62,7 +60,7 @@ impl From<RunnerError> for Refusal {
 }
 
 /// The server's routes behind its guard.
-pub(in crate::daemon) fn router(daemon: Arc<Daemon>, address: SocketAddr, token: AdminToken) -> Router {
+pub(super) fn router(daemon: Arc<Daemon>, guard: Guard) -> Router {
     let routes = Router::new()
         .route("/", get(page::index))
         .route("/page.css", get(page::style))
@@ -89,12 +87,21 @@ pub(in crate::daemon) fn router(daemon: Arc<Daemon>, address: SocketAddr, token:
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(daemon);
     // The guard stands around the routes, not in them: what it refuses was never looked up.
-    Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(Guard { address, token }, admit))
+    Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(guard, admit))
 }
 
-async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+/// Stands in a request of somebody from outside who has shown no token.
+#[derive(Clone)]
+struct Stranger;
+
+async fn admit(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     match guard.admit(request.method(), request.uri().path(), request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            if guard.is_stranger(request.headers()) {
+                request.extensions_mut().insert(Stranger);
+            }
+            next.run(request).await
+        }
         Err((status, sentence)) => Refusal(status, sentence.to_owned()).into_response(),
     }
 }
@@ -239,7 +246,7 @@ async fn health(State(daemon): State<Arc<Daemon>>) -> Response {
 }
 
 /// Whether the daemon can do its work, for a load balancer or a container's readiness probe.
-async fn ready(State(daemon): State<Arc<Daemon>>) -> Response {
+async fn ready(State(daemon): State<Arc<Daemon>>, stranger: Option<Extension<Stranger>>) -> Response {
     let mut reasons: Vec<String> = daemon
         .plugins()
         .iter()
@@ -248,5 +255,9 @@ async fn ready(State(daemon): State<Arc<Daemon>>) -> Response {
         .collect();
     reasons.extend(daemon.list().await.err().map(|error| error.to_string()));
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
+    let mut answer = json!({ "ready": reasons.is_empty() });
+    if stranger.is_none() {
+        answer["reasons"] = json!(reasons);
+    }
+    (status, Json(answer)).into_response()
 }

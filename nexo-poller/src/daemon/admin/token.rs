@@ -9,19 +9,22 @@ use crate::daemon::private_file;
 /// Beside the state file: what calls that change something must show.
 pub(in crate::daemon) const TOKEN_FILE: &str = "admin.token";
 
+/// A shorter one may be guessed.
+const SHORTEST: usize = 32;
+
 /// The secret of the admin API.
 #[derive(Clone)]
-pub(in crate::daemon) struct AdminToken(String);
+pub(super) struct AdminToken(String);
 
 impl AdminToken {
     /// The token in `dir`, made now if there is none.
     ///
     /// # Errors
     /// A sentence: the file cannot be read or written, or others can read it.
-    pub(in crate::daemon) fn load_or_make(dir: &Path) -> Result<Self, String> {
+    pub(super) fn load_or_make(dir: &Path) -> Result<Self, String> {
         let path = dir.join(TOKEN_FILE);
         match private_file::read(&path) {
-            Ok(text) if text.trim().len() >= 32 => return Ok(Self(text.trim().to_owned())),
+            Ok(text) if text.trim().len() >= SHORTEST => return Ok(Self(text.trim().to_owned())),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(format!("the admin token {} cannot be used: {error}", path.display())),
@@ -30,6 +33,11 @@ impl AdminToken {
         private_file::replace(&path, &format!("{token}\n"))
             .map_err(|error| format!("the admin token {} cannot be written: {error}", path.display()))?;
         Ok(Self(token))
+    }
+
+    /// A token that somebody has chosen; `None` where it is too short to be safe.
+    pub(super) fn given(token: &str) -> Option<Self> {
+        (token.len() >= SHORTEST).then(|| Self(token.to_owned()))
     }
 
     /// Whether an `Authorization` header shows this token. Takes the same time wherever they differ.

@@ -21,8 +21,22 @@ pub(super) struct Args {
     /// How log lines look.
     #[arg(long, global = true, value_enum, default_value_t)]
     pub(super) log_format: LogFormat,
+    #[command(flatten)]
+    pub(super) place: AdminPlace,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+/// A daemon on another machine.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Another machine's daemon")]
+pub(super) struct AdminPlace {
+    /// Ask the daemon at this URL, with the token in `NEXO_POLLER_ADMIN_TOKEN`, rather than the one of the file.
+    #[arg(long, global = true, env = "NEXO_POLLER_ADMIN_URL", value_name = "URL")]
+    pub(super) admin_url: Option<String>,
+    /// The authority that signed its certificate (PEM), if the system does not know it.
+    #[arg(long, global = true, env = "NEXO_POLLER_ADMIN_CA", value_name = "FILE")]
+    pub(super) admin_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::print;
+use crate::daemon::admin::Outside;
 use crate::daemon::built_in;
 use crate::daemon::credentials;
 use crate::daemon::exit::Exit;
@@ -94,6 +95,9 @@ async fn look(config: &Path) -> Found {
         problems.push(Problem { file: job.file.display().to_string(), place, job: Some(id), message });
     }
     problems.extend(unwritable_state(&file));
+    if let Err(message) = Outside::of(&file.settings.admin) {
+        problems.push(Problem { file: file.path.display().to_string(), place: None, job: None, message });
+    }
     Found { able, problems, warnings: past_instants(&file, &specs) }
 }
 

@@ -1,13 +1,14 @@
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{ClientBuilder, Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::daemon::admin::{ADDRESS_FILE, TOKEN_FILE};
+use super::args::AdminPlace;
+use crate::daemon::admin::{ADDRESS_FILE, TOKEN_FILE, TOKEN_VARIABLE};
 use crate::daemon::exit::Exit;
 use crate::daemon::file::{DEFAULT_ADMIN_BIND, PollersFile};
 use crate::daemon::private_file;
@@ -36,34 +37,26 @@ impl ClientError {
 }
 
 impl Client {
-    /// The daemon that runs the file at `config`.
+    /// The daemon at the URL that `place` names, else the one that runs the file at `config`.
     ///
     /// # Errors
     /// Where the file cannot be used, or no daemon has left its address.
-    pub(super) fn of(config: &Path) -> Result<Self, ClientError> {
-        let settings =
-            PollersFile::settings_of(config).map_err(|error| ClientError::new(Exit::Config, error.to_string()))?;
-        let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
-        // A port that the file names is this file's daemon, if anybody listens there; several daemons may share one state,
-        // and so one address file.
-        let named = settings.admin_bind.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
-        let named = named.filter(|_| settings.admin_bind != DEFAULT_ADMIN_BIND).map(reachable);
-        let address = match named.filter(|address| TcpStream::connect_timeout(address, CONNECT).is_ok()) {
-            Some(address) => address.to_string(),
-            None => std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| {
-                let config = config.display();
-                ClientError::new(
-                    Exit::NoDaemon,
-                    format!("no daemon runs {config}; start one with `nexo-poller run -c {config}`"),
-                )
-            })?,
-        };
-        let token = private_file::read(&dir.join(TOKEN_FILE)).ok().map(|token| token.trim().to_owned());
-        // No proxy: the daemon is on this machine, whatever HTTP_PROXY says.
+    pub(super) fn of(config: &Path, place: &AdminPlace) -> Result<Self, ClientError> {
+        // No proxy: without a URL the daemon is on this machine, whatever HTTP_PROXY says.
         crate::tls::choose_cryptography();
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).build();
-        let http = http.map_err(|error| ClientError::new(Exit::Failed, error.without_url().to_string()))?;
-        Ok(Self { http, base: format!("http://{}", address.trim()), token })
+        let http = reqwest::Client::builder().connect_timeout(CONNECT);
+        let (http, base, token) = match &place.admin_url {
+            Some(url) => {
+                let token = std::env::var(TOKEN_VARIABLE).ok();
+                (trusting(http, place.admin_ca.as_deref())?, url.trim_end_matches('/').to_owned(), token)
+            }
+            None => {
+                let (address, token) = on_this_machine(config)?;
+                (http.no_proxy(), format!("http://{address}"), token)
+            }
+        };
+        let http = http.build().map_err(|error| ClientError::new(Exit::Failed, error.without_url().to_string()))?;
+        Ok(Self { http, base, token })
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -94,7 +87,13 @@ impl Client {
 
     fn gone(&self, error: &reqwest::Error) -> ClientError {
         let base = self.base.trim_start_matches("http://");
-        let why = if error.is_connect() { "nobody listens there" } else { "it did not answer" };
+        // Of TLS, the last cause says what is wrong: an unknown authority, another name.
+        let refused = self.base.starts_with("https://").then(|| root_cause(error));
+        let why = match refused {
+            Some(why) => why,
+            None if error.is_connect() => "nobody listens there".to_owned(),
+            None => "it did not answer".to_owned(),
+        };
         ClientError::new(
             Exit::NoDaemon,
             format!("the daemon at {base} is not there ({why}); start it with `nexo-poller run`"),
@@ -137,12 +136,43 @@ pub(super) fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-/// Where a daemon that listens on `bind` is reached from its own machine.
-fn reachable(bind: SocketAddr) -> SocketAddr {
-    let ip = match bind.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+/// Where the daemon that runs the file at `config` listens for users of this machine, and the token, where this user can read it.
+fn on_this_machine(config: &Path) -> Result<(String, Option<String>), ClientError> {
+    let settings =
+        PollersFile::settings_of(config).map_err(|error| ClientError::new(Exit::Config, error.to_string()))?;
+    let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
+    // A port that the file names is this file's daemon, if anybody listens there; several daemons may share one state,
+    // and so one address file.
+    let admin = &settings.admin;
+    let named = admin.bind.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+    let named = named.filter(|_| admin.bind != DEFAULT_ADMIN_BIND && !admin.is_for_outside());
+    let address = match named.filter(|address| TcpStream::connect_timeout(address, CONNECT).is_ok()) {
+        Some(address) => address.to_string(),
+        None => std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| {
+            let config = config.display();
+            let sentence = format!("no daemon runs {config}; start one with `nexo-poller run -c {config}`");
+            ClientError::new(Exit::NoDaemon, sentence)
+        })?,
     };
-    SocketAddr::new(ip, bind.port())
+    let token = private_file::read(&dir.join(TOKEN_FILE)).ok().map(|token| token.trim().to_owned());
+    Ok((address.trim().to_owned(), token))
+}
+
+/// A client that trusts the authority in the PEM file `ca` as well.
+fn trusting(http: ClientBuilder, ca: Option<&Path>) -> Result<ClientBuilder, ClientError> {
+    let Some(path) = ca else { return Ok(http) };
+    let unusable = |error: &dyn std::fmt::Display| {
+        ClientError::new(Exit::Failed, format!("the authority {} cannot be used: {error}", path.display()))
+    };
+    let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
+    Ok(certificates.into_iter().fold(http, ClientBuilder::add_root_certificate))
+}
+
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }

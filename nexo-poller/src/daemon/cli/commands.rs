@@ -20,7 +20,7 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
         let sentence = format!("`reset` forgets the cursor of `{job}`: items may be announced again; add --yes");
         return Err(ClientError::new(Exit::Failed, sentence));
     }
-    let daemon = Client::of(&args.config)?;
+    let daemon = Client::of(&args.config, &args.place)?;
     let answer = match command {
         Command::List(wanted) => daemon.get::<Value>(&list_path(wanted)).await?,
         Command::Plugins => daemon.get("/admin/plugins").await?,

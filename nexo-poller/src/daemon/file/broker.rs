@@ -75,7 +75,7 @@ impl BrokerSettings {
 }
 
 /// A list of texts, or one text alone.
-fn texts(table: &mut Table<'_>, name: &'static str, sink: &mut Sink<'_>) -> Vec<String> {
+pub(super) fn texts(table: &mut Table<'_>, name: &'static str, sink: &mut Sink<'_>) -> Vec<String> {
     let Some((key, node)) = table.take(name) else { return Vec::new() };
     let Yaml::List(items) = &node.value else {
         if let Yaml::Text(text) = &node.value {

@@ -1,10 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use super::BrokerSettings;
+use super::{AdminSettings, BrokerSettings};
 use crate::daemon::yaml::{Node, Place, Sink, Table, Yaml};
-
-/// Where the admin server listens unless the file says otherwise.
-pub const DEFAULT_ADMIN_BIND: &str = "127.0.0.1:9091";
 
 /// What `pollers:` says besides its jobs. Paths are absolute or relative to the working directory: those of the file
 /// have been joined to the file's own directory.
@@ -28,8 +25,8 @@ pub struct Settings {
     pub broker: Option<BrokerSettings>,
     /// `credentials`: the file with the agents' accounts.
     pub credentials: Option<PathBuf>,
-    /// `admin.bind`: a loopback address and port.
-    pub admin_bind: String,
+    /// `admin`: where the daemon can be asked, and by whom.
+    pub admin: AdminSettings,
 }
 
 /// Where plugins are found.
@@ -58,7 +55,7 @@ impl Settings {
             plugins: PluginPaths::None,
             broker: None,
             credentials: None,
-            admin_bind: DEFAULT_ADMIN_BIND.to_owned(),
+            admin: AdminSettings::default(),
         }
     }
 
@@ -81,7 +78,7 @@ impl Settings {
             plugins: read_plugins(table, dir, sink),
             broker: BrokerSettings::read(table, dir, sink),
             credentials: table.path("credentials", sink).map(|path| dir.join(path)),
-            admin_bind: read_admin(table, sink).unwrap_or(defaults.admin_bind),
+            admin: AdminSettings::read(table, dir, sink).unwrap_or_default(),
         }
     }
 }
@@ -107,17 +104,4 @@ fn read_plugins(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> Plugi
             PluginPaths::None
         }
     }
-}
-
-fn read_admin(table: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<String> {
-    let (key, node) = table.take("admin")?;
-    let mut admin = Table::open("`admin`", Place::value(key, node.at), node, sink)?;
-    let bind = admin.text("bind", sink);
-    admin.finish(sink);
-    let (bind, place) = bind?;
-    if bind.parse::<std::net::SocketAddr>().is_err() && !bind.starts_with("localhost:") {
-        sink.add(place, "`bind` must be an address and a port, such as 127.0.0.1:9091 (port 0 picks a free one)");
-        return None;
-    }
-    Some(bind)
 }

@@ -9,19 +9,29 @@ const stale = new Set();
 
 const FAILING = { backoff: "warn", breaker_open: "bad", paused: "warn", quarantined: "bad", running: "good", scheduled: "good" };
 
-async function ask(path, method = "GET", body) {
-  const headers = {};
-  const token = sessionStorage.getItem("token");
-  if (token) headers.authorization = `Bearer ${token}`;
-  if (body !== undefined) headers["content-type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  const said = await answer.json().catch(() => ({}));
-  if (answer.status === 401) {
-    const given = await prompt_for("This needs the token: the content of the file admin.token beside the state.", "password");
-    if (given === null) throw new Error("nothing was done: it needs the token");
+const NO_TOKEN = "nothing was done: it needs the token";
+// An answer that is none of 401: then the token is asked for, once for all who wait for it.
+let typing = null;
+async function answer_of(path, options = {}) {
+  for (;;) {
+    if (typing) await typing;
+    const token = sessionStorage.getItem("token");
+    const headers = { ...options.headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    const answer = await fetch(path, { ...options, headers });
+    if (answer.status !== 401) return answer;
+    if (sessionStorage.getItem("token") !== token) continue;
+    const question = "This needs the daemon's admin token. On its own machine that is the content of the file admin.token beside the state.";
+    typing ??= prompt_for(question, "password").finally(() => { typing = null; });
+    const given = await typing;
+    if (given === null) throw new Error(NO_TOKEN);
     sessionStorage.setItem("token", given.trim());
-    return ask(path, method, body);
   }
+}
+
+async function ask(path, method = "GET", body) {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  const answer = await answer_of(path, { method, ...sent });
+  const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(said.error || `the daemon answered with status ${answer.status}`);
   return said;
 }
@@ -289,27 +299,45 @@ async function refresh_jobs(ids) {
 }
 
 const changed = new Set();
-function listen() {
-  const events = new EventSource("/admin/events");
+// The stream of events, read by hand: an EventSource cannot show a token.
+async function listen() {
   const live = byId("live");
-  events.onopen = () => {
-    live.textContent = "live";
-    live.className = "state up";
-    load().catch((error) => { byId("summary").textContent = error.message; });
-  };
-  events.onerror = () => {
+  for (;;) {
+    try {
+      const answer = await answer_of("/admin/events");
+      if (!answer.ok) throw new Error(`the daemon answered with status ${answer.status}`);
+      live.textContent = "live";
+      live.className = "state up";
+      load().catch((error) => { byId("summary").textContent = error.message; });
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        text += value;
+        const whole = text.split("\n\n");
+        text = whole.pop();
+        whole.forEach(note);
+      }
+    } catch (error) {
+      if (error.message === NO_TOKEN) {
+        live.textContent = "it needs the token: load this page again";
+        live.className = "state down";
+        return;
+      }
+    }
     live.textContent = "the daemon does not answer; trying again";
     live.className = "state down";
-    // A browser gives up on some answers; then this page asks anew.
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
-  };
-  const note = (event) => {
-    const { job } = JSON.parse(event.data);
-    if (job) changed.add(job);
-  };
-  for (const name of ["started", "ended", "void", "skipped", "held", "took_over", "changed"]) events.addEventListener(name, note);
-  events.addEventListener("missed", () => load());
-  events.addEventListener("clock_set", () => load());
+    await new Promise((done) => { setTimeout(done, 1000); });
+  }
+}
+
+function note(event) {
+  const field = (name) => event.split("\n").find((line) => line.startsWith(`${name}:`))?.slice(name.length + 1).trim();
+  const name = field("event");
+  if (name === "missed" || name === "clock_set") return void load();
+  const { job } = JSON.parse(field("data") ?? "{}");
+  if (job) changed.add(job);
 }
 
 byId("filter").addEventListener("submit", (event) => event.preventDefault());

@@ -1,0 +1,103 @@
+//! A daemon that other machines may ask: a token that was given, TLS, names.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+use crate::home::{Home, Said};
+
+const TOKEN: &str = "a-token-that-somebody-has-chosen-0123456789";
+const HOURLY: &str = "id: orders, kind: chatty, schedule: { every: 1h }";
+
+/// An authority, as `ca.pem` in `home`.
+fn authority(home: &Home) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    home.write("ca.pem", &authority.pem());
+    authority
+}
+
+/// A certificate for `name`, as the files that the daemon is told of.
+fn certify(home: &Home, authority: &CertifiedIssuer<'_, KeyPair>, name: &str) {
+    let key = KeyPair::generate().unwrap();
+    let signed = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    home.write("cert.pem", &signed.pem());
+    home.private("key.pem", &key.serialize_pem());
+}
+
+fn with_admin(home: &Home, admin: &str) {
+    home.jobs("", &[HOURLY]);
+    let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    home.write("pollers.yaml", &text.replace("admin: { bind: \"127.0.0.1:0\" }", &format!("admin: {{ {admin} }}")));
+}
+
+/// The port of the outer door, from the daemon's log.
+fn port_of(line: &str) -> &str {
+    line.trim().rsplit(':').next().unwrap()
+}
+
+fn from_outside(home: &Home, url: &str, token: &str, args: &[&str]) -> Said {
+    let mut command = home.command(args);
+    // Elsewhere: neither the file nor the state is there.
+    command.args(["-c", "nowhere.yaml", "--admin-url", url, "--admin-ca", "ca.pem"]);
+    command.env("NEXO_POLLER_ADMIN_TOKEN", token);
+    command.output().unwrap().into()
+}
+
+#[test]
+fn nobody_from_outside_is_let_in_without_a_given_token_and_tls_or_a_word_about_it() {
+    let home = Home::with_jobs(&[]);
+    let refused = |admin: &str, sentence: &str| {
+        with_admin(&home, admin);
+        for said in [home.run(&["check"]), home.fail_to_boot()] {
+            assert!(format!("{}{}", said.stdout, said.stderr).contains(sentence), "{admin}: {said:?}");
+        }
+        assert_eq!(home.run(&["check"]).code, Some(3));
+    };
+    refused("bind: '0.0.0.0:0'", "add `tls: { cert: …, key: … }`, or `plain_http: true`");
+    refused("bind: '0.0.0.0:0', plain_http: true", "give them a token of 32 characters or more");
+    refused("names: [ polls.example ]", "give them a token of 32 characters or more");
+    home.write("token", TOKEN);
+    std::fs::set_permissions(home.path().join("token"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    refused("bind: '0.0.0.0:0', plain_http: true, token_file: token", "chmod 600");
+    home.private("token", "short");
+    refused("bind: '0.0.0.0:0', plain_http: true, token_file: token", "needs 32 characters or more");
+    home.private("token", TOKEN);
+    refused("bind: '0.0.0.0:0', token_file: token, tls: { cert: cert.pem, key: key.pem }", "`admin.tls.cert` cert.pem");
+}
+
+#[test]
+fn another_machines_commands_work_over_tls_with_the_token_and_say_what_is_wrong_without() {
+    let home = Home::with_jobs(&[]);
+    let authority = authority(&home);
+    certify(&home, &authority, "localhost");
+    home.private("token", &format!("{TOKEN}\n"));
+    with_admin(
+        &home,
+        "bind: '127.0.0.1:0', token_file: token, names: [ localhost ], tls: { cert: cert.pem, key: key.pem }",
+    );
+    let mut daemon = home.boot();
+    let line = daemon.wait_for_log("other machines are let in");
+    let url = format!("https://localhost:{}", port_of(&line));
+
+    let said = from_outside(&home, &url, TOKEN, &["run", "orders"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let said = from_outside(&home, &url, "another-token-of-the-right-length-00000", &["list"]);
+    assert!(said.stderr.contains("every call needs `Authorization: Bearer <token>`"), "{said:?}");
+    // The users of the daemon's own machine need to know none of it.
+    assert_eq!(home.run(&["show", "orders"]).code, Some(0));
+
+    // A renewed certificate is shown from the next reload on.
+    certify(&home, &authority, "elsewhere.example");
+    assert_eq!(home.run(&["reload"]).code, Some(0));
+    let said = from_outside(&home, &url, TOKEN, &["list"]);
+    assert!(said.code == Some(6) && said.stderr.contains("only valid for"), "{said:?}");
+    home.write("cert.pem", "garbage");
+    home.run(&["reload"]);
+    daemon.wait_for_log("the old certificate stays");
+    for canary in [TOKEN, "PRIVATE KEY"] {
+        assert!(!daemon.heard_log.contains(canary));
+    }
+    daemon.stop();
+}
