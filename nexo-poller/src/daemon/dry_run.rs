@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ const PLUGIN_GRACE: Duration = Duration::from_secs(5);
 const PROTOCOL: [&str; 3] = ["_inbox.", "daemon.rpc.", "plugin.poller."];
 
 /// What a tick would have done.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct DryRun {
     /// `ok`, `transient`, `permanent`, `config`.
     pub(super) outcome: String,
@@ -42,7 +43,7 @@ pub(super) struct DryRun {
 }
 
 /// A message that was kept back.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Published {
     pub(super) topic: String,
     pub(super) id: String,

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::{JobEntry, Place, PollersFile, Problem, ScheduleEntry};
@@ -8,7 +9,7 @@ use crate::runner::{CatchUp, FailureTarget, JobSpec, Schedule, ScheduleError};
 use crate::store::UnixMs;
 
 /// A job of the file that is not loaded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(super) struct RefusedJob {
     /// Its id, or `#3` for the third one where it has none.
     pub(super) id: String,

@@ -1,12 +1,13 @@
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::manifest::PluginSection;
 use crate::router::{PluginState, PluginStatus};
 
 /// One plugin, as `GET /admin/plugins` shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct PluginReport {
     pub(super) id: String,
     pub(super) version: String,

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::runner::{RunnerEvent, RunnerEventKind};
@@ -16,7 +17,7 @@ const MOST_JOBS: usize = 10_000;
 pub(super) struct RecentTicks(Arc<Mutex<HashMap<Box<str>, VecDeque<RecentTick>>>>);
 
 /// One tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct RecentTick {
     ended: UnixMs,
     took_ms: u32,

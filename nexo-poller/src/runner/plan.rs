@@ -1,7 +1,8 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a reload does, by job id, each list in alphabetical order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadPlan {
     /// Jobs that are new. State that the store still has under their id is taken up again.
     pub add: Vec<String>,
@@ -17,7 +18,7 @@ pub struct ReloadPlan {
 }
 
 /// A job definition that was left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RejectedJob {
     /// The job's id.
     pub id: String,

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::TickMetrics;
 use crate::store::{Pause, RunOutcome, UnixMs};
 
 /// Everything about one job that `list` and `show` print.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobStatus {
     /// The job.
     pub id: String,
@@ -69,7 +70,7 @@ pub struct JobStatus {
 }
 
 /// Who else runs a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseHolder {
     /// The other daemon.
     pub owner: String,
@@ -78,7 +79,7 @@ pub struct LeaseHolder {
 }
 
 /// What a job is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobPhase {
     /// Waiting for its next slot.
@@ -120,7 +121,7 @@ impl JobPhase {
 }
 
 /// What one tick did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TickReport {
     /// The job.
     pub job_id: String,

@@ -1,7 +1,9 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A wall-clock instant: milliseconds since 1970-01-01T00:00:00Z. In JSON it is RFC 3339; a number of milliseconds is read
@@ -39,6 +41,20 @@ impl UnixMs {
 impl From<DateTime<Utc>> for UnixMs {
     fn from(at: DateTime<Utc>) -> Self {
         Self(at.timestamp_millis())
+    }
+}
+
+impl JsonSchema for UnixMs {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "UnixMs".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 

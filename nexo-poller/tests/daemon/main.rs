@@ -18,6 +18,7 @@ mod host_services;
 mod line;
 mod many;
 mod nats;
+mod openapi;
 mod operate;
 mod outside;
 mod page;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::routes::Refusal;
@@ -13,7 +14,7 @@ use crate::daemon::dry_run::DryRun;
 use crate::store::PastCursor;
 
 /// What `GET /admin/pollers/{id}/cursor` answers. It needs the token: a cursor may hold a secret.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(in crate::daemon) struct CursorAnswer {
     /// Where the next tick resumes; `null`: it starts from nothing.
     pub(in crate::daemon) cursor: Option<CursorView>,
@@ -24,7 +25,7 @@ pub(in crate::daemon) struct CursorAnswer {
 }
 
 /// A cursor of the past.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(in crate::daemon) struct PastView {
     /// When it was written.
     pub(in crate::daemon) written: String,

@@ -127,6 +127,11 @@ impl Guard {
     }
 }
 
+/// Whether a user of the daemon's own machine needs the token for this.
+pub(super) fn needs_token_here(method: &Method, path: &str) -> bool {
+    (*method != Method::GET && *method != Method::HEAD) || may_hold_secrets(path)
+}
+
 /// Whether what is read at `path` was written by a poller, which may write anything.
 fn may_hold_secrets(path: &str) -> bool {
     path.ends_with("/cursor") || path.ends_with("/log")

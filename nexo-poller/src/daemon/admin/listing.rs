@@ -1,10 +1,11 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::daemon::jobs::RefusedJob;
 use crate::runner::{JobPhase, JobStatus};
 
 /// What `GET /admin/pollers` answers.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(in crate::daemon) struct ListAnswer {
     /// The jobs that are loaded, in the order of their ids; one page of them, where a page was asked for.
     pub(in crate::daemon) pollers: Vec<JobStatus>,
@@ -20,7 +21,7 @@ pub(in crate::daemon) struct ListAnswer {
 }
 
 /// Which jobs are asked for; nothing given means all of them.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     /// Only jobs in this phase.

@@ -5,10 +5,13 @@
 //! May not enter: what a call does; that is asked of the [`Daemon`](super::core::Daemon).
 
 mod address;
+mod call;
 mod cursors;
 mod doors;
 mod events;
 mod guard;
+mod health;
+mod jobs;
 mod listing;
 mod outside;
 mod page;
@@ -19,7 +22,7 @@ mod token;
 pub(super) use self::address::{ADDRESS_FILE, living_neighbour};
 pub(super) use self::cursors::CursorAnswer;
 pub(super) use self::doors::Doors;
+pub(super) use self::jobs::ReloadAnswer;
 pub(super) use self::listing::ListAnswer;
 pub(super) use self::outside::{Certificate, Outside, TOKEN_VARIABLE};
-pub(super) use self::routes::ReloadAnswer;
 pub(super) use self::token::TOKEN_FILE;
