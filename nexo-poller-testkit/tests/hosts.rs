@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ impl Poller for Asks {
         let host = &ctx.host;
         let note = |call: &str, heard: Result<Value, HostError>| {
             let heard = match heard {
-                Ok(value) => format!("ok {value}"),
+                Ok(value) => format!("ok {}", canonical(&value)),
                 Err(error) => heard_as(error),
             };
             self.0.lock().unwrap().push(format!("{call}: {heard}"));
@@ -76,6 +77,17 @@ impl Poller for Asks {
             LlmInvokeRequest { provider, model, messages: vec![message], max_tokens: None, temperature: None };
         note("llm", host.llm_invoke(request).await.map(|answer| json!(answer.content)));
         TickAck::with_cursor(&1)
+    }
+}
+
+/// As text, whether this build keeps the order of keys or not.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().map(|(key, value)| (key, canonical(value))).collect();
+            format!("{fields:?}")
+        }
+        other => other.to_string(),
     }
 }
 
