@@ -195,3 +195,41 @@ fn events_are_told_as_they_happen_to_whoever_listens() {
     let ended = listening.wait().unwrap();
     assert_eq!(ended.code(), Some(6), "a daemon that ends is told by the exit code");
 }
+
+#[test]
+fn top_shows_a_pause_as_it_happens_and_leaves_the_terminal_as_it_was() {
+    let home = Home::with_jobs(&["id: orders, kind: chatty, schedule: { every: 1h }"]);
+    let daemon = home.boot();
+    // `script` lends it a terminal.
+    let binary = home.command(&["top", "--every", "0.2"]);
+    let line = format!("stty rows 20 cols 100; {} top --every 0.2", binary.get_program().display());
+    let mut script = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(home.path())
+        .env("NO_COLOR", "1")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("`script` lends a terminal; it is in Debian's package bsdutils");
+    let mut out = script.stdout.take().unwrap();
+    let mut seen = String::new();
+    let mut read_until = |wanted: &str, seen: &mut String| {
+        let mut buffer = [0; 4096];
+        while !seen.contains(wanted) {
+            let n = std::io::Read::read(&mut out, &mut buffer).unwrap();
+            assert!(n > 0, "it ended without {wanted:?}: {seen}");
+            seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        }
+    };
+    read_until("1 scheduled", &mut seen);
+    assert_eq!(home.run(&["pause", "orders", "--reason", "a test"]).code, Some(0));
+    read_until("1 paused", &mut seen);
+    std::io::Write::write_all(script.stdin.as_mut().unwrap(), b"q").unwrap();
+    read_until("\u{1b}[?1049l", &mut seen);
+    assert!(script.wait().unwrap().success());
+    assert!(!seen.contains("\u{1b}[38;5"), "NO_COLOR: {seen:?}");
+
+    let said = home.run(&["top"]);
+    assert!(said.code != Some(0) && said.stderr.contains("`top` needs a terminal"), "{said:?}");
+    daemon.stop();
+}

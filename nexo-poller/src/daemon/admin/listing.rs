@@ -5,7 +5,7 @@ use crate::daemon::jobs::RefusedJob;
 use crate::runner::{JobPhase, JobStatus};
 
 /// What `GET /admin/pollers` answers.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub(in crate::daemon) struct ListAnswer {
     /// The jobs that are loaded, in the order of their ids; one page of them, where a page was asked for.
     pub(in crate::daemon) pollers: Vec<JobStatus>,

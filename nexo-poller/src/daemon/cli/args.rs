@@ -118,6 +118,12 @@ pub(super) enum Command {
         #[arg(long)]
         plan: bool,
     },
+    /// Show the jobs as they are now and keep on, those in trouble first.
+    Top {
+        /// Seconds between two looks.
+        #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
+        every: f64,
+    },
     /// List the plugins.
     Plugins,
     /// Print the last lines that a plugin wrote to its stderr.
@@ -155,6 +161,11 @@ pub(super) enum Command {
         #[arg(long)]
         no_test: bool,
     },
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    if (0.1..=3_600.0).contains(&seconds) { Ok(seconds) } else { Err("it must be between 0.1 and 3600".to_owned()) }
 }
 
 /// Which jobs are listed.

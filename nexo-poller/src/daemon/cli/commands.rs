@@ -1,10 +1,12 @@
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::args::{Args, Command, Wanted};
 use super::client::{Client, ClientError, job_path, percent_encoded};
-use super::{events, print};
+use super::patience::wait_for;
+use super::{events, print, top};
 use crate::daemon::admin::{CursorAnswer, ListAnswer, ReloadAnswer};
 use crate::daemon::cursor_view::CursorOrder;
 use crate::daemon::dry_run::DryRun;
@@ -28,9 +30,13 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
         Command::Next { job, count } => daemon.get(&format!("{}/next?n={count}", job_path(job))).await?,
         Command::Run { job } => {
             let job = job.as_deref().unwrap_or_default();
-            daemon.post(&format!("{}/run", job_path(job)), &json!({})).await?
+            let path = format!("{}/run", job_path(job));
+            wait_for(&format!("one tick of `{job}`"), daemon.post(&path, &json!({}))).await?
         }
-        Command::DryRun { job } => daemon.post(&format!("{}/dry-run", job_path(job)), &json!({})).await?,
+        Command::DryRun { job } => {
+            let path = format!("{}/dry-run", job_path(job));
+            wait_for(&format!("a dry run of `{job}`"), daemon.post(&path, &json!({}))).await?
+        }
         Command::Cursor { job, .. } => {
             let path = format!("{}/cursor", job_path(job));
             match cursor_order(command) {
@@ -39,13 +45,17 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
             }
         }
         Command::Logs { plugin } => daemon.get(&format!("/admin/plugins/{}/log", percent_encoded(plugin))).await?,
+        Command::Top { every } => return top::top(&daemon, Duration::from_secs_f64(*every)).await,
         Command::Events { job } => return events::follow(&daemon, job.as_deref(), args.json).await,
         Command::Pause { job, reason, by } => {
             daemon.post(&format!("{}/pause", job_path(job)), &json!({ "reason": reason, "by": by })).await?
         }
         Command::Resume { job } => daemon.post(&format!("{}/resume", job_path(job)), &json!({})).await?,
         Command::Reset { job, .. } => daemon.post(&format!("{}/reset", job_path(job)), &json!({})).await?,
-        Command::Reload { plan } => daemon.post(&format!("/admin/pollers/reload?plan={plan}"), &json!({})).await?,
+        Command::Reload { plan } => {
+            let path = format!("/admin/pollers/reload?plan={plan}");
+            wait_for("the reload", daemon.post(&path, &json!({}))).await?
+        }
         Command::Check
         | Command::Schema
         | Command::Doctor { .. }
@@ -100,6 +110,7 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Resume { job } => format!("`{job}` is resumed"),
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
         Command::Events { .. }
+        | Command::Top { .. }
         | Command::Check
         | Command::Schema
         | Command::Doctor { .. }

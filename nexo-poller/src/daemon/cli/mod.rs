@@ -11,9 +11,11 @@ mod commands;
 mod doctor;
 mod events;
 mod pages;
+mod patience;
 mod permissions;
 mod print;
 mod schema;
+mod top;
 
 use std::process::ExitCode;
 

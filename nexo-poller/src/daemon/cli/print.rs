@@ -1,13 +1,16 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets};
 use serde_json::Value;
 
 use crate::daemon::admin::{CursorAnswer, ListAnswer, ReloadAnswer};
 use crate::daemon::cursor_view::CursorView;
 use crate::daemon::dry_run::DryRun;
-use crate::runner::{JobStatus, TickReport, UnixMs};
+use crate::runner::{JobPhase, JobStatus, TickReport, UnixMs};
+
+/// In a terminal of fewer columns, a job's kind and agent are left out.
+const NARROW: u16 = 90;
 
 /// A reader that has gone (`| head`) is no error.
 pub(in crate::daemon) fn line_to_stdout(text: &str) {
@@ -36,20 +39,66 @@ fn table(head: &[&str]) -> Table {
     table
 }
 
-pub(super) fn list(answer: &ListAnswer) -> String {
-    let mut rows = table(&["JOB", "KIND", "AGENT", "PHASE", "LAST", "SUCCEEDED", "NEXT", "ERRORS"]);
-    for job in &answer.pollers {
-        rows.add_row([
-            clean(&job.id),
-            clean(&job.kind),
-            clean(&job.agent),
-            job.phase.as_str().to_owned(),
-            job.last_outcome.map_or("never", |outcome| outcome.as_str()).to_owned(),
-            job.freshness_secs.map_or_else(|| "never".to_owned(), |secs| format!("{} ago", span(secs))),
-            job.next_due.map_or_else(|| "-".to_owned(), when),
-            job.consecutive_errors.to_string(),
-        ]);
+/// A line for each of `jobs`. In a terminal, which is so many columns wide, it is never more than one, and the job's name gives
+/// way before what is said of it.
+pub(super) fn job_table<'j>(jobs: impl Iterator<Item = &'j JobStatus>, terminal: Option<u16>) -> Table {
+    let colours = terminal.is_some() && std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty());
+    let mut rows = table(&[]);
+    let add = |cells: [Cell; 8]| {
+        let mut row = Row::from(cells);
+        if terminal.is_some() {
+            row.max_height(1);
+        }
+        row
+    };
+    rows.set_header(add(["JOB", "KIND", "AGENT", "PHASE", "LAST", "SUCCEEDED", "NEXT", "ERRORS"].map(Cell::new)));
+    for job in jobs {
+        let phase = Cell::new(job.phase.as_str());
+        let phase = match colour_of(job.phase).filter(|_| colours) {
+            Some(colour) => phase.fg(colour),
+            None => phase,
+        };
+        rows.add_row(add([
+            Cell::new(clean(&job.id)),
+            Cell::new(clean(&job.kind)),
+            Cell::new(clean(&job.agent)),
+            phase,
+            Cell::new(job.last_outcome.map_or("never", |outcome| outcome.as_str())),
+            Cell::new(job.freshness_secs.map_or_else(|| "never".to_owned(), |secs| format!("{} ago", span(secs)))),
+            Cell::new(job.next_due.map_or_else(|| "-".to_owned(), when)),
+            Cell::new(job.consecutive_errors),
+        ]));
     }
+    if let Some(width) = terminal {
+        rows.set_content_arrangement(ContentArrangement::Dynamic).set_width(width).set_truncation_indicator("…");
+        for (index, column) in rows.column_iter_mut().enumerate() {
+            column.set_constraint(match index {
+                0 => ColumnConstraint::LowerBoundary(Width::Fixed(8)),
+                1 | 2 if width < NARROW => ColumnConstraint::Hidden,
+                _ => ColumnConstraint::ContentWidth,
+            });
+        }
+    }
+    rows
+}
+
+/// How wide the terminal is; `None` where stdout is none.
+fn width() -> Option<u16> {
+    let size = crossterm::terminal::size().ok().filter(|_| io::stdout().is_terminal());
+    size.map(|(width, _)| width)
+}
+
+fn colour_of(phase: JobPhase) -> Option<Color> {
+    match phase {
+        JobPhase::BreakerOpen | JobPhase::Quarantined => Some(Color::Red),
+        JobPhase::Backoff | JobPhase::Paused => Some(Color::Yellow),
+        JobPhase::Running => Some(Color::Green),
+        _ => None,
+    }
+}
+
+pub(super) fn list(answer: &ListAnswer) -> String {
+    let rows = job_table(answer.pollers.iter(), width());
     let mut text =
         if answer.pollers.is_empty() { "no job matches, or none is loaded".to_owned() } else { rows.trim_fmt() };
     if let Some(after) = &answer.next_after {
