@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, PollerHost};
 use nexo_poller::manifest::DeclaredPoller;
+use nexo_poller::wire::SentIds;
 use serde_json::Value;
 
 use super::allowlist::Allowlist;
@@ -48,6 +49,8 @@ pub(super) struct Inner {
     pub(super) calls: Vec<Method>,
     allowlist: Allowlist,
     faults: Vec<Fault>,
+    /// What was published outside any tick.
+    pub(super) standing_alone: Arc<SentIds>,
 }
 
 pub(super) struct Recorded {
@@ -70,6 +73,7 @@ impl MockPollerHost {
             calls: Vec::new(),
             allowlist: Allowlist::everything(),
             faults: Vec::new(),
+            standing_alone: Arc::default(),
         })))
     }
 

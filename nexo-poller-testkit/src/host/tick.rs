@@ -1,8 +1,9 @@
 use std::future::{pending, ready};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
-use nexo_poller::wire::{payload_json, publish_id};
+use nexo_poller::wire::{Publisher, SentIds};
 use serde_json::Value;
 
 use super::call::{LogLine, MetricIncrement, Published};
@@ -23,11 +24,12 @@ pub(crate) struct TickIdentity {
 pub(super) struct TickHost {
     host: MockPollerHost,
     tick: TickIdentity,
+    sent: Arc<SentIds>,
 }
 
 impl TickHost {
     pub(super) fn new(host: MockPollerHost, tick: TickIdentity) -> Self {
-        Self { host, tick }
+        Self { host, tick, sent: Arc::default() }
     }
 
     /// One call: counted, struck by faults, done.
@@ -58,15 +60,24 @@ impl PollerHost for TickHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
         // In the order of the real hosts: the list, the payload, then the broker, which is what faults stand for.
         self.host.inner().check_allowed(&topic)?;
-        let value = payload_json(&topic, &payload)?;
+        let publisher = Publisher {
+            kind: &self.tick.kind,
+            job_id: &self.tick.job_id,
+            cursor_before: self.tick.cursor_before.as_deref(),
+            source: "test",
+            sent: &self.sent,
+        };
+        let (event, id) = publisher.event(topic.clone(), &payload)?;
         check_topic(&topic)?;
-        let id = publish_id(&self.tick.kind, &self.tick.job_id, &topic, &value, self.tick.cursor_before.as_deref());
-        let message = Published { topic: topic.clone(), payload: value, id, job_id: self.tick.job_id.clone() };
+        let message =
+            Published { topic: topic.clone(), payload: event.payload, id: event.id, job_id: self.tick.job_id.clone() };
         self.call(Method::Publish, Some(&topic), move |inner| {
             inner.take(message);
             Ok(())
         })
-        .await
+        .await?;
+        id.keep();
+        Ok(())
     }
 
     async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
@@ -157,6 +168,8 @@ impl MockPollerHost {
             agent_id: "test_agent".to_owned(),
             cursor_before: None,
         };
-        TickHost::new(self.clone(), tick)
+        // All that is published through it is one tick's.
+        let sent = Arc::clone(&self.inner().standing_alone);
+        TickHost { sent, ..TickHost::new(self.clone(), tick) }
     }
 }

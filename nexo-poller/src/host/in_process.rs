@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{HostServices, credentials};
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, matches};
-use crate::wire::Publisher;
+use crate::wire::{Publisher, SentIds};
 
 /// The longest message of a poller that is logged, in bytes.
 const MAX_LOG_MESSAGE: usize = 4096;
@@ -26,13 +26,14 @@ pub struct InProcessHost {
     services: HostServices,
     tick: Tick,
     allowed: Option<Vec<String>>,
+    sent: SentIds,
 }
 
 impl InProcessHost {
     /// A host for `tick`.
     #[must_use]
     pub fn new(services: HostServices, tick: Tick) -> Self {
-        Self { services, tick, allowed: None }
+        Self { services, tick, allowed: None, sent: SentIds::new() }
     }
 
     /// Allows publishing on topics that match one of `patterns` only.
@@ -56,9 +57,12 @@ impl PollerHost for InProcessHost {
             job_id: &self.tick.job_id,
             cursor_before: self.tick.cursor_before.as_deref(),
             source: "daemon",
+            sent: &self.sent,
         };
-        let event = publisher.event(topic, &payload)?;
-        self.services.broker.publish(event).await.map_err(|error| error.to_host_error("broker_publish"))
+        let (event, id) = publisher.event(topic, &payload)?;
+        self.services.broker.publish(event).await.map_err(|error| error.to_host_error("broker_publish"))?;
+        id.keep();
+        Ok(())
     }
 
     async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
@@ -151,15 +155,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_repeated_publish_has_the_same_id_and_one_outside_the_allowlist_goes_nowhere() {
+    async fn a_repeated_tick_repeats_its_ids_and_a_publish_outside_the_allowlist_goes_nowhere() {
         let broker = LocalBroker::new();
         let mut heard = broker.subscribe(">", None).await.unwrap();
-        let host = host(&broker).with_allowlist(vec!["plugin.outbound.>".to_owned()]);
-        for _ in 0..2 {
-            host.broker_publish("plugin.outbound.a.b".to_owned(), b"{}".to_vec()).await.unwrap();
+        let tick = || host(&broker).with_allowlist(vec!["plugin.outbound.>".to_owned()]);
+        let mut ids = Vec::new();
+        for host in [tick(), tick()] {
+            for _ in 0..2 {
+                host.broker_publish("plugin.outbound.a.b".to_owned(), b"{}".to_vec()).await.unwrap();
+                ids.push(heard.next().await.unwrap().event.id.clone());
+            }
         }
-        let ids = (heard.next().await.unwrap().event.id.clone(), heard.next().await.unwrap().event.id.clone());
-        assert_eq!(ids.0, ids.1);
+        assert_ne!(ids[0], ids[1], "two messages of one tick");
+        assert_eq!(ids[..2], ids[2..]);
+        let host = tick();
         let refused = host.broker_publish("plugin.poller.x.tick".to_owned(), b"{}".to_vec()).await.unwrap_err();
         assert!(matches!(refused, HostError::NotAllowed { .. }), "{refused}");
         let refused = host.broker_publish("plugin.outbound.a.b".to_owned(), b"{hunter2".to_vec()).await.unwrap_err();

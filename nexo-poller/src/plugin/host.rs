@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Allowlist;
 use crate::broker::Broker;
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost};
-use crate::wire::{HostCall, Publisher, TickOrder, open_host_answer};
+use crate::wire::{HostCall, Publisher, SentIds, TickOrder, open_host_answer};
 
 /// How long a plugin waits for the daemon's answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub struct BrokerPollerHost {
     allowlist: Arc<Allowlist>,
     timeouts: HostTimeouts,
     tick: TickIdentity,
+    sent: SentIds,
 }
 
 /// What of a tick its host needs: who asks, and what the ids of its publishes are derived from.
@@ -53,7 +54,7 @@ impl BrokerPollerHost {
             agent_id: order.agent_id.clone(),
             cursor_before: order.cursor.clone(),
         };
-        Self { broker, allowlist, timeouts, tick }
+        Self { broker, allowlist, timeouts, tick, sent: SentIds::new() }
     }
 
     async fn call(
@@ -85,9 +86,12 @@ impl PollerHost for BrokerPollerHost {
             job_id: &self.tick.job_id,
             cursor_before: self.tick.cursor_before.as_deref(),
             source: self.allowlist.plugin_id(),
+            sent: &self.sent,
         };
-        let event = publisher.event(topic, &payload)?;
-        self.broker.publish(event).await.map_err(|error| error.to_host_error("broker_publish"))
+        let (event, id) = publisher.event(topic, &payload)?;
+        self.broker.publish(event).await.map_err(|error| error.to_host_error("broker_publish"))?;
+        id.keep();
+        Ok(())
     }
 
     async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {

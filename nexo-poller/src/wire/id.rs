@@ -40,7 +40,8 @@ pub fn random_id() -> String {
 
 /// The event id of one publish, derived from what is published and from where: no clock and no attempt number enter, so
 /// a repeated tick repeats the id and downstream can drop the second copy. Nor does the order of an object's keys: a poller's
-/// crates decide about that when they are built, and the same message has one id in every build.
+/// crates decide about that when they are built, and the same message has one id in every build. A tick that publishes the same
+/// content twice gives the second message another id, see [`SentIds`](super::SentIds).
 #[must_use]
 pub fn publish_id(kind: &str, job_id: &str, topic: &str, payload: &Value, cursor_before: Option<&[u8]>) -> String {
     let mut payload = payload.clone();
@@ -55,6 +56,11 @@ pub fn publish_id(kind: &str, job_id: &str, topic: &str, payload: &Value, cursor
         name.extend_from_slice(part);
     }
     Uuid::new_v5(&NAMESPACE, &name).to_string()
+}
+
+/// The event id of a further message of the same content in the same tick: its `copy`-th after the `first`.
+pub(super) fn copy_id(first: &str, copy: u32) -> String {
+    Uuid::new_v5(&NAMESPACE, &[first.as_bytes(), &copy.to_be_bytes()].concat()).to_string()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod host_answer;
 mod id;
 mod publish;
 mod rpc;
+mod sent;
 mod tick;
 
 pub use self::cursor::{CursorEncodingError, decode_cursor, encode_cursor};
@@ -18,5 +19,6 @@ pub use self::host_answer::{host_error_body, open_host_answer};
 pub use self::id::{publish_id, random_id};
 pub use self::publish::{Publisher, payload_json};
 pub use self::rpc::{HostCall, RpcError, error_body, open_answer, result_body};
+pub use self::sent::{SentId, SentIds};
 pub use self::tick::{TickOrder, TickReply, TickRequest};
 pub use crate::contract::{Pattern, PatternError, matches};

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{Event, publish_id};
+use super::{Event, SentId, SentIds, publish_id};
 use crate::contract::HostError;
 
 /// Who publishes: what the ids of a tick's publishes are derived from.
@@ -14,17 +14,21 @@ pub struct Publisher<'t> {
     pub cursor_before: Option<&'t [u8]>,
     /// The plugin's id, or `daemon`.
     pub source: &'t str,
+    /// What the tick has published so far.
+    pub sent: &'t SentIds,
 }
 
-impl Publisher<'_> {
-    /// The event of one publish. A tick that is repeated makes it again with the same id.
+impl<'t> Publisher<'t> {
+    /// The event of one publish, and its id, to be [kept](SentId::keep) once it has gone out. A tick that is repeated makes the
+    /// event again with the same id.
     ///
     /// # Errors
     /// [`HostError::Payload`] where `payload` is not JSON, without quoting it.
-    pub fn event(&self, topic: String, payload: &[u8]) -> Result<Event, HostError> {
+    pub fn event(&self, topic: String, payload: &[u8]) -> Result<(Event, SentId<'t>), HostError> {
         let value = payload_json(&topic, payload)?;
         let id = publish_id(self.kind, self.job_id, &topic, &value, self.cursor_before);
-        Ok(Event::with_id(id, topic, self.source, value))
+        let id = self.sent.next(id);
+        Ok((Event::with_id(id.id(), topic, self.source, value), id))
     }
 }
 
