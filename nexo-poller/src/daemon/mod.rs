@@ -42,6 +42,7 @@ mod recent;
 mod redactor;
 mod remote_plugins;
 mod schema;
+mod traces;
 mod unheard;
 mod yaml;
 

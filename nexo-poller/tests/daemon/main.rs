@@ -20,6 +20,8 @@ mod many;
 mod nats;
 mod openapi;
 mod operate;
+#[cfg(feature = "otel")]
+mod otel;
 mod outside;
 mod page;
 mod permissions;

@@ -30,12 +30,14 @@ use super::{boot, logs};
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    if let Err(sentence) = logs::init(args.log_format, &args.log) {
-        return fail(&sentence).into();
-    }
-    let mut runtime = match args.command {
-        Command::Run { job: None } => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
+    let is_daemon = matches!(args.command, Command::Run { job: None });
+    let _traces = match logs::init(args.log_format, &args.log, is_daemon) {
+        Ok(traces) => traces,
+        Err(sentence) => return fail(&sentence).into(),
+    };
+    let mut runtime = match is_daemon {
+        true => tokio::runtime::Builder::new_multi_thread(),
+        false => tokio::runtime::Builder::new_current_thread(),
     };
     match runtime.enable_all().build() {
         Ok(runtime) => {
