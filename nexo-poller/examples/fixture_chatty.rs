@@ -48,6 +48,8 @@ enum Act {
     Fork,
     /// Publishes, logs and counts once.
     Publish,
+    /// Publishes the same message two times.
+    PublishTwice,
     PublishOutside,
     Deliver,
     Llm,
@@ -115,6 +117,11 @@ impl Poller for Chatty {
                 ctx.publish("plugin.outbound.console.console", &json!({"to": "ops", "text": "hello"})).await?;
                 ctx.log(LogLevel::Warn, "seen", json!({"n": 1})).await?;
                 ctx.host.metric_inc("chats".into(), json!({"room": "a"})).await?;
+            }
+            Act::PublishTwice => {
+                for _ in 0..2 {
+                    ctx.publish("plugin.outbound.console.console", &json!({"to": "ops", "text": "again"})).await?;
+                }
             }
             Act::PublishOutside => ctx.publish("plugin.inbound.x", &json!({})).await?,
             Act::Deliver => {

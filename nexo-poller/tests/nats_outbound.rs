@@ -21,10 +21,10 @@ fn copy(server: &NatsServer) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
 }
 
-/// Orders the tick, waiting for a copy that listens.
-async fn order(broker: &NatsBroker, cursor: &str) -> Value {
+/// Orders a tick that does `act`, waiting for a copy that listens.
+async fn order(broker: &NatsBroker, cursor: &str, act: &str) -> Value {
     let body = json!({"method": "poll_tick", "params": {
-        "kind": "chatty", "job_id": "j", "agent_id": "ana", "cursor": cursor, "config": {"do": "publish"}}});
+        "kind": "chatty", "job_id": "j", "agent_id": "ana", "cursor": cursor, "config": {"do": act}}});
     loop {
         match broker.request("plugin.poller.chatty.tick", "daemon", body.clone(), LONG).await {
             Ok(answer) => return answer,
@@ -62,7 +62,7 @@ async fn a_tick_that_dies_between_its_publish_and_its_outcome_stores_nothing_twi
     let mut first = copy(&server);
     let dying = tokio::spawn({
         let broker = broker.clone();
-        async move { order(&broker, "MQ").await }
+        async move { order(&broker, "MQ", "publish").await }
     });
     // Its publish is confirmed before it asks for anything else: now it waits for us, and dies.
     let asked = tokio::time::timeout(LONG, calls.next()).await.unwrap().unwrap();
@@ -74,10 +74,18 @@ async fn a_tick_that_dies_between_its_publish_and_its_outcome_stores_nothing_twi
 
     let answering = tokio::spawn(answer_calls(broker.clone(), calls));
     let mut second = copy(&server);
-    assert_eq!(order(&broker, "MQ").await["result"], json!({}));
+    assert_eq!(order(&broker, "MQ", "publish").await["result"], json!({}));
     assert_eq!(stored().await, 1, "the repeated tick has the same ids");
-    assert_eq!(order(&broker, "Mg").await["result"], json!({}));
+    assert_eq!(order(&broker, "Mg", "publish").await["result"], json!({}));
     assert_eq!(stored().await, 2, "from another cursor it is another message");
+    for _ in 0..2 {
+        assert_eq!(order(&broker, "Mw", "publish_twice").await["result"], json!({}));
+        assert_eq!(
+            stored().await,
+            4,
+            "two items that come to the same message are two messages, and no more when repeated"
+        );
+    }
     second.kill().unwrap();
     second.wait().unwrap();
     answering.abort();

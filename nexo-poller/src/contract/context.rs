@@ -36,6 +36,11 @@ pub struct PollContext {
 impl PollContext {
     /// Publishes `payload` as JSON on `topic` and waits until the host has taken it.
     ///
+    /// The message's id is derived from the job, the tick's cursor, the topic and the payload, and from how many messages that
+    /// are the same have gone out in this tick before: a tick that is repeated repeats its ids, so that downstream can drop
+    /// the copies, and two items that come to the same message are two messages. Whoever publishes in the same order each
+    /// time needs to know no more; a call that has failed may be made again, and is no second message.
+    ///
     /// # Errors
     /// What [`PollerHost::broker_publish`] returns, and [`HostError::Payload`] where `payload` is not JSON-able.
     pub async fn publish<T: Serialize + Sync + ?Sized>(&self, topic: &str, payload: &T) -> Result<(), HostError> {

@@ -10,7 +10,8 @@ use super::{HostError, LlmInvokeRequest, LlmInvokeResponse};
 /// The world as a poller sees it. The daemon implements it in-process and over a broker; tests use a mock.
 #[async_trait]
 pub trait PollerHost: Send + Sync + 'static {
-    /// Publishes one JSON `payload` on `topic`. When it returns `Ok` the host has taken the message.
+    /// Publishes one JSON `payload` on `topic`. When it returns `Ok` the host has taken the message, and the next that
+    /// is the same is another one, with an id of its own; after an error it is the same one, tried again.
     ///
     /// # Errors
     /// [`HostError::NotAllowed`] outside the manifest's `publish` list, [`HostError::Payload`] where the bytes are not

@@ -7,7 +7,7 @@ use super::random_id;
 /// What every broker message is: one JSON object around a payload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// A UUID. Equal ids mean the same content published again.
+    /// A UUID. Equal ids mean the same message, published again by a tick that was repeated.
     #[serde(default)]
     pub id: String,
     /// When it was made.
