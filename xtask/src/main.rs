@@ -2,6 +2,7 @@
 
 mod browser;
 mod commands;
+mod debian;
 mod end_to_end;
 mod features;
 mod generator;
@@ -10,6 +11,7 @@ mod nats_server;
 mod quickstart;
 mod run;
 mod scratch;
+mod service;
 mod templates;
 
 use std::io::Write as _;
@@ -24,6 +26,7 @@ cargo xtask check features             each feature compiles alone
 cargo xtask check quickstart           the quickstart does what the README says it does
 cargo xtask check commands             every command that a README or guide shows does what it says
 cargo xtask check page                 the dashboard in a real browser, obtained where it is missing
+cargo xtask check service              the systemd unit and the alert rules, as systemd and Prometheus read them
 cargo xtask check templates            generated pollers build, lint, test and run, with several answers
 cargo xtask check publish              the same against our packed crates alone
 ";
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         ["check", "quickstart"] => end_to_end::check(),
         ["check", "commands"] => commands::check(),
         ["check", "page"] => browser::check(),
+        ["check", "service"] => service::check(),
         ["check", "templates"] => templates::check(),
         ["check", "publish"] => templates::check_publish(),
         [] | ["help" | "--help" | "-h"] => say(HELP),

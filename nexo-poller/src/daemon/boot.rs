@@ -19,6 +19,7 @@ use super::plugins::Plugins;
 use super::private_file;
 use super::recent::RecentTicks;
 use super::redactor::Redactor;
+use super::service_manager::ServiceManager;
 use super::unheard::Unheard;
 use crate::broker::{Broker, LocalBroker, NatsBroker};
 use crate::host::{HostServices, LlmRegistry};
@@ -124,6 +125,7 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         certificate: doors.certificate(),
         loaded: Mutex::new(Loaded { settings: settings.clone(), refused: readings.refused.clone() }),
         reloading: tokio::sync::Mutex::new(()),
+        manager: ServiceManager::of_environment(),
     });
 
     daemon.redactor.learn(&readings);
@@ -172,9 +174,11 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
             tracing::error!(plugin = plugin.id, state = plugin.state, "{}", plugin.why);
         }
         tracing::info!(up, failed = plugins.len() - up, "plugins are settled");
+        settling.manager.keep_informed(&settling).await;
     });
 
     wait_for_the_end(&daemon, &mut signals).await;
+    daemon.manager.stopping();
     tracing::info!("stopping: running ticks are cancelled and committed; a second signal ends at once");
     tokio::spawn(async move {
         while signals.next().await == Told::Reload {}

@@ -16,6 +16,7 @@ use super::plugin_set::PluginSet;
 use super::plugins::Plugins;
 use super::recent::RecentTicks;
 use super::redactor::Redactor;
+use super::service_manager::ServiceManager;
 use super::unheard::Unheard;
 use crate::host::LlmRegistry;
 use crate::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, UnixMs};
@@ -43,6 +44,8 @@ pub(super) struct Daemon {
     pub(super) loaded: Mutex<Loaded>,
     /// One reload at a time.
     pub(super) reloading: tokio::sync::Mutex<()>,
+    /// Who started the daemon, and watches over it.
+    pub(super) manager: ServiceManager,
 }
 
 /// What was last read.
@@ -229,6 +232,7 @@ impl Daemon {
     /// [`ReloadError`]; on a wrong file everything goes on as before.
     pub(super) async fn reload(&self) -> Result<ReloadAnswer, ReloadError> {
         let _turn = self.reloading.lock().await;
+        let _told = self.manager.reloading();
         let readings = Readings::take(&self.config).await.map_err(ReloadError::Read)?;
         self.warn_of_fixed_settings(&readings.file.settings);
         self.redactor.learn(&readings);

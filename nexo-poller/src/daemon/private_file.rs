@@ -30,7 +30,12 @@ pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
 /// Also where others than its owner may read it.
 pub(super) fn read(path: &Path) -> io::Result<String> {
     let mode = std::fs::metadata(path)?.mode() & 0o777;
-    if mode & 0o077 != 0 {
+    // systemd lets the service's user in by an access control list, which shows as a group that may read; its directory is
+    // closed to everybody else.
+    let handed_over =
+        std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|dir| path.parent() == Some(Path::new(&dir)));
+    let closed_to = if handed_over { 0o037 } else { 0o077 };
+    if mode & closed_to != 0 {
         let message = format!("it is open to others (mode {mode:o}); close it with `chmod 600 {}`", path.display());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
     }

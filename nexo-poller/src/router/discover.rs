@@ -26,7 +26,7 @@ pub struct PluginBinary {
 
 impl PluginBinary {
     /// Its program with what the manifest says of arguments and environment, in a process group of its own. Of the
-    /// daemon's environment it inherits all but what is the daemon's own (`NEXO_…`).
+    /// daemon's environment it inherits all but what is the daemon's own (`NEXO_…`, and what its service manager tells it).
     #[must_use]
     pub fn command(&self) -> Command {
         let entrypoint = &self.manifest.plugin.entrypoint;

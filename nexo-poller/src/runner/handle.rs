@@ -6,7 +6,9 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::engine::{Command, Edit, Engine, Install, Prepared, Preparer};
 use super::hosts::HostProvider;
 use super::policy::{Change, Rules};
-use super::{JobSpec, JobStatus, PollerRegistry, ReloadPlan, RunnerError, RunnerOptions, TickReport, UnixMs};
+use super::{
+    JobSpec, JobStatus, PollerRegistry, ReloadPlan, RunnerError, RunnerHealth, RunnerOptions, TickReport, UnixMs,
+};
 use crate::store::{Clock, JobState, PastCursor, Pause, PauseCause, StateStore};
 
 /// A running scheduler. Cheap to clone: all clones are one runner. It ends with [`shutdown`](Self::shutdown), or, without
@@ -195,6 +197,14 @@ impl PollerRunner {
     pub async fn metrics_text(&self) -> Result<String, RunnerError> {
         // The engine only copies numbers; the text is made here.
         Ok(self.ask(Command::Metrics).await?.into_text())
+    }
+
+    /// How the runner is. Costs the same however many jobs there are, so that a watchdog may ask often.
+    ///
+    /// # Errors
+    /// [`RunnerError::ShutDown`].
+    pub async fn health(&self) -> Result<RunnerHealth, RunnerError> {
+        self.ask(Command::Health).await
     }
 
     /// Stops: no new ticks, `cancel` for those that run, `grace` for them to end, then what was acknowledged is committed

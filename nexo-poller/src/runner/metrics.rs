@@ -37,6 +37,8 @@ pub(crate) struct Lag {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) jobs: Vec<JobSeries>,
+    /// How many jobs there are; `jobs` is folded before it is printed.
+    pub(crate) loaded: usize,
     pub(crate) max_jobs: usize,
     pub(crate) in_flight: usize,
     pub(crate) store_ok: bool,
@@ -53,6 +55,7 @@ pub(crate) struct JobSeries {
     pub(crate) errors: u32,
     pub(crate) breaker: i64,
     pub(crate) freshness_secs: Option<u64>,
+    pub(crate) paused: bool,
 }
 
 impl Latency {
@@ -93,6 +96,7 @@ impl Snapshot {
             };
             sum.errors = sum.errors.max(job.errors);
             sum.breaker = sum.breaker.max(job.breaker);
+            sum.paused |= job.paused;
             if let Some(more) = job.counters {
                 let own = sum.counters.get_or_insert_default();
                 own.ok += more.ok;
@@ -208,8 +212,13 @@ impl Snapshot {
                 family.encode_family(&job.id_only())?.encode_gauge(&secs)?;
             }
         }
+        let help = "1 while the job is paused, by somebody, by an error that lasts or by its config";
+        let mut family = encoder.encode_descriptor("poller_paused", help, None, MetricType::Gauge)?;
+        for job in &self.jobs {
+            family.encode_family(&job.id_only())?.encode_gauge(&i64::from(job.paused))?;
+        }
         for (name, help, value) in [
-            ("poller_jobs", "Jobs that are loaded", self.jobs.len()),
+            ("poller_jobs", "Jobs that are loaded", self.loaded),
             ("poller_ticks_in_flight", "Ticks that run now", self.in_flight),
             ("poller_store_ok", "0 while the job state cannot be written", usize::from(self.store_ok)),
         ] {
@@ -260,8 +269,9 @@ mod tests {
             errors: 0,
             breaker: 0,
             freshness_secs: None,
+            paused: false,
         };
-        let snapshot = Snapshot { jobs: vec![job], max_jobs: 10, in_flight: 0, store_ok: true, lag };
+        let snapshot = Snapshot { jobs: vec![job], loaded: 1, max_jobs: 10, in_flight: 0, store_ok: true, lag };
         let text = snapshot.into_text();
         assert!(text.contains("poller_schedule_lag_ms_bucket{le=\"60000.0\"} 1\n"), "{text}");
         assert!(text.contains("poller_schedule_lag_ms_bucket{le=\"+Inf\"} 2\n"), "{text}");

@@ -120,6 +120,18 @@ impl JobPhase {
     }
 }
 
+/// How a runner is, at the price of one look: see [`PollerRunner::health`](super::PollerRunner::health).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunnerHealth {
+    /// Jobs that are loaded.
+    pub jobs: usize,
+    /// Ticks that run now.
+    pub ticks_in_flight: usize,
+    /// Why the job state could not be written the last time; no tick starts until it can. The runner tries again by itself.
+    pub store_trouble: Option<String>,
+}
+
 /// What one tick did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TickReport {

@@ -52,7 +52,8 @@ pub trait StateStore: Send + Sync + 'static {
     /// [`StoreError`] where the store cannot be reached.
     async fn open_jobs(&self, jobs: Vec<NewJob>) -> Result<Vec<StoredJob>, StoreError>;
 
-    /// Does what `batch` asks, each entry under its own condition, and answers entry by entry.
+    /// Does what `batch` asks, each entry under its own condition, and answers entry by entry. An empty one asks whether
+    /// anything could be written now.
     ///
     /// # Errors
     /// [`StoreError`] where nothing of the batch may be taken as done; the caller may send it again.

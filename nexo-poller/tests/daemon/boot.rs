@@ -129,9 +129,14 @@ fn a_disk_that_is_full_stops_the_ticks_and_loses_nothing() {
     let mut daemon = home.boot_with(limited);
     let said = daemon.wait_for_log("no tick starts until the job state can be written again");
     assert!(said.contains("the disk may be full"), "{said}");
+    let (status, body) = daemon.get("/readyz");
+    assert_eq!(status, 503, "{body}");
+    assert!(body.contains("no tick starts: the job state cannot be written") && body.contains("disk"), "{body}");
+    assert_eq!(daemon.get("/healthz").0, 200, "starting it again would not help");
     let before = home.cursor("counts");
     daemon.widen_file_limit();
     daemon.wait_for_log("the job state can be written again; ticks go on");
+    assert_eq!(daemon.get("/readyz").0, 200);
     let count = |cursor: Option<Vec<u8>>| String::from_utf8(cursor.unwrap()).unwrap().parse::<u64>().unwrap();
     // Its schedule may have started it already.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);

@@ -8,8 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::routes::{Refusal, Stranger};
+use crate::daemon::condition::Condition;
 use crate::daemon::core::Daemon;
 use crate::daemon::plugin_report::PluginReport;
+use crate::runner::RunnerError;
 
 /// The media type of metrics.
 pub(super) const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -49,21 +51,18 @@ pub(super) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {
 }
 
 pub(super) async fn health(State(daemon): State<Arc<Daemon>>) -> Response {
-    match daemon.list().await {
-        Ok(jobs) => Json(Health { ok: true, jobs: jobs.len() }).into_response(),
-        Err(error) => Refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    match Condition::of(&daemon).await {
+        Some(condition) => Json(Health { ok: true, jobs: condition.jobs }).into_response(),
+        None => Refusal::from(RunnerError::ShutDown).into_response(),
     }
 }
 
 /// Whether the daemon can do its work, for a load balancer or a container's readiness probe.
 pub(super) async fn ready(State(daemon): State<Arc<Daemon>>, stranger: Option<Extension<Stranger>>) -> Response {
-    let mut reasons: Vec<String> = daemon
-        .plugins()
-        .iter()
-        .filter(|plugin| !plugin.is_well())
-        .map(|plugin| format!("plugin `{}` is {}: {}", plugin.id, plugin.state, plugin.why))
-        .collect();
-    reasons.extend(daemon.list().await.err().map(|error| error.to_string()));
+    let reasons = match Condition::of(&daemon).await {
+        Some(condition) => condition.troubles,
+        None => vec![RunnerError::ShutDown.to_string()],
+    };
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = reasons.is_empty();
     (status, Json(Ready { ready, reasons: stranger.is_none().then_some(reasons) })).into_response()

@@ -34,11 +34,14 @@ impl PluginProcess {
     }
 }
 
+/// What a service manager has told the daemon, and nobody else: a plugin that knows these would speak for it.
+const SERVICE_MANAGERS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
 /// A command for a plugin's binary: in a process group of its own, without what is the daemon's own in the environment.
 pub(in crate::router) fn plugin_command(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"NEXO_") {
+        if name.as_encoded_bytes().starts_with(b"NEXO_") || SERVICE_MANAGERS.iter().any(|own| name == *own) {
             command.env_remove(name);
         }
     }

@@ -6,7 +6,7 @@ use super::job::ByHand;
 use super::prepared::Prepared;
 use crate::runner::metrics::Snapshot;
 use crate::runner::policy::Change;
-use crate::runner::{JobSpec, JobStatus, ReloadPlan, RunnerError};
+use crate::runner::{JobSpec, JobStatus, ReloadPlan, RunnerError, RunnerHealth};
 use crate::store::{JobState, UnixMs};
 
 pub(crate) type Reply<T> = oneshot::Sender<T>;
@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Refresh(String),
     Edit(String, Edit),
     Metrics(Reply<Snapshot>),
+    Health(Reply<RunnerHealth>),
     Shutdown(Duration, Reply<()>),
 }
 

@@ -251,6 +251,18 @@ impl Engine {
             self.claim_ready();
         }
         self.flush();
+        self.ask_again();
+    }
+
+    /// Where what failed is waited for by nobody any more (an operator's change, say), the store is asked with nothing to write:
+    /// without an answer no tick would start again.
+    fn ask_again(&mut self) {
+        let nothing_waits = self.outbox.pending() == 0 && self.outbox.on_the_way() == 0;
+        if self.trouble.is_some() && self.draining.is_none() && nothing_waits {
+            let sent = outbox::Sent::default();
+            let batch = self.batch(&sent);
+            self.outbox.send(&self.store, sent, batch);
+        }
     }
 
     fn flush(&mut self) {

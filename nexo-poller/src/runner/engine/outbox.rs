@@ -60,6 +60,7 @@ pub(super) struct Outbox {
 }
 
 /// One batch on its way.
+#[derive(Default)]
 pub(super) struct Sent {
     pub(super) commits: Vec<PendingCommit>,
     pub(super) edits: Vec<PendingEdit>,

@@ -40,6 +40,9 @@ impl Engine {
             Command::RunNow(id, reply) => self.run_now(&id, reply),
             Command::Refresh(id) => self.refresh(&id),
             Command::Edit(id, edit) => self.edit_by_name(&id, edit),
+            Command::Health(reply) => {
+                let _ = reply.send(self.health());
+            }
             Command::Metrics(reply) => {
                 let _ = reply.send(self.snapshot());
             }

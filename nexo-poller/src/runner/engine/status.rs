@@ -4,7 +4,7 @@ use super::Engine;
 use super::job::{Job, Phase};
 use crate::runner::explain::{Facts, explain};
 use crate::runner::metrics::{JobSeries, Snapshot};
-use crate::runner::status::{JobPhase, JobStatus};
+use crate::runner::status::{JobPhase, JobStatus, RunnerHealth};
 use crate::runner::{RunnerError, UnixMs};
 use crate::store::{Breaker, PauseCause};
 
@@ -112,6 +112,14 @@ impl Engine {
         Ok(first.into_iter().chain(rest).take(count.min(1000)).collect())
     }
 
+    pub(super) fn health(&self) -> RunnerHealth {
+        RunnerHealth {
+            jobs: self.by_id.len(),
+            ticks_in_flight: self.runs.len(),
+            store_trouble: self.trouble.as_ref().map(|trouble| trouble.error.to_string()),
+        }
+    }
+
     /// The numbers of every job that did something, for the metrics.
     pub(super) fn snapshot(&self) -> Snapshot {
         let now = self.clock.now();
@@ -127,9 +135,11 @@ impl Engine {
                 _ => 2,
             },
             freshness_secs: job.state.last_success.map(|at| now.since(at).as_secs()),
+            paused: job.state.pause.is_some(),
         });
         Snapshot {
             jobs: jobs.collect(),
+            loaded: self.by_id.len(),
             max_jobs: self.options.metrics_max_jobs,
             in_flight: self.runs.len(),
             store_ok: self.trouble.is_none(),

@@ -47,9 +47,13 @@ async fn a_full_disk_pauses_ticks_says_so_and_loses_nothing() {
     assert_eq!(rig.hosts.ticks.lock().unwrap().len(), started, "no tick starts that could not be claimed");
     let status = rig.show("job_1").await;
     assert!(status.why.contains("the disk is full; free some space"), "{}", status.why);
+    let health = rig.runner.health().await.unwrap();
+    assert_eq!(health.jobs, 50);
+    assert!(health.store_trouble.unwrap().contains("the disk is full; free some space"));
     assert!(matches!(rig.runner.pause("job_1", "x", "y").await, Err(RunnerError::Store(_))));
     store.full.store(false, Ordering::SeqCst);
     pass(60).await;
+    assert_eq!(rig.runner.health().await.unwrap().store_trouble, None);
     for status in rig.runner.list().await.unwrap() {
         let ticks = rig.ticks().remove(&status.id).unwrap();
         // Each tick went on from the cursor of the one before: what ended on a full disk was committed after all.
@@ -58,4 +62,25 @@ async fn a_full_disk_pauses_ticks_says_so_and_loses_nothing() {
         }
         assert!(!status.why.contains("disk"), "{}", status.why);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_failed_on_a_full_disk_does_not_keep_the_schedule_from_going_on() {
+    let clock = Arc::new(VirtualClock::at(START));
+    let inner = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let store = Arc::new(Flaky { inner, full: AtomicBool::new(false) });
+    let rig = Rig::on(Arc::clone(&store) as Arc<dyn StateStore>, clock, RunnerOptions::default());
+    rig.register(counting("count"), 4);
+    rig.apply(vec![job("idle", "count", 3600)]).await;
+    store.full.store(true, Ordering::SeqCst);
+    // Nothing else waits to be written: the operator was told, and the change is forgotten.
+    assert!(matches!(rig.runner.pause("idle", "x", "y").await, Err(RunnerError::Store(_))));
+    assert!(rig.runner.health().await.unwrap().store_trouble.is_some());
+    pass(10).await;
+    assert!(rig.runner.health().await.unwrap().store_trouble.is_some(), "the disk is still full");
+    store.full.store(false, Ordering::SeqCst);
+    pass(10).await;
+    assert_eq!(rig.runner.health().await.unwrap().store_trouble, None, "it is asked again, though nobody writes");
+    pass(3 * 3600).await;
+    assert_eq!(rig.show("idle").await.ticks_ok, 3);
 }

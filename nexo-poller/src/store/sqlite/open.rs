@@ -9,7 +9,7 @@ use crate::store::StoreError;
 /// Marks a file as ours, so that nothing is written into somebody else's database.
 const APPLICATION_ID: i64 = 0x6e70_6f6c;
 /// The newest schema that this program knows.
-const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 1;
 /// Older ones can lose commits in WAL mode.
 const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 

@@ -187,3 +187,17 @@ async fn two_connections_on_one_file_never_grant_one_lease_twice() {
     granted.sort_unstable();
     assert_eq!(granted, known.iter().map(|job| job.key).collect::<Vec<_>>());
 }
+
+/// Otherwise the runner would take a full disk for one with room again.
+#[tokio::test]
+async fn an_empty_batch_is_written_all_the_same() {
+    let (_dir, path) = place();
+    let store = open(&path).unwrap();
+    let log = || std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
+    store.open_jobs(vec![new("a")]).await.unwrap();
+    let before = log();
+    store.write(Batch::default()).await.unwrap();
+    assert!(log() > before);
+    drop(store);
+    open(&path).unwrap();
+}

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock, mpsc};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
-use super::open::unavailable;
+use super::open::{SCHEMA_VERSION, unavailable};
 use super::rows::{COLUMNS, SET_STATE, STATE_PARAMETERS, bind, read};
 use crate::store::row::Row;
 use crate::store::{
@@ -146,6 +146,10 @@ impl Writer {
     }
 
     fn write(&mut self, batch: Batch) -> rusqlite::Result<Answers> {
+        if batch.is_empty() {
+            // Without a page to write, a full disk would not be noticed.
+            self.connection.execute_batch(&format!("PRAGMA user_version = {SCHEMA_VERSION}"))?;
+        }
         let now = self.clock.now();
         let owner = batch.owner;
         let mut statements = Statements::prepare(&self.connection)?;
