@@ -42,6 +42,14 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
     },
+    /// The file cannot be read.
+    #[error("`{}` cannot be read: {reason}", path.display())]
+    NotReadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// The linked SQLite has known faults in WAL mode.
     #[error("SQLite {found} is linked, {needed} or newer is needed: older ones can lose commits in WAL mode")]
     OldSqlite {

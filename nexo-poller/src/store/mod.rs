@@ -33,7 +33,7 @@ pub use self::jetstream::{JetStreamOptions, JetStreamStore};
 pub use self::memory::MemoryStore;
 pub use self::record::{Breaker, FailureNote, JobState, LastRun, PastCursor, Pause, PauseCause, RunOutcome, Slot};
 #[cfg(feature = "sqlite")]
-pub use self::sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use self::sqlite::{Backup, SqliteOptions, SqliteStore, Synchronous};
 pub use self::time::UnixMs;
 
 /// A durable home for the state of jobs, shared by any number of daemons.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 mod admin;
+mod backup;
 mod boot;
 mod browser;
 #[path = "../fixture/chatty.rs"]

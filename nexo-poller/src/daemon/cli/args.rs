@@ -136,6 +136,14 @@ pub(super) enum Command {
         /// Only this job's.
         job: Option<String>,
     },
+    /// Copy the job state into a file of this machine, while the daemon works; to restore it, stop the daemon and put it back.
+    Backup {
+        /// The copy; readable for its owner only.
+        file: PathBuf,
+        /// Replace the file if it is there.
+        #[arg(long)]
+        force: bool,
+    },
     /// Print a completion script: `nexo-poller completions bash > /etc/bash_completion.d/nexo-poller`.
     Completions {
         /// The shell.

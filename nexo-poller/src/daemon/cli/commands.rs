@@ -56,7 +56,8 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
             let path = format!("/admin/pollers/reload?plan={plan}");
             wait_for("the reload", daemon.post(&path, &json!({}))).await?
         }
-        Command::Check
+        Command::Backup { .. }
+        | Command::Check
         | Command::Schema
         | Command::Doctor { .. }
         | Command::NatsPermissions { .. }
@@ -111,6 +112,7 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
         Command::Events { .. }
         | Command::Top { .. }
+        | Command::Backup { .. }
         | Command::Check
         | Command::Schema
         | Command::Doctor { .. }

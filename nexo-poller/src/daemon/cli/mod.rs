@@ -5,6 +5,7 @@
 //! May not enter: what happens in the daemon.
 
 mod args;
+mod backup;
 mod check;
 mod client;
 mod commands;
@@ -62,6 +63,7 @@ async fn dispatch(args: &Args) -> Exit {
         Command::Completions { shell } => pages::completions(*shell),
         Command::Man { dir } => pages::manual(dir),
         Command::Schema => schema::print(&args.config).await,
+        Command::Backup { file, force } => backup::back_up(args, file, *force),
         Command::Check => check::check(&args.config, args.json).await,
         Command::NatsPermissions { shared_inbox } => permissions::show(&args.config, *shared_inbox).await,
         Command::Doctor { folder, no_test } => doctor::doctor(folder, !no_test, args.json).await,

@@ -1,5 +1,6 @@
 //! Job state in one SQLite file, which any number of daemons on the machine may share.
 
+mod backup;
 mod open;
 mod rows;
 #[cfg(test)]
@@ -14,6 +15,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+pub use self::backup::Backup;
+use self::open::Problem;
 use self::writer::{Request, Writer};
 use super::{Answers, Batch, Clock, NewJob, StateStore, StoreError, StoredJob, SystemClock, UnixMs};
 

@@ -67,7 +67,7 @@ fn check_version(number: i32, name: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-enum Problem {
+pub(super) enum Problem {
     Sqlite(rusqlite::Error),
     Store(StoreError),
 }
@@ -79,7 +79,7 @@ impl From<rusqlite::Error> for Problem {
 }
 
 /// SQLite would create the file with the process' umask; the WAL beside it gets the file's own mode.
-fn create_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -92,7 +92,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Whatever else is in the file is found here, before SQLite may touch it.
-fn check_header(path: &Path) -> Result<(), StoreError> {
+pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
     let mut header = [0; 100];
     let mut file = std::fs::File::open(path).map_err(|error| not_writable(path, error))?;
     let mut length = 0;
@@ -158,7 +158,7 @@ fn is_suspect(file: u64, log: u64) -> bool {
 }
 
 /// The schema's version; 0 for a new file.
-fn check_identity(connection: &Connection, path: &Path) -> Result<i64, Problem> {
+pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64, Problem> {
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -176,7 +176,7 @@ fn corrupt(path: &Path, reason: &str) -> StoreError {
     StoreError::Corrupt { path: path.to_owned(), reason: reason.to_owned() }
 }
 
-fn not_writable(path: &Path, reason: impl std::fmt::Display) -> StoreError {
+pub(super) fn not_writable(path: &Path, reason: impl std::fmt::Display) -> StoreError {
     StoreError::NotWritable { path: path.to_owned(), reason: format!("{reason}") }
 }
 
