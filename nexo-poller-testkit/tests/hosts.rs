@@ -154,6 +154,7 @@ fn context(host: Arc<dyn PollerHost>) -> PollContext {
         interval_hint: Duration::from_secs(60),
         cancel: CancellationToken::new(),
         host,
+        memory: TickMemory::default(),
     }
 }
 

@@ -248,6 +248,7 @@ fn context(kind: &'static str, job_id: &str) -> PollContext {
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
         host: Arc::new(NoHost),
+        memory: TickMemory::default(),
     }
 }
 

@@ -282,6 +282,7 @@ fn context(job: &str) -> PollContext {
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
         host: Arc::new(NoHost),
+        memory: TickMemory::default(),
     }
 }
 

@@ -8,9 +8,9 @@ pub use serde_json::{Value, json};
 pub use tokio_util::sync::CancellationToken;
 
 pub use crate::contract::{
-    Config, Cursor, Deliver, FromTick, HostError, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LogLevel,
-    MessageTemplate, PollContext, Poller, PollerError, PollerHost, ResultExt, State, TickAck, TickMetrics, WarmState,
-    fill_template,
+    Config, Cursor, Deliver, FromTick, HostError, HttpStatus, LlmInvokeRequest, LlmInvokeResponse, LlmMessage,
+    LogLevel, MessageTemplate, PollContext, Poller, PollerError, PollerHost, ResultExt, State, TemplateFields, TickAck,
+    TickMemory, TickMetrics, WarmState, fill_template, read_retry_after,
 };
 pub use crate::plugin::PollerHandler;
 pub use crate::poller;

@@ -124,6 +124,7 @@ fn context() -> PollContext {
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
         host: Arc::new(NoHost),
+        memory: TickMemory::default(),
     }
 }
 

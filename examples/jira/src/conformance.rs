@@ -58,6 +58,7 @@ nexo_poller_testkit::conformance!(
         (config("https://a.example", "(project = NX)ORDER\nBY created", "{key}"), "jql"),
         (config("https://a.example", "project = NX", ""), "message_template"),
         (config("https://a.example", "project = NX", "{key"), "message_template"),
+        (config("https://a.example", "project = NX", "{key} {summary}"), "`summary`"),
         (with("api", "data center"), "api"),
         (with("since", "yesterday"), "since"),
         (with("max_per_tick", 0), "max_per_tick"),

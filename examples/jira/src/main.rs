@@ -32,9 +32,16 @@ struct JiraConfig {
     #[serde(default = "twenty")]
     max_per_tick: NonZeroUsize,
     /// The message; `{key}`, `{fields.summary}` or any other field of the issue is replaced.
-    message_template: MessageTemplate,
+    message_template: MessageTemplate<Issue>,
     /// Where announcements go.
     deliver: Deliver,
+}
+
+/// What a message can name.
+struct Issue;
+
+impl TemplateFields for Issue {
+    const FIELDS: &'static [&'static str] = &["id", "key", "self", "expand", "fields.*", "json"];
 }
 
 const fn twenty() -> NonZeroUsize {
@@ -62,8 +69,7 @@ async fn jira(
     Cursor(mut seen): Cursor<Seen>,
     State(http): State<Http>,
 ) -> Result<TickAck, PollerError> {
-    let account = ctx.host.credentials_get("jira".to_owned()).await?;
-    let search = Search::new(&http, &config.base_url, config.api, account)?;
+    let search = Search::new(&http, &config.base_url, config.api, ctx.credentials("jira").await?, &ctx.agent_id)?;
     let Some(after) = seen.after.or(config.since) else {
         let newest = search.newest(&config.jql).await?;
         return TickAck::with_cursor(&Seen { after: newest.or(Some(DateTime::UNIX_EPOCH)), ..seen });

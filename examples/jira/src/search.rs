@@ -9,6 +9,8 @@ use ureq::Agent;
 use ureq::http::HeaderValue;
 use url::Url;
 
+use crate::Issue;
+
 /// Which Jira it is.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -76,8 +78,8 @@ impl Default for Http {
 
 /// What the agent's account `jira` holds.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Account {
+#[serde(untagged, expecting = "neither `email` and `api_token` are there nor `token`")]
+pub(crate) enum Account {
     /// Cloud.
     ApiToken { email: String, api_token: String },
     /// A personal access token of a server.
@@ -90,6 +92,8 @@ pub(crate) struct Search {
     http: Agent,
     url: String,
     authorization: HeaderValue,
+    /// Whose account it is.
+    agent: String,
 }
 
 /// Issues as Jira shows them, and where the next are.
@@ -121,27 +125,28 @@ const PAGE: usize = 100;
 const OVERLAP: usize = 10;
 
 impl Search {
-    pub(crate) fn new(Http(http): &Http, base_url: &Url, api: Api, account: Value) -> Result<Self, PollerError> {
+    pub(crate) fn new(
+        Http(http): &Http,
+        base_url: &Url,
+        api: Api,
+        account: Account,
+        agent: &str,
+    ) -> Result<Self, PollerError> {
         let path = match api {
             Api::Cloud => "rest/api/3/search/jql",
             Api::Server => "rest/api/2/search",
         };
-        let authorization = match Account::deserialize(account) {
-            Ok(Account::ApiToken { email, api_token }) => {
+        let authorization = match account {
+            Account::ApiToken { email, api_token } => {
                 format!("Basic {}", BASE64_STANDARD.encode(format!("{email}:{api_token}")))
             }
-            Ok(Account::Bearer { token }) => format!("Bearer {token}"),
-            Err(_) => {
-                return Err(PollerError::permanent(
-                    "the agent's account `jira` holds neither `email` and `api_token` nor `token`: add them to the \
-                     credentials file, reload, and resume the job",
-                ));
-            }
+            Account::Bearer { token } => format!("Bearer {token}"),
         };
-        let authorization = HeaderValue::try_from(authorization)
-            .permanent("the `token` of the agent's account `jira` has characters that no header can hold")?;
+        let authorization = HeaderValue::try_from(authorization).map_err(|_| {
+            PollerError::config("the `token` for channel `jira` has characters that no header can hold")
+        })?;
         let url = format!("{}/{path}", base_url.as_str().trim_end_matches('/'));
-        Ok(Self { http: http.clone(), url, authorization })
+        Ok(Self { http: http.clone(), url, authorization, agent: agent.to_owned() })
     }
 
     /// When the newest change was made.
@@ -152,7 +157,7 @@ impl Search {
     }
 
     /// What has changed `after` an instant, or shortly before, oldest change first, with the fields that `template` names.
-    pub(crate) fn changes(&self, Jql(jql): &Jql, after: DateTime<Utc>, template: &MessageTemplate) -> Pages {
+    pub(crate) fn changes(&self, Jql(jql): &Jql, after: DateTime<Utc>, template: &MessageTemplate<Issue>) -> Pages {
         // A number is an instant; a date would be read in the time zone of the account.
         let jql = format!("({jql}) AND updated >= {} ORDER BY updated ASC", after.timestamp_millis());
         let named = template.fields().filter_map(|name| match name {
@@ -172,23 +177,22 @@ impl Search {
     fn post(&self, ask: &Value) -> Result<Page, PollerError> {
         let request = self.http.post(&self.url).header("authorization", self.authorization.clone());
         let mut response = request.send_json(ask).transient("Jira cannot be reached")?;
-        let pause = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let pause = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let pause = pause.and_then(|value| read_retry_after(value, Utc::now()));
         let (status, body) = (response.status().as_u16(), response.body_mut().with_config().limit(32 << 20));
-        let advice = match status {
+        let refused = HttpStatus::new("Jira", status).account(&self.agent, "jira").retry_after(pause);
+        let refused = match status {
             200 => return body.read_json().transient("what Jira answered is no list of issues"),
             400 => {
                 let reasons = reasons(&body.read_json().unwrap_or_default());
                 return Err(PollerError::config(format!("Jira refuses the search: {reasons}")));
             }
-            300..400 => "it wants to send us elsewhere, to a login perhaps; check `base_url`",
-            401 => {
-                "it does not accept the agent's account `jira`; put a new token into the credentials file and reload"
-            }
-            403 => "the agent's account `jira` may not search; give it access, or log in once to solve a captcha",
-            404 => "there is no search; check `base_url` and `api` (cloud or server)",
-            _ => return Err(PollerError::http_status("Jira", status, pause.as_deref())),
+            300..400 => refused.hint("check `base_url`"),
+            403 => refused.hint("give them access, or log in once to solve a captcha"),
+            404 => refused.hint("check `base_url` and `api` (cloud or server)"),
+            _ => refused,
         };
-        Err(PollerError::permanent(format!("Jira answered with HTTP status {status}: {advice}; then resume the job")))
+        Err(refused.error())
     }
 }
 

@@ -5,7 +5,7 @@ use nexo_poller::prelude::*;
 use nexo_poller_testkit::http::{Exchange, HttpReplay};
 use nexo_poller_testkit::{CrashTest, Fault, JobTest};
 
-use super::search::{Api, Http, Search};
+use super::search::{Account, Api, Http, Search};
 use super::{Jira, Seen};
 
 const TOPIC: &str = "plugin.outbound.telegram.bot";
@@ -198,9 +198,13 @@ async fn a_template_that_does_not_fit_announces_nothing() {
 
 #[tokio::test]
 async fn each_refusal_has_its_class_and_says_what_to_do() {
-    for (code, advice) in
-        [(401, "account `jira`"), (403, "access"), (404, "`base_url` and `api`"), (302, "`base_url`"), (410, "410")]
-    {
+    for (code, advice) in [
+        (401, "agent `test_agent` for channel `jira`"),
+        (403, "captcha"),
+        (404, "`base_url` and `api`"),
+        (302, "`base_url`"),
+        (410, "410"),
+    ] {
         let server = HttpReplay::of([status(code).text("hunter2")].into());
         let error = job(&server).tick_expect_permanent().await.to_string();
         assert!(error.contains(advice) && !error.contains("hunter2"), "{error}");
@@ -234,7 +238,7 @@ async fn a_jira_that_keeps_silent_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
     let http = Http::with_timeout(Duration::from_millis(50));
-    let search = Search::new(&http, &url, Api::Cloud, json!({"token": "hunter2"})).unwrap();
+    let search = Search::new(&http, &url, Api::Cloud, Account::Bearer { token: "hunter2".into() }, "ana").unwrap();
     let error =
         search.newest(&"project = NX".to_owned().try_into().unwrap_or_else(|_| unreachable!())).await.unwrap_err();
     assert_eq!(error.class(), nexo_poller::contract::ErrorClass::Transient, "{error}");
@@ -247,8 +251,8 @@ async fn an_account_that_is_no_use_says_what_it_must_hold() {
     {
         let mut job = job(&server);
         job.host().credentials("jira", account);
-        let error = job.tick_expect_permanent().await.to_string();
-        assert!(error.contains("account `jira`") && error.contains("`token`") && !error.contains("ter2"), "{error}");
+        let error = job.tick_expect_config().await.to_string();
+        assert!(error.contains("channel `jira`") && error.contains("`token`") && !error.contains("ter2"), "{error}");
     }
     assert!(server.asked().is_empty());
 }

@@ -7,8 +7,8 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, HeaderValue};
 use url::Url;
 
-/// What a message can name. `teams` tells a team without news from a key that nobody has.
-const QUERY: &str = "query($teams: TeamFilter, $issues: IssueFilter, $first: Int, $after: String) {
+/// `teams` tells a team without news from a key that nobody has.
+pub(crate) const QUERY: &str = "query($teams: TeamFilter, $issues: IssueFilter, $first: Int, $after: String) {
   teams(filter: $teams, first: 1) { nodes { key } }
   issues(filter: $issues, orderBy: updatedAt, first: $first, after: $after) {
     nodes {
@@ -20,6 +20,19 @@ const QUERY: &str = "query($teams: TeamFilter, $issues: IssueFilter, $first: Int
     pageInfo { hasNextPage endCursor }
   }
 }";
+
+/// What of it a message can name.
+pub(crate) struct IssueFields;
+
+impl TemplateFields for IssueFields {
+    #[rustfmt::skip]
+    const FIELDS: &'static [&'static str] = &[
+        "id", "identifier", "number", "title", "description", "url", "branchName", "priority", "priorityLabel", "estimate",
+        "dueDate", "createdAt", "updatedAt", "startedAt", "completedAt", "canceledAt", "team.key", "team.name", "state.name",
+        "state.type", "project.name", "project.url", "cycle.number", "cycle.name", "assignee.name", "assignee.displayName",
+        "assignee.email", "creator.name", "creator.displayName", "creator.email", "json",
+    ];
+}
 
 /// One HTTP client, with its connections, for all jobs of the process.
 pub(crate) struct Http(Agent);
@@ -39,8 +52,8 @@ impl Default for Http {
 
 /// What the agent's account `linear` holds.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Account {
+#[serde(untagged, expecting = "neither an `api_key` is there nor a `token`")]
+pub(crate) enum Account {
     ApiKey {
         api_key: String,
     },
@@ -56,6 +69,8 @@ pub(crate) struct Api {
     http: Agent,
     url: String,
     authorization: HeaderValue,
+    /// Whose account it is.
+    agent: String,
     now: DateTime<Utc>,
 }
 
@@ -78,23 +93,19 @@ impl Api {
     pub(crate) fn new(
         Http(http): &Http,
         url: Option<&Url>,
-        account: Value,
+        account: Account,
+        agent: &str,
         now: DateTime<Utc>,
     ) -> Result<Self, PollerError> {
-        let authorization = match Account::deserialize(account) {
-            Ok(Account::ApiKey { api_key }) => api_key,
-            Ok(Account::Bearer { token }) => format!("Bearer {token}"),
-            Err(_) => {
-                return Err(PollerError::permanent(
-                    "the agent's account `linear` holds neither an `api_key` nor a `token`: add one to the credentials \
-                     file, reload, and resume the job",
-                ));
-            }
+        let authorization = match account {
+            Account::ApiKey { api_key } => api_key,
+            Account::Bearer { token } => format!("Bearer {token}"),
         };
-        let authorization = HeaderValue::try_from(authorization)
-            .permanent("the `api_key` of the agent's account `linear` has characters that no header can hold")?;
+        let authorization = HeaderValue::try_from(authorization).map_err(|_| {
+            PollerError::config("the `api_key` for channel `linear` has characters that no header can hold")
+        })?;
         let url = url.map_or("https://api.linear.app/graphql", Url::as_str).to_owned();
-        Ok(Self { http: http.clone(), url, authorization, now })
+        Ok(Self { http: http.clone(), url, authorization, agent: agent.to_owned(), now })
     }
 
     /// The `first` issues that pass `filter`, from `place` on.
@@ -127,31 +138,22 @@ impl Api {
         let answer = response.body_mut().with_config().limit(32 << 20).read_json::<Value>();
         // Errors come with any status, 200 among them.
         let error = answer.as_ref().ok().and_then(|answer| answer["errors"].get(0));
-        let code = error.and_then(|error| error["extensions"]["code"].as_str()).unwrap_or(match status {
-            401 => "AUTHENTICATION_ERROR",
-            403 => "FORBIDDEN",
-            429 => "RATELIMITED",
-            _ => "",
-        });
+        let code = error.and_then(|error| error["extensions"]["code"].as_str()).unwrap_or_default();
         let said = error.and_then(|error| error["message"].as_str()).unwrap_or("it does not say why");
+        let refused = |status| {
+            let refused = HttpStatus::new("Linear", status).account(&self.agent, "linear").retry_after(pause);
+            Err(if status == 404 { refused.hint("check `api_url`") } else { refused }.error())
+        };
         match code {
-            "AUTHENTICATION_ERROR" => Err(PollerError::permanent(format!(
-                "Linear does not accept the agent's account `linear` ({said}): put a new key into the credentials file, \
-                 reload, and resume the job"
-            ))),
-            "FORBIDDEN" => Err(PollerError::permanent(format!(
-                "the agent's account `linear` may not read this ({said}): give its key access, then resume the job"
-            ))),
-            "RATELIMITED" => Err(match pause {
-                Some(pause) => PollerError::rate_limited(format!("Linear is asked too often ({said})"), pause),
-                None => PollerError::transient(format!("Linear is asked too often ({said})")),
-            }),
+            // What it means, whichever status it came with.
+            "AUTHENTICATION_ERROR" => refused(401),
+            "FORBIDDEN" => refused(403),
+            "RATELIMITED" => refused(429),
             "INPUT_ERROR" | "BAD_USER_INPUT" | "GRAPHQL_VALIDATION_FAILED" => Err(PollerError::permanent(format!(
                 "Linear does not understand the query ({said}): its API may have changed; look for a newer linear-poller"
             ))),
             _ if error.is_some() => Err(PollerError::transient(format!("Linear answered with an error: {said}"))),
-            _ if status == 404 => Err(PollerError::permanent("there is no API at `api_url`: correct it, and reload")),
-            _ if status != 200 => Err(PollerError::http_status("Linear", status, None)),
+            _ if status != 200 => refused(status),
             _ => Ok(answer.transient("what Linear answered is not JSON")?["data"].take()),
         }
     }
@@ -165,8 +167,8 @@ fn pause(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
         number(&format!("x-ratelimit-{budget}-reset")).filter(|_| left <= 0)
     };
     let until_filled = || Some(reset("requests").max(reset("complexity"))? - now.timestamp_millis());
-    let millis = number("retry-after").map(|seconds| seconds.saturating_mul(1000)).or_else(until_filled)?;
-    Some(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
+    let asked_for = headers.get("retry-after").and_then(|value| read_retry_after(value.to_str().ok()?, now));
+    asked_for.or_else(|| Some(Duration::from_millis(u64::try_from(until_filled()?).unwrap_or_default())))
 }
 
 fn read_page(mut connection: Value) -> Result<Page, &'static str> {

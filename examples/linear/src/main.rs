@@ -14,7 +14,7 @@ use std::time::Duration;
 use nexo_poller::prelude::*;
 use url::Url;
 
-use crate::api::{Api, Http};
+use crate::api::{Api, Http, IssueFields};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +29,7 @@ struct LinearConfig {
     #[serde(default = "twenty")]
     max_per_tick: NonZeroUsize,
     /// The message; `{identifier}`, `{title}`, `{state.name}` and so on are replaced.
-    message_template: MessageTemplate,
+    message_template: MessageTemplate<IssueFields>,
     /// Where announcements go.
     deliver: Deliver,
 }
@@ -61,8 +61,7 @@ async fn linear(
     Cursor(mut seen): Cursor<Seen>,
     State(http): State<Http>,
 ) -> Result<TickAck, PollerError> {
-    let account = ctx.host.credentials_get("linear".to_owned()).await?;
-    let api = Api::new(&http, config.api_url.as_ref(), account, ctx.now)?;
+    let api = Api::new(&http, config.api_url.as_ref(), ctx.credentials("linear").await?, &ctx.agent_id, ctx.now)?;
     let mut filter = json!({});
     if let Some(team) = &config.team {
         filter["team"] = json!({"key": {"eq": team}});

@@ -6,7 +6,7 @@ use nexo_poller::prelude::*;
 use nexo_poller_testkit::http::{Exchange, HttpReplay};
 use nexo_poller_testkit::{CrashTest, Fault, JobTest};
 
-use super::api::{Api, Http};
+use super::api::{Account, Api, Http, IssueFields, QUERY};
 use super::{Linear, Seen};
 
 const TOPIC: &str = "plugin.outbound.telegram.bot";
@@ -150,6 +150,14 @@ async fn a_team_is_asked_for_by_its_key_and_one_that_is_not_there_is_said() {
     assert_eq!(error, "`team`: the agent's account `linear` sees no team with the key \"ENG\"");
 }
 
+#[test]
+fn what_a_message_can_name_is_asked_for() {
+    let asked: Vec<&str> = QUERY.split(|c: char| !c.is_alphanumeric()).collect();
+    for name in IssueFields::FIELDS.iter().filter(|name| **name != "json").flat_map(|name| name.split('.')) {
+        assert!(asked.contains(&name), "`{name}`");
+    }
+}
+
 #[tokio::test]
 async fn a_template_that_does_not_fit_announces_nothing_and_nobody_is_no_name() {
     let server = HttpReplay::of([page(&[issue(1, "08:15:00.000")])].into());
@@ -157,16 +165,16 @@ async fn a_template_that_does_not_fit_announces_nothing_and_nobody_is_no_name() 
     with(&server, "message_template", json!(text)).resume_from(&since_eight()).tick().await;
     let mut job = with(&server, "message_template", json!("{titel}")).resume_from(&since_eight());
     let error = job.tick_expect_config().await.to_string();
-    assert!(error.contains("{titel}"), "{error}");
+    assert!(error.contains("`titel`") && error.contains(" title, "), "{error}");
     job.host().assert_nothing_published();
 }
 
 #[tokio::test]
 async fn an_error_that_will_stay_pauses_the_job_whatever_its_status() {
     for (answer, advice) in [
-        (refusal(200, "AUTHENTICATION_ERROR"), "new key"),
-        (refusal(401, "AUTHENTICATION_ERROR"), "new key"),
-        (Exchange::post("/graphql").status(401).text("hunter2"), "new key"),
+        (refusal(200, "AUTHENTICATION_ERROR"), "agent `test_agent` for channel `linear`"),
+        (refusal(401, "AUTHENTICATION_ERROR"), "put new ones"),
+        (Exchange::post("/graphql").status(401).text("hunter2"), "put new ones"),
         (refusal(200, "FORBIDDEN"), "access"),
         (Exchange::post("/graphql").status(403), "access"),
         (refusal(400, "GRAPHQL_VALIDATION_FAILED"), "newer linear-poller"),
@@ -219,7 +227,7 @@ async fn a_linear_that_keeps_silent_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
     let http = Http::with_timeout(Duration::from_millis(50));
-    let api = Api::new(&http, Some(&url), json!({"token": "hunter2"}), Utc::now()).unwrap();
+    let api = Api::new(&http, Some(&url), Account::Bearer { token: "hunter2".into() }, "ana", Utc::now()).unwrap();
     let given_up = api.issues(&json!({}), 1, None).await.map(|page| page.next);
     assert_eq!(given_up.unwrap_err().class(), ErrorClass::Transient);
 }
@@ -230,9 +238,9 @@ async fn an_account_that_is_no_use_says_what_it_must_hold() {
     for account in [json!({"account_id": "acme"}), json!({"api_key": "hun\nter2"})] {
         let mut job = job(&server);
         job.host().credentials("linear", account);
-        let error = job.tick_expect_permanent().await.to_string();
+        let error = job.tick_expect_config().await.to_string();
         assert!(
-            error.contains("account `linear`") && error.contains("`api_key`") && !error.contains("ter2"),
+            error.contains("channel `linear`") && error.contains("`api_key`") && !error.contains("ter2"),
             "{error}"
         );
     }

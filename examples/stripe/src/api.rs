@@ -23,12 +23,20 @@ impl Default for Http {
     }
 }
 
+/// What the agent's account `stripe` holds.
+#[derive(Deserialize)]
+pub(crate) struct Account {
+    pub(crate) secret_key: String,
+}
+
 /// The list of events, on one account.
 #[derive(Clone)]
 pub(crate) struct Api {
     http: Agent,
     url: String,
     authorization: HeaderValue,
+    /// Whose account it is.
+    agent: String,
     /// The parameters that say which events.
     types: Vec<(String, String)>,
 }
@@ -51,20 +59,16 @@ impl Api {
     pub(crate) fn new(
         Http(http): &Http,
         url: Option<&Url>,
-        account: &Value,
+        account: &Account,
+        agent: &str,
         types: &[String],
     ) -> Result<Self, PollerError> {
-        let key = account["secret_key"].as_str().ok_or_else(|| {
-            PollerError::permanent(
-                "the agent's account `stripe` holds no `secret_key`: add it to the credentials file, reload, and resume \
-                 the job",
-            )
+        let authorization = HeaderValue::try_from(format!("Bearer {}", account.secret_key)).map_err(|_| {
+            PollerError::config("the `secret_key` for channel `stripe` has characters that no header can hold")
         })?;
-        let authorization = HeaderValue::try_from(format!("Bearer {key}"))
-            .permanent("the `secret_key` of the agent's account `stripe` has characters that no header can hold")?;
         let url = url.map_or("https://api.stripe.com", Url::as_str).trim_end_matches('/');
         let types = types.iter().enumerate().map(|(index, name)| (format!("types[{index}]"), name.clone())).collect();
-        Ok(Self { http: http.clone(), url: format!("{url}/v1/events"), authorization, types })
+        Ok(Self { http: http.clone(), url: format!("{url}/v1/events"), authorization, agent: agent.to_owned(), types })
     }
 
     /// The newest event.
@@ -98,25 +102,24 @@ impl Api {
     fn get(&self, which: Vec<(String, String)>) -> Result<Option<Page>, PollerError> {
         let request = self.http.get(&self.url).query_pairs(which).header("authorization", self.authorization.clone());
         let mut response = request.call().transient("Stripe cannot be reached")?;
-        let pause = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let pause = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let pause = pause.and_then(|value| read_retry_after(value, Utc::now()));
         let status = response.status().as_u16();
         let answer = response.body_mut().with_config().limit(32 << 20).read_json::<Value>();
         let error = answer.as_ref().map(|answer| &answer["error"]).unwrap_or(&Value::Null);
-        let advice = match status {
+        let refused = HttpStatus::new("Stripe", status).account(&self.agent, "stripe").retry_after(pause);
+        let refused = match status {
             200 => return page(answer.transient("what Stripe answered is not JSON")?).map(Some),
             400 | 404 if error["code"] == "resource_missing" => return Ok(None),
             400 => {
                 let reason = error["message"].as_str().unwrap_or("it does not say why; check `types`");
                 return Err(PollerError::config(format!("Stripe refuses the question: {reason}")));
             }
-            401 => {
-                "it does not accept the agent's account `stripe`; put a new `secret_key` into the credentials file and reload"
-            }
-            403 => "the key of the agent's account `stripe` may not read events; allow it to, in Stripe's dashboard",
-            404 => "there is no list of events; check `api_url`",
-            _ => return Err(PollerError::http_status("Stripe", status, pause.as_deref())),
+            403 => refused.hint("allow the key to read events, in Stripe's dashboard"),
+            404 => refused.hint("check `api_url`"),
+            _ => refused,
         };
-        Err(PollerError::permanent(format!("Stripe answered with HTTP status {status}: {advice}; then resume the job")))
+        Err(refused.error())
     }
 }
 

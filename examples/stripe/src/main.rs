@@ -55,8 +55,8 @@ async fn stripe(
     Cursor(last): Cursor<Option<Last>>,
     State(http): State<Http>,
 ) -> Result<TickAck, PollerError> {
-    let account = ctx.host.credentials_get("stripe".to_owned()).await?;
-    let api = Api::new(&http, config.api_url.as_ref(), &account, &config.types)?;
+    let account = ctx.credentials("stripe").await?;
+    let api = Api::new(&http, config.api_url.as_ref(), &account, &ctx.agent_id, &config.types)?;
     let last = match last {
         Some(last) => last,
         None if config.announce_existing => Last::default(),

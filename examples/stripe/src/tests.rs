@@ -7,7 +7,7 @@ use nexo_poller::prelude::*;
 use nexo_poller_testkit::http::{Exchange, HttpReplay};
 use nexo_poller_testkit::{CrashTest, Fault, JobTest};
 
-use super::api::{Api, Http};
+use super::api::{Account, Api, Http};
 use super::{Last, Stripe};
 
 const TOPIC: &str = "plugin.outbound.telegram.bot";
@@ -193,7 +193,9 @@ async fn a_template_that_does_not_fit_announces_nothing() {
 #[tokio::test]
 async fn each_refusal_has_its_class_and_says_what_to_do() {
     let secret = json!({"error": {"message": "Invalid API Key provided: hunter2"}});
-    for (code, advice) in [(401, "`secret_key`"), (403, "read events"), (404, "`api_url`"), (302, "302")] {
+    for (code, advice) in
+        [(401, "agent `test_agent` for channel `stripe`"), (403, "read events"), (404, "`api_url`"), (302, "302")]
+    {
         let server = HttpReplay::of([newest().status(code).json(&secret)].into());
         let error = job(&server).tick_expect_permanent().await.to_string();
         assert!(error.contains(advice) && !error.contains("hunter2"), "{error}");
@@ -229,7 +231,7 @@ async fn a_stripe_that_keeps_silent_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
     let http = Http::with_timeout(Duration::from_millis(50));
-    let api = Api::new(&http, Some(&url), &json!({"secret_key": "hunter2"}), &[]).unwrap();
+    let api = Api::new(&http, Some(&url), &Account { secret_key: "hunter2".into() }, "ana", &[]).unwrap();
     let given_up = api.newest().await.map(|event| event.map(|event| event.id));
     assert_eq!(given_up.unwrap_err().class(), ErrorClass::Transient);
 }
@@ -240,9 +242,9 @@ async fn an_account_that_is_no_use_says_what_it_must_hold() {
     for account in [json!({"account_id": "acme"}), json!({"secret_key": "hun\nter2"})] {
         let mut job = job(&server);
         job.host().credentials("stripe", account);
-        let error = job.tick_expect_permanent().await.to_string();
+        let error = job.tick_expect_config().await.to_string();
         assert!(
-            error.contains("account `stripe`") && error.contains("`secret_key`") && !error.contains("ter2"),
+            error.contains("channel `stripe`") && error.contains("`secret_key`") && !error.contains("ter2"),
             "{error}"
         );
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexo_poller::contract::{PollContext, Poller, TickAck, WarmStates};
+use nexo_poller::contract::{PollContext, Poller, TickAck, TickMemory, WarmStates};
 use nexo_poller::manifest::{DeclaredPoller, PollerSection};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -249,6 +249,7 @@ impl JobTest {
             interval_hint: self.interval_hint,
             cancel: CancellationToken::new(),
             host: self.host.for_tick(tick),
+            memory: TickMemory::default(),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{HostError, LogLevel, PollerHost};
+use super::{HostError, LogLevel, PollerError, PollerHost, TickMemory, describe_decode_error};
 
 /// Everything that one tick is given.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub struct PollContext {
     pub cancel: CancellationToken,
     /// The way to the outside world.
     pub host: Arc<dyn PollerHost>,
+    /// What is remembered until the tick ends: a fresh one for each tick.
+    pub memory: TickMemory,
 }
 
 impl PollContext {
@@ -46,6 +49,44 @@ impl PollContext {
     pub async fn publish<T: Serialize + Sync + ?Sized>(&self, topic: &str, payload: &T) -> Result<(), HostError> {
         let bytes = serde_json::to_vec(payload).map_err(|error| HostError::payload(topic, error.to_string()))?;
         self.host.broker_publish(topic.to_owned(), bytes).await
+    }
+
+    /// The owning agent's account on `channel`, as the `T` that this poller needs it to be.
+    ///
+    /// ```
+    /// use nexo_poller::prelude::*;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Account {
+    ///     secret_key: String,
+    /// }
+    ///
+    /// # async fn tick(ctx: &PollContext) -> Result<(), PollerError> {
+    /// let Account { secret_key } = ctx.credentials("stripe").await?;
+    /// # drop(secret_key);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Without `secret_key` in the credentials file, the tick fails with ``the credentials of agent `ana` for channel `stripe`:
+    /// missing field `secret_key`; mend the credentials file, reload, and resume the job``. An account also has `channel`,
+    /// `agent_id` and mostly `account_id`, so `T` must not deny fields that it does not know. Where one of several forms will do,
+    /// make it an `untagged` enum, whose `#[serde(expecting = "…")]` says which. Do not derive `Debug` for it.
+    ///
+    /// It is asked for each time, and never older than the call.
+    ///
+    /// # Errors
+    /// [`PollerError::CredentialsMissing`] where the agent has no account there; [`PollerError::Config`] where it is no `T`, which
+    /// names the field and never shows a value; and what [`PollerHost::credentials_get`] returns.
+    pub async fn credentials<T: DeserializeOwned>(&self, channel: &str) -> Result<T, PollerError> {
+        let account = self.host.credentials_get(channel.to_owned()).await?;
+        serde_path_to_error::deserialize(&account).map_err(|error| {
+            PollerError::config(format!(
+                "the credentials of agent `{}` for channel `{channel}`: {}; mend the credentials file, reload, and resume the job",
+                self.agent_id,
+                describe_decode_error(&error, &account)
+            ))
+        })
     }
 
     /// Writes one line to the daemon's log, marked with the job, the plugin and the agent.
@@ -73,5 +114,59 @@ impl fmt::Debug for PollContext {
             .field("now", &self.now)
             .field("interval_hint", &self.interval_hint)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::ErrorClass;
+    use crate::contract::outbox::Outbox;
+    use crate::prelude::*;
+
+    #[derive(Deserialize)]
+    struct Account {
+        secret_key: String,
+        port: Option<u16>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "it holds neither an `api_key` nor a `token`")]
+    #[expect(dead_code, reason = "only decoded")]
+    enum Either {
+        Key { api_key: String },
+        Bearer { token: String },
+    }
+
+    fn ana(account: Value) -> PollContext {
+        Outbox::new(Ok(account)).tick()
+    }
+
+    #[tokio::test]
+    async fn an_account_that_does_not_fit_is_a_config_error_that_names_the_field_and_no_value() {
+        let account: Account = ana(json!({"account_id": "x", "secret_key": "sk"})).credentials("stripe").await.unwrap();
+        assert_eq!((&*account.secret_key, account.port), ("sk", None));
+        let around = |said: &str| {
+            format!(
+                "the credentials of agent `ana` for channel `stripe`: {said}; mend the credentials file, reload, and resume \
+                 the job"
+            )
+        };
+        for (account, said) in [
+            (json!({"account_id": "x"}), "missing field `secret_key`"),
+            (json!({"secret_key": 472_913}), "`secret_key`: invalid type: integer, expected a string"),
+            (json!({"secret_key": "s", "port": "hunter2"}), "`port`: invalid type: string, expected u16"),
+        ] {
+            let error = ana(account).credentials::<Account>("stripe").await.err().unwrap();
+            assert_eq!((error.class(), error.to_string()), (ErrorClass::Config, around(said)));
+        }
+        let error = ana(json!({"key": "hunter2"})).credentials::<Either>("stripe").await.err().unwrap();
+        assert_eq!(error.to_string(), around("it holds neither an `api_key` nor a `token`"));
+    }
+
+    #[tokio::test]
+    async fn an_agent_without_an_account_is_told_apart_from_one_whose_account_does_not_fit() {
+        let missing = HostError::CredentialsMissing { channel: "stripe".into(), reason: "none".into() };
+        let error = Outbox::new(Err(missing)).tick().credentials::<Account>("stripe").await.err().unwrap();
+        assert!(matches!(error, PollerError::CredentialsMissing { .. }), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -25,9 +26,59 @@ use super::PollerError;
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageTemplate {
+///
+/// Where all items have the same fields, `MessageTemplate<F>` knows them, and a template that names another is an error in the
+/// job's config, before anything runs; see [`TemplateFields`].
+pub struct MessageTemplate<F = AnyField> {
     parts: Vec<Part>,
+    fields: PhantomData<fn() -> F>,
+}
+
+/// The fields that a [`MessageTemplate`] can name.
+///
+/// ```
+/// use nexo_poller::prelude::*;
+///
+/// /// What a message can name of an issue.
+/// struct Issue;
+///
+/// impl TemplateFields for Issue {
+///     const FIELDS: &'static [&'static str] = &["key", "team.name", "fields.*"];
+/// }
+///
+/// #[derive(Debug, Deserialize, JsonSchema)]
+/// struct JobConfig {
+///     /// The message; `{key}`, `{team.name}` and whatever is in `fields` is replaced.
+///     message_template: MessageTemplate<Issue>,
+/// }
+///
+/// let error = serde_json::from_value::<JobConfig>(json!({"message_template": "{kye}: {fields.summary}"})).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "it names the field `kye`, which there is not; there are key, team.name, fields.*"
+/// );
+/// ```
+pub trait TemplateFields: 'static {
+    /// The names, dotted where a field has fields. What stands above one that is listed can be named as well (`team`), and
+    /// `fields.*` is everything below `fields`. List `json` where a message may hold the whole item.
+    const FIELDS: &'static [&'static str];
+}
+
+/// Any field: what an item has is not known before it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnyField;
+
+impl TemplateFields for AnyField {
+    const FIELDS: &'static [&'static str] = &["*"];
+}
+
+/// Whether `name` is one of the fields that `known` lists.
+fn is_listed(name: &str, known: &[&str]) -> bool {
+    known.iter().any(|field| {
+        *field == name
+            || field.strip_suffix('*').is_some_and(|above| name.starts_with(above))
+            || field.strip_prefix(name).is_some_and(|below| below.starts_with('.'))
+    })
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +108,17 @@ pub enum TemplateError {
         /// Where they open, counted from 1.
         at: usize,
     },
+    /// A field that no item has.
+    #[error("it names the field `{name}`, which there is not; there are {}", known.join(", "))]
+    UnknownField {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: &'static [&'static str],
+    },
 }
 
-impl MessageTemplate {
+impl<F> MessageTemplate<F> {
     /// The names between braces, in the order of the text.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
@@ -122,7 +181,7 @@ pub(crate) fn at_path<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     })
 }
 
-impl FromStr for MessageTemplate {
+impl<F: TemplateFields> FromStr for MessageTemplate<F> {
     type Err = TemplateError;
 
     fn from_str(text: &str) -> Result<Self, TemplateError> {
@@ -146,6 +205,9 @@ impl FromStr for MessageTemplate {
             if name.is_empty() || name.contains(|c: char| c == '{' || c.is_whitespace()) {
                 return Err(TemplateError::NoName { at });
             }
+            if !is_listed(name, F::FIELDS) {
+                return Err(TemplateError::UnknownField { name: name.to_owned(), known: F::FIELDS });
+            }
             if !plain.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
             }
@@ -156,11 +218,32 @@ impl FromStr for MessageTemplate {
         if !plain.is_empty() {
             parts.push(Part::Text(plain));
         }
-        Ok(Self { parts })
+        Ok(Self { parts, fields: PhantomData })
     }
 }
 
-impl fmt::Display for MessageTemplate {
+// By hand, since a derive would ask `F` for the same.
+impl<F> Clone for MessageTemplate<F> {
+    fn clone(&self) -> Self {
+        Self { parts: self.parts.clone(), fields: PhantomData }
+    }
+}
+
+impl<F> PartialEq for MessageTemplate<F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts == other.parts
+    }
+}
+
+impl<F> Eq for MessageTemplate<F> {}
+
+impl<F> fmt::Debug for MessageTemplate<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageTemplate").field("parts", &self.parts).finish()
+    }
+}
+
+impl<F> fmt::Display for MessageTemplate<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts.iter().try_for_each(|part| match part {
             Part::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
@@ -169,13 +252,13 @@ impl fmt::Display for MessageTemplate {
     }
 }
 
-impl<'de> Deserialize<'de> for MessageTemplate {
+impl<'de, F: TemplateFields> Deserialize<'de> for MessageTemplate<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
-impl JsonSchema for MessageTemplate {
+impl<F> JsonSchema for MessageTemplate<F> {
     fn schema_name() -> Cow<'static, str> {
         "MessageTemplate".into()
     }
@@ -186,63 +269,4 @@ impl JsonSchema for MessageTemplate {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn template(text: &str) -> MessageTemplate {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn fields_are_dotted_paths_and_a_value_that_looks_like_a_field_stays_as_it_is() {
-        let item = json!({"a": "{b}", "b": {"c": [1, {"d": true}]}, "none": null, "json.x": 1});
-        for (text, filled) in [
-            ("{a}{b.c.0} {b.c.1.d}", "{b}1 true"),
-            ("[{none}{none.name}]", "[]"),
-            ("{b}", r#"{"c":[1,{"d":true}]}"#),
-            ("{{a}} é {a}", "{a} é {b}"),
-            ("no field", "no field"),
-        ] {
-            assert_eq!(template(text).fill_from(&item).unwrap(), filled, "of {text:?}");
-        }
-        assert_eq!(template("{json}").fill_from(&json!({"x": 1})).unwrap(), r#"{"x":1}"#);
-        assert_eq!(template("{json}").fill_from(&json!({"json": "own"})).unwrap(), "own");
-    }
-
-    #[test]
-    fn an_unknown_field_is_a_config_error_that_names_it_and_not_the_values() {
-        let error = template("{titel}").fill_from(&json!({"title": "hunter2"})).unwrap_err();
-        assert!(matches!(error, PollerError::Config { .. }), "{error}");
-        assert_eq!(
-            error.to_string(),
-            "the message template names `{titel}`, which this item does not have; it has title"
-        );
-    }
-
-    #[test]
-    fn what_is_no_template_is_refused_with_its_place() {
-        for (text, said) in [
-            (" ", "must not be empty"),
-            ("é {a", "the `{` at character 3 has no other half"),
-            ("a} b", "the `}` at character 2 has no other half"),
-            ("{}", "at character 1 hold no field's name"),
-            ("{a b}", "at character 1 hold no field's name"),
-            ("{a{b}}", "at character 1 hold no field's name"),
-        ] {
-            let error = serde_json::from_value::<MessageTemplate>(json!(text)).unwrap_err().to_string();
-            assert!(error.contains(said), "of {text:?}: {error}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_template_reads_itself_back(text in "[xé{} .a]{1,20}") {
-            if let Ok(template) = text.parse::<MessageTemplate>() {
-                prop_assert_eq!(template.to_string().parse(), Ok(template));
-            }
-        }
-    }
-}
+mod tests;

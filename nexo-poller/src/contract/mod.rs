@@ -14,8 +14,11 @@ mod extract;
 mod host;
 mod http;
 mod llm;
+mod memory;
 mod message;
 mod name;
+#[cfg(test)]
+mod outbox;
 mod poller;
 mod redact;
 mod template;
@@ -28,12 +31,12 @@ pub use self::describe::describe_decode_error;
 pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
 pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState, WarmStates};
 pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
-#[cfg(feature = "llm")]
-pub(crate) use self::http::read_retry_after;
+pub use self::http::{HttpStatus, read_retry_after};
 pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
+pub use self::memory::TickMemory;
 #[cfg(feature = "builtins")]
 pub(crate) use self::message::at_path;
-pub use self::message::{MessageTemplate, TemplateError};
+pub use self::message::{AnyField, MessageTemplate, TemplateError, TemplateFields};
 pub use self::name::{KindError, check_kind};
 pub use self::poller::Poller;
 pub use self::redact::Redact;

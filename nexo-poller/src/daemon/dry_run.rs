@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cursor_view::CursorView;
 use crate::broker::{Broker, BrokerError, LocalBroker, Subscription};
-use crate::contract::{PollContext, Poller};
+use crate::contract::{PollContext, Poller, TickMemory};
 use crate::host::{HostServices, InProcessHost, Tick};
 use crate::router::{PluginBinary, PluginPollerRouter, Supervisor, SupervisorOptions};
 use crate::runner::{Clock, JobSpec, SystemClock};
@@ -126,6 +126,7 @@ async fn tick(
         },
         cancel: CancellationToken::new(),
         host: Arc::new(InProcessHost::new(services, identity)),
+        memory: TickMemory::default(),
     };
     let started = Instant::now();
     let ended = tokio::time::timeout(limit, poller.tick(&context)).await;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::gate::GatedHost;
 use super::panics;
 use super::running_jobs::{RunningJob, RunningJobs};
-use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck};
+use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck, TickMemory};
 use crate::manifest::{Declaration, PollerSection};
 use crate::wire::{RpcError, TickOrder, TickReply, error_body};
 
@@ -198,6 +198,7 @@ impl TickRunner {
             interval_hint: order.interval_hint,
             cancel: cancel.clone(),
             host: Arc::new(GatedHost::new(host, over.clone())),
+            memory: TickMemory::default(),
         };
         let poller = Arc::clone(&kind.poller);
         let task = self.authors.spawn(async move {

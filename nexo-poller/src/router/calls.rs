@@ -120,7 +120,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::contract::{LlmInvokeResponse, PollContext};
+    use crate::contract::{LlmInvokeResponse, PollContext, TickMemory};
 
     /// Answers with what it was asked.
     struct Echo;
@@ -159,6 +159,7 @@ mod tests {
             interval_hint: Duration::ZERO,
             cancel: CancellationToken::new(),
             host: Arc::new(Echo),
+            memory: TickMemory::default(),
         }
     }
 

@@ -111,7 +111,10 @@ async fn each_status_has_its_class_and_retry_after_is_kept() {
     let server = server([Exchange::get("/items").status(429).header("retry-after", "90")]);
     let error = job(config(&server)).tick_expect_transient().await;
     assert_eq!(error.retry_after(), Some(Duration::from_secs(90)));
-    assert_eq!(error.to_string(), "the server answered with HTTP status 429");
+    assert_eq!(
+        error.to_string(),
+        "the server answered with HTTP status 429: it is asked too often; if it stays so, give the job a longer interval"
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use nexo_poller::broker::{LocalBroker, LocalBrokerOptions};
-use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, Redact, TickAck};
+use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, Redact, TickAck, TickMemory};
 use nexo_poller::host::{HostServices, InProcessHost, StaticCredentials, Tick};
 use nexo_poller::manifest::Manifest;
 use nexo_poller::router::{PluginBinary, PluginPollerRouter, RestartPolicy, Supervisor, SupervisorOptions};
@@ -109,6 +109,7 @@ impl World {
             interval_hint: Duration::from_secs(60),
             cancel,
             host: Arc::new(host),
+            memory: TickMemory::default(),
         };
         tokio::time::timeout(PATIENCE, poller.tick(&ctx)).await.expect("a tick ends")
     }

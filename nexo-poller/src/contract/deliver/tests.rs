@@ -1,52 +1,11 @@
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use serde_json::json;
-
 use crate::contract::ErrorClass;
+use crate::contract::outbox::Outbox;
 use crate::prelude::*;
 
-/// Knows one account and keeps what is published.
-struct Outbox {
-    account: Result<Value, HostError>,
-    sent: Mutex<Vec<(String, Value)>>,
-}
-
-#[async_trait]
-impl PollerHost for Outbox {
-    async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
-        self.sent.lock().unwrap().push((topic, serde_json::from_slice(&payload).unwrap()));
-        Ok(())
-    }
-    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
-        self.account.clone()
-    }
-    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        Err(HostError::unavailable("none"))
-    }
-}
-
 async fn send(deliver: Value, account: Result<Value, HostError>) -> Result<Vec<(String, Value)>, PollerError> {
-    let host = Arc::new(Outbox { account, sent: Mutex::default() });
-    let ctx = PollContext {
-        job_id: "j".into(),
-        agent_id: "ana".into(),
-        kind: "rss",
-        config: Value::Null,
-        cursor: None,
-        now: Utc::now(),
-        interval_hint: Duration::from_secs(60),
-        cancel: CancellationToken::new(),
-        host: Arc::clone(&host) as Arc<dyn PollerHost>,
-    };
+    let host = Outbox::new(account);
     let deliver: Deliver = serde_json::from_value(deliver).unwrap();
-    deliver.send(&ctx, "hello").await?;
+    deliver.send(&host.tick(), "hello").await?;
     let sent = host.sent.lock().unwrap().clone();
     Ok(sent)
 }
@@ -57,6 +16,27 @@ async fn a_message_goes_to_the_agents_account_on_the_channel() {
         let sent = send(deliver, Ok(json!({"account_id": "bot_1"}))).await.unwrap();
         assert_eq!(sent, [("plugin.outbound.telegram.bot_1".into(), json!({"to": "12", "text": "hello"}))]);
     }
+}
+
+#[tokio::test]
+async fn an_account_is_asked_for_once_a_tick_and_again_in_the_next() {
+    let host = Outbox::new(Ok(json!({"account_id": "bot_1"})));
+    let to = |channel: &str| Deliver { channel: channel.into(), to: "12".into() };
+    let tick = host.tick();
+    for channel in ["telegram", "telegram", "email", "telegram"] {
+        to(channel).send(&tick, "hello").await.unwrap();
+    }
+    assert_eq!(*host.asked.lock().unwrap(), ["telegram", "email"]);
+    assert_eq!(host.sent.lock().unwrap().len(), 4);
+    to("telegram").send(&host.tick(), "hello").await.unwrap();
+    assert_eq!(*host.asked.lock().unwrap(), ["telegram", "email", "telegram"]);
+
+    let none = Outbox::new(Ok(json!({})));
+    let tick = none.tick();
+    for _ in 0..2 {
+        to("telegram").send(&tick, "hello").await.unwrap_err();
+    }
+    assert_eq!(none.asked.lock().unwrap().len(), 2, "what failed is asked for again");
 }
 
 #[tokio::test]

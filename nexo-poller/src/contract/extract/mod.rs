@@ -28,11 +28,14 @@ pub use self::state::{State, WarmState, WarmStates};
 /// /// The agent's Telegram account, looked up before the tick starts.
 /// struct TelegramAccount(String);
 ///
+/// #[derive(Deserialize)]
+/// struct Account {
+///     account_id: String,
+/// }
+///
 /// impl FromTick<'_> for TelegramAccount {
 ///     async fn from_tick(ctx: &PollContext) -> Result<Self, PollerError> {
-///         let found = ctx.host.credentials_get("telegram".into()).await?;
-///         let id = found["account_id"].as_str().ok_or_else(|| PollerError::permanent("no account_id"))?;
-///         Ok(Self(id.to_owned()))
+///         Ok(Self(ctx.credentials::<Account>("telegram").await?.account_id))
 ///     }
 /// }
 ///

@@ -41,6 +41,7 @@ fn ctx(config: Value, cursor: Option<&[u8]>) -> PollContext {
         interval_hint: Duration::from_secs(60),
         cancel: CancellationToken::new(),
         host: Arc::new(NoHost),
+        memory: TickMemory::default(),
     }
 }
 

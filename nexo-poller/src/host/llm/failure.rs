@@ -1,6 +1,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use chrono::Utc;
 use genai::webc;
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
@@ -23,7 +24,10 @@ pub(super) fn host_error(provider: &str, model: &str, settings: &LlmSettings, er
     };
     match webc_error {
         webc::Error::ResponseFailedStatus { status, body, headers } => {
-            let after = headers.get(RETRY_AFTER).and_then(|after| after.to_str().ok()).and_then(read_retry_after);
+            let after = headers
+                .get(RETRY_AFTER)
+                .and_then(|after| after.to_str().ok())
+                .and_then(|after| read_retry_after(after, Utc::now()));
             of_status(provider, model, settings, *status, body, after)
         }
         webc::Error::Reqwest(error) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use crate::contract::{Deliver, PollContext};
+use crate::contract::{Deliver, PollContext, TickMemory};
 use crate::runner::hosts::TickIdentity;
 use crate::store::UnixMs;
 
@@ -39,6 +39,7 @@ impl Engine {
             interval_hint: Duration::ZERO,
             cancel: CancellationToken::new(),
             host,
+            memory: TickMemory::default(),
         };
         tokio::spawn(async move {
             let text = format!("job {} ({}) {text}", context.job_id, context.kind);

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::contract::{PollContext, Poller, PollerError, TickAck};
+use crate::contract::{PollContext, Poller, PollerError, TickAck, TickMemory};
 use crate::runner::hosts::{HostProvider, TickIdentity};
 use crate::store::UnixMs;
 
@@ -85,6 +85,7 @@ impl TickOrder {
                 interval_hint: self.interval_hint,
                 cancel: self.cancel,
                 host,
+                memory: TickMemory::default(),
             };
             self.poller.tick(&context).await
         });
