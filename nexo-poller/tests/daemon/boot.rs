@@ -132,6 +132,8 @@ fn a_disk_that_is_full_stops_the_ticks_and_loses_nothing() {
     let (status, body) = daemon.get("/readyz");
     assert_eq!(status, 503, "{body}");
     assert!(body.contains("no tick starts: the job state cannot be written") && body.contains("disk"), "{body}");
+    let said = home.run(&["ready"]);
+    assert!(said.code == Some(1) && said.stdout.starts_with("not ready\nno tick starts: the job state"), "{said:?}");
     assert_eq!(daemon.get("/healthz").0, 200, "starting it again would not help");
     let before = home.cursor("counts");
     daemon.widen_file_limit();

@@ -10,10 +10,12 @@ mod browser;
 #[path = "../fixture/chatty.rs"]
 mod chatty;
 mod config_file;
+mod container;
 mod copies;
 mod doctor;
 #[path = "../fixture/mod.rs"]
 mod fixture;
+mod guide;
 mod home;
 mod host_services;
 mod line;

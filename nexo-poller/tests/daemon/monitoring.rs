@@ -11,8 +11,8 @@ use crate::systemd::contrib;
 /// Labels that Prometheus itself adds, and those of its own series.
 const OF_PROMETHEUS: [&str; 2] = ["instance", "job"];
 
-/// The names and labels of what daemons export: one that shares its jobs has all of it.
-fn exported() -> BTreeMap<String, BTreeSet<String>> {
+/// What a daemon says after a tick: one that shares its jobs has all series that there are.
+fn shared_daemon_says() -> String {
     let server = NatsServer::start().unwrap();
     let home = Home::with_jobs(&[]);
     let broker = format!("  broker: {{ url: \"{}\", state: {{ bucket: jobs }} }}\n", server.url());
@@ -21,6 +21,13 @@ fn exported() -> BTreeMap<String, BTreeSet<String>> {
     assert_eq!(home.run(&["run", "one"]).code, Some(0));
     let (status, text) = daemon.get("/metrics");
     assert_eq!(status, 200);
+    daemon.stop();
+    text
+}
+
+/// The names and labels of it.
+fn exported() -> BTreeMap<String, BTreeSet<String>> {
+    let text = shared_daemon_says();
     let mut names = BTreeMap::<String, BTreeSet<String>>::from([("up".to_owned(), BTreeSet::new())]);
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (series, _) = line.rsplit_once(' ').unwrap();
@@ -28,7 +35,6 @@ fn exported() -> BTreeMap<String, BTreeSet<String>> {
         let labels = labels.trim_end_matches('}').split("\",").filter_map(|label| label.split_once("=\""));
         names.entry(name.to_owned()).or_default().extend(labels.map(|(label, _)| label.to_owned()));
     }
-    daemon.stop();
     names
 }
 
@@ -173,4 +179,17 @@ fn the_dashboard_and_the_alerts_use_what_the_daemon_exports() {
         }))
         .collect();
     assert!(wrong.is_empty(), "the daemon exports no such thing:\n{}\nbut:\n{known:#?}", wrong.join("\n"));
+}
+
+/// The table of the guide has every series, under the name that a query uses.
+#[test]
+fn the_guide_lists_what_the_daemon_exports() {
+    let text = shared_daemon_says();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let exported: BTreeSet<String> =
+        types.map(|(name, kind)| if kind == "counter" { format!("{name}_total") } else { name.to_owned() }).collect();
+    let guide = contrib("../docs/operate.md");
+    let listed = guide.lines().filter_map(|line| line.strip_prefix("| `poller_")?.split('`').next());
+    let listed: BTreeSet<String> = listed.map(|name| format!("poller_{name}")).collect();
+    assert_eq!(listed, exported);
 }

@@ -74,7 +74,10 @@ fn a_daemon_whose_plugins_serve_is_ready() {
     let daemon = home.boot();
     let (status, body) = daemon.get("/readyz");
     assert_eq!((status, body.as_str()), (200, r#"{"ready":true,"reasons":[]}"#));
+    let said = home.run(&["ready"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "ready\n"));
     daemon.stop();
+    assert_eq!(home.run(&["ready"]).code, Some(6));
 }
 
 #[test]

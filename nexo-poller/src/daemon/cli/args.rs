@@ -124,6 +124,8 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
         every: f64,
     },
+    /// Say whether the daemon can do its work: its plugins are up, its state can be written. For probes: 0 if so, 1 if not.
+    Ready,
     /// List the plugins.
     Plugins,
     /// Print the last lines that a plugin wrote to its stderr.

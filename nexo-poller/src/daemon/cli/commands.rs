@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::args::{Args, Command, Wanted};
 use super::client::{Client, ClientError, job_path, percent_encoded};
 use super::patience::wait_for;
-use super::{events, print, top};
+use super::{events, print, ready, top};
 use crate::daemon::admin::{CursorAnswer, ListAnswer, ReloadAnswer};
 use crate::daemon::cursor_view::CursorOrder;
 use crate::daemon::dry_run::DryRun;
@@ -46,6 +46,7 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
         }
         Command::Logs { plugin } => daemon.get(&format!("/admin/plugins/{}/log", percent_encoded(plugin))).await?,
         Command::Top { every } => return top::top(&daemon, Duration::from_secs_f64(*every)).await,
+        Command::Ready => return ready::ready(&daemon, args.json).await,
         Command::Events { job } => return events::follow(&daemon, job.as_deref(), args.json).await,
         Command::Pause { job, reason, by } => {
             daemon.post(&format!("{}/pause", job_path(job)), &json!({ "reason": reason, "by": by })).await?
@@ -111,6 +112,7 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::Resume { job } => format!("`{job}` is resumed"),
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),
         Command::Events { .. }
+        | Command::Ready
         | Command::Top { .. }
         | Command::Backup { .. }
         | Command::Check

@@ -15,6 +15,7 @@ mod pages;
 mod patience;
 mod permissions;
 mod print;
+mod ready;
 mod schema;
 mod top;
 
