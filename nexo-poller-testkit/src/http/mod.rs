@@ -29,4 +29,5 @@ pub use self::error::HttpError;
 pub use self::recorder::HttpRecorder;
 pub use self::recording::{Answer, Asked, Exchange, Recording};
 pub use self::replay::HttpReplay;
+pub(crate) use self::replay::dropped_server_in;
 pub use self::scrub::Scrub;

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,14 +8,36 @@ use serde_json::Value;
 use super::recording::{Answer, Asked, Exchange, Recording, body_of, bytes_of};
 use super::{HttpError, Scrub};
 
-/// A server on loopback that answers from a [`Recording`].
+/// A server on loopback that answers from a [`Recording`] until it is dropped: keep it in a variable for as long as the job may
+/// ask it. After that the address may be another test's server; a [`JobTest`](crate::JobTest) whose config still names it panics,
+/// and says so. For a service that cannot be reached take an address where nobody listens, for one that goes away
+/// [`play`](Self::play) what it answers then.
+#[must_use = "the server answers only until this is dropped: keep it for as long as the job may ask it"]
 pub struct HttpReplay {
-    server: MockServer,
+    server: Arc<MockServer>,
     tape: Arc<Mutex<Tape>>,
+}
+
+/// So many servers that were dropped last are kept from other tests, so that whoever still asks them can be told. All servers of a
+/// process are 25 at most: then a test waits for one.
+const KEPT: usize = 2;
+
+static DROPPED: Mutex<VecDeque<Arc<MockServer>>> = Mutex::new(VecDeque::new());
+
+/// The address of a server that was dropped, if `config` names one.
+pub(crate) fn dropped_server_in(config: &Value) -> Option<String> {
+    let text = config.to_string();
+    let named = |address: &String| {
+        // Port 80 is no part of port 8080.
+        text.match_indices(address).any(|(at, _)| !text[at + address.len()..].starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let dropped = DROPPED.lock().unwrap_or_else(PoisonError::into_inner);
+    dropped.iter().map(|server| server.base_url()).find(named)
 }
 
 #[derive(Default)]
 struct Tape {
+    dropped: bool,
     exchanges: Vec<Exchange>,
     played: Vec<bool>,
     asked: Vec<Heard>,
@@ -25,7 +48,6 @@ type Heard = (Asked, std::collections::BTreeMap<String, String>);
 
 impl HttpReplay {
     /// A server that answers from `recording`.
-    #[must_use]
     pub fn of(recording: Recording) -> Self {
         let tape = Arc::new(Mutex::new(Tape::default()));
         let server = MockServer::start();
@@ -34,7 +56,7 @@ impl HttpReplay {
             when.any_request();
             then.respond_with(move |request| shared.lock().unwrap_or_else(PoisonError::into_inner).answer(request));
         });
-        let replay = Self { server, tape };
+        let replay = Self { server: Arc::new(server), tape };
         replay.play(recording);
         replay
     }
@@ -83,8 +105,23 @@ impl HttpReplay {
     }
 }
 
+impl Drop for HttpReplay {
+    fn drop(&mut self) {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner).dropped = true;
+        let mut dropped = DROPPED.lock().unwrap_or_else(PoisonError::into_inner);
+        dropped.push_back(Arc::clone(&self.server));
+        if dropped.len() > KEPT {
+            dropped.pop_front();
+        }
+    }
+}
+
 impl Tape {
     fn answer(&mut self, request: &HttpMockRequest) -> HttpMockResponse {
+        if self.dropped {
+            let body = "the HttpReplay of this address was dropped: keep it for as long as it may be asked";
+            return HttpMockResponse::builder().status(501).body(body).build();
+        }
         let asked = asked_of(request);
         self.asked.push((asked.clone(), headers_of(request)));
         // Recordings hold no secrets, so those of the request cannot be compared.

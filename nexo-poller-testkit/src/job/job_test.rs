@@ -231,8 +231,18 @@ impl JobTest {
     }
 
     /// The context that the next tick would get, for calling the author's function directly.
+    ///
+    /// # Panics
+    /// Where the config names an `HttpReplay` that was dropped: nobody who could answer is there.
     #[must_use]
     pub fn context(&self) -> PollContext {
+        #[cfg(feature = "http")]
+        if let Some(address) = crate::http::dropped_server_in(&self.config) {
+            panic!(
+                "the config names {address}, where an HttpReplay was that has been dropped: keep it in a variable for as long as \
+                 the job may ask it (`let server = HttpReplay::of(…); let mut job = job(&server);`)"
+            );
+        }
         let tick = TickIdentity {
             kind: self.poller.kind().to_owned(),
             job_id: self.job_id.clone(),
