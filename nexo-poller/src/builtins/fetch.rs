@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use super::address::is_public;
-use crate::contract::{PollerError, ResultExt, WarmState};
+use crate::contract::{PollerError, WarmState};
 
 /// From the first connection to the last byte, redirects included.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -58,10 +58,13 @@ impl WarmState for Http {
                 .connect_timeout(CONNECT)
                 .timeout(LONGEST)
         };
-        let public = client().dns_resolver(PublicOnly).build();
+        let made = |client: reqwest::ClientBuilder| {
+            let none = |error| PollerError::permanent(format!("no HTTP client: {}", crate::tls::why_no_client(&error)));
+            client.build().map_err(none)
+        };
         Ok(Self {
-            public: public.permanent("the HTTP client cannot be made")?,
-            any: client().build().permanent("the HTTP client cannot be made")?,
+            public: made(client().dns_resolver(PublicOnly))?,
+            any: made(client())?,
             #[cfg(test)]
             exempt: None,
         })

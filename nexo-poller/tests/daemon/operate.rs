@@ -80,6 +80,25 @@ fn a_daemon_whose_plugins_serve_is_ready() {
     assert_eq!(home.run(&["ready"]).code, Some(6));
 }
 
+/// As in a small image: the health check and the commands still find the daemon, and a job that needs TLS says what is missing.
+#[test]
+fn a_machine_without_authorities_is_operated_all_the_same() {
+    let job = "id: out, kind: webhook_poll, schedule: { every: 1h }, config: { url: \"https://example.com/\", \
+               message_template: \"{title}\", deliver: { channel: console, to: ops } }";
+    let home = Home::with_jobs(&[job]);
+    let bare = |args: &[&str]| {
+        let mut command = home.command(args);
+        command.env("SSL_CERT_FILE", "/nowhere/ca.pem").env("SSL_CERT_DIR", "/nowhere");
+        command
+    };
+    let daemon = home.boot_with(bare(&["run"]));
+    let said: crate::home::Said = bare(&["ready"]).output().unwrap().into();
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "ready\n"), "{said:?}");
+    let said: crate::home::Said = bare(&["run", "out"]).output().unwrap().into();
+    assert!(said.stdout.contains("install the package ca-certificates"), "{said:?}");
+    daemon.stop();
+}
+
 #[test]
 fn a_check_counts_one_job_as_one_job() {
     let home = Home::with_jobs(&[&format!("id: a, {HOURLY}")]);

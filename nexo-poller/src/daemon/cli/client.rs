@@ -52,10 +52,13 @@ impl Client {
             }
             None => {
                 let (address, token) = on_this_machine(config)?;
-                (http.no_proxy(), format!("http://{address}"), token)
+                // Nor authorities: a small image has none, and plain HTTP needs none.
+                (http.no_proxy().tls_certs_only([]), format!("http://{address}"), token)
             }
         };
-        let http = http.build().map_err(|error| ClientError::new(Exit::Failed, error.without_url().to_string()))?;
+        let http = http
+            .build()
+            .map_err(|error| ClientError::new(Exit::Failed, crate::tls::why_no_client(&error.without_url())))?;
         Ok(Self { http, base, token })
     }
 

@@ -142,7 +142,8 @@ impl LlmProvider for LlmRegistry {
 impl Provider {
     fn new(settings: LlmSettings) -> Result<Self, LlmClientError> {
         crate::tls::choose_cryptography();
-        let http = genai_http().build().map_err(|error| LlmClientError { reason: error.to_string() })?;
+        let http = genai_http().build();
+        let http = http.map_err(|error| LlmClientError { reason: crate::tls::why_no_client(&error) })?;
         let (api, base_url, key) = (settings.api, settings.base_url.clone(), settings.key());
         let target = move |mut target: genai::ServiceTarget| -> Result<_, genai::resolver::Error> {
             if let Some(base_url) = &base_url {
