@@ -22,6 +22,8 @@
 //!
 //! The [`guide`] shows each of them at work.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -11,6 +11,7 @@ mod nats_server;
 mod quickstart;
 mod run;
 mod scratch;
+mod semver;
 mod service;
 mod templates;
 
@@ -29,6 +30,7 @@ cargo xtask check page                 the dashboard in a real browser, obtained
 cargo xtask check service              the systemd unit and the alert rules, as systemd and Prometheus read them
 cargo xtask check templates            generated pollers build, lint, test and run, with several answers
 cargo xtask check publish              the same against our packed crates alone
+cargo xtask check semver [REVISION]    the versions fit what has changed since the last release
 ";
 
 /// What a command ends with: nothing, or a sentence on what went wrong.
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
         ["check", "page"] => browser::check(),
         ["check", "service"] => service::check(),
         ["check", "templates"] => templates::check(),
+        ["check", "semver"] => semver::check(None),
+        ["check", "semver", since] => semver::check(Some(since)),
         ["check", "publish"] => templates::check_publish(),
         [] | ["help" | "--help" | "-h"] => say(HELP),
         other => Err(format!("`cargo xtask {}` is not a command; there are:\n{HELP}", other.join(" "))),
