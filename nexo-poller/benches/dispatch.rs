@@ -10,6 +10,9 @@
 //! limit and of ours alternate, so that both meet the same neighbours on the machine.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run has nothing to say")]
 
+#[path = "support/no_host.rs"]
+mod no_host;
+
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
@@ -19,13 +22,14 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use nexo_poller::broker::LocalBroker;
 use nexo_poller::broker::stdio::LineFramer;
-use nexo_poller::contract::{LlmInvokeRequest, LlmInvokeResponse};
 use nexo_poller::manifest::{Declaration, DeclaredPoller, Lifecycle, Manifest, Package};
 use nexo_poller::prelude::*;
 use nexo_poller::router::{PluginBinary, PluginPollerRouter, Supervisor, SupervisorOptions};
 use nexo_poller::wire::{Event, TickRequest};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use self::no_host::NoHost;
 
 const IN_FLIGHT: usize = 64;
 
@@ -247,7 +251,7 @@ fn context(kind: &'static str, job_id: &str) -> PollContext {
         now: Utc::now(),
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
-        host: Arc::new(NoHost),
+        host: Arc::new(NoHost::default()),
         memory: TickMemory::default(),
     }
 }
@@ -287,30 +291,4 @@ fn own_binary<const ONCE: bool>() -> PluginBinary {
     let manifest: Manifest = PollerHandler::new().with(Served::<ONCE>).manifest().unwrap();
     let program: PathBuf = std::env::current_exe().unwrap();
     PluginBinary { manifest, program }
-}
-
-/// Nothing calls it.
-struct NoHost;
-
-#[async_trait]
-impl PollerHost for NoHost {
-    async fn broker_publish(&self, _: String, _: Vec<u8>) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
-        Ok(Value::Null)
-    }
-
-    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        Err(HostError::unavailable("no model here"))
-    }
 }

@@ -11,6 +11,9 @@
 //! The server is started by the bench (`cargo xtask obtain` gets it).
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run has nothing to say")]
 
+#[path = "support/no_host.rs"]
+mod no_host;
+
 use std::io::Write as _;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -20,7 +23,6 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use nexo_poller::broker::{NatsBroker, NatsOptions};
-use nexo_poller::contract::{LlmInvokeRequest, LlmInvokeResponse};
 use nexo_poller::manifest::{Declaration, DeclaredPoller, Package};
 use nexo_poller::prelude::*;
 use nexo_poller::router::PluginPollerRouter;
@@ -30,6 +32,8 @@ use nexo_poller::runner::{
 use nexo_poller::store::{JetStreamOptions, JetStreamStore};
 use nexo_poller::wire::{Event, TickRequest};
 use nexo_poller_testkit::NatsServer;
+
+use self::no_host::NoHost;
 
 const BARE: &str = "bare.echo";
 
@@ -256,8 +260,13 @@ async fn durable_ticks(count: usize, time: Duration) -> f64 {
         sharing.set_others(names.iter().cloned());
         let mut options = RunnerOptions::default();
         (options.owner, options.sharing, options.max_in_flight) = (name.clone(), Some(sharing), 4096);
-        let runner =
-            PollerRunner::start(Arc::new(store), registry, Arc::new(Arc::new(NoHost)), options, Arc::new(SystemClock));
+        let runner = PollerRunner::start(
+            Arc::new(store),
+            registry,
+            Arc::new(Arc::new(NoHost::default())),
+            options,
+            Arc::new(SystemClock),
+        );
         runner.apply(jobs.clone()).await.unwrap();
         runners.push(runner);
     }
@@ -281,7 +290,7 @@ fn context(job: &str) -> PollContext {
         now: Utc::now(),
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
-        host: Arc::new(NoHost),
+        host: Arc::new(NoHost::default()),
         memory: TickMemory::default(),
     }
 }
@@ -329,31 +338,5 @@ impl Poller for Noop {
     async fn tick(&self, _: &PollContext) -> Result<TickAck, PollerError> {
         let count = self.0.fetch_add(1, Ordering::Relaxed);
         Ok(TickAck { next_cursor: Some(count.to_be_bytes().to_vec()), ..TickAck::new() })
-    }
-}
-
-/// Nothing calls it.
-struct NoHost;
-
-#[async_trait]
-impl PollerHost for NoHost {
-    async fn broker_publish(&self, _: String, _: Vec<u8>) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
-        Ok(Value::Null)
-    }
-
-    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        Err(HostError::unavailable("no model here"))
     }
 }

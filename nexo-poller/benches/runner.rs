@@ -5,6 +5,9 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark ends where something fails")]
 
+#[path = "support/no_host.rs"]
+mod no_host;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +18,8 @@ use nexo_poller::runner::{
     HostProvider, JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, SystemClock, TickIdentity,
 };
 use nexo_poller::store::{SqliteOptions, SqliteStore};
+
+use self::no_host::NoHost;
 
 #[derive(Default)]
 struct Noop {
@@ -34,27 +39,6 @@ impl Poller for Kind {
         let count = self.0.ticks.fetch_add(1, Ordering::Relaxed);
         let _ = ctx;
         Ok(TickAck { next_cursor: Some(count.to_be_bytes().to_vec()), ..TickAck::new() })
-    }
-}
-
-struct NoHost;
-
-#[async_trait]
-impl PollerHost for NoHost {
-    async fn broker_publish(&self, _: String, _: Vec<u8>) -> Result<(), HostError> {
-        Ok(())
-    }
-    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
-        Ok(Value::Null)
-    }
-    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        Err(HostError::unavailable("none"))
     }
 }
 
@@ -93,7 +77,7 @@ impl Bench {
         registry.register(Arc::new(Kind(Arc::clone(&noop))), limits).unwrap();
         let mut options = RunnerOptions::default();
         options.max_in_flight = max_in_flight;
-        let hosts = Arc::new(Hosts { host: Arc::new(NoHost), noop: Arc::clone(&noop) });
+        let hosts = Arc::new(Hosts { host: Arc::new(NoHost::default()), noop: Arc::clone(&noop) });
         let runner = PollerRunner::start(Arc::new(store), registry, hosts, options, Arc::new(SystemClock));
         Self { runner, noop, dir }
     }

@@ -1,6 +1,9 @@
 //! A runner that works until it is killed or stopped, for the tests that do so: forty jobs on the SQLite file `poller.db`
 //! of the directory that is its one argument. Each tick appends `<job> <cursor>` to `log` there before its cursor moves.
 
+#[path = "../benches/support/no_host.rs"]
+mod no_host;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +12,8 @@ use std::time::Duration;
 use nexo_poller::prelude::*;
 use nexo_poller::runner::{JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, SystemClock};
 use nexo_poller::store::{SqliteOptions, SqliteStore};
+
+use self::no_host::NoHost;
 
 const JOBS: usize = 40;
 
@@ -30,32 +35,6 @@ impl Poller for Emit {
     }
 }
 
-/// Nothing but the log is reached from here.
-struct NoHost;
-
-#[async_trait]
-impl PollerHost for NoHost {
-    async fn broker_publish(&self, _: String, _: Vec<u8>) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
-        Ok(Value::Null)
-    }
-
-    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        Err(HostError::unavailable("there is no model here"))
-    }
-}
-
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = PathBuf::from(std::env::args_os().nth(1).ok_or("the directory is missing")?);
@@ -67,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = RunnerOptions::default();
     options.min_lease_ttl = Duration::from_millis(500);
     options.cancel_grace = Duration::from_millis(100);
-    let hosts = Arc::new(Arc::new(NoHost));
+    let hosts = Arc::new(Arc::new(NoHost::default()));
     let runner = PollerRunner::start(Arc::new(store), registry, hosts, options, Arc::new(SystemClock));
     let schedule = Schedule::every(Duration::from_millis(20))?;
     let jobs = (0..JOBS).map(|n| JobSpec::new(format!("job_{n}"), "emit", "ana", schedule.clone())).collect();

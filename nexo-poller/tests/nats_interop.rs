@@ -5,19 +5,21 @@
 #[path = "fixture/chatty.rs"]
 mod chatty;
 mod fixture;
+#[path = "../benches/support/no_host.rs"]
+mod no_host;
 
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use nexo_poller::broker::{NatsBroker, NatsOptions};
-use nexo_poller::contract::{LlmInvokeRequest, LlmInvokeResponse};
 use nexo_poller::manifest::Manifest;
 use nexo_poller::prelude::*;
 use nexo_poller::router::PluginPollerRouter;
 use nexo_poller_testkit::NatsServer;
+
+use self::no_host::NoHost;
 
 const LONG: Duration = Duration::from_secs(30);
 const TOPIC: &str = "plugin.poller.chatty.tick";
@@ -80,13 +82,14 @@ async fn plugins_of_others_can_answer_our_daemon() {
 
     let client = async_nats::connect(server.url()).await.unwrap();
     let mut orders = client.queue_subscribe(TOPIC, "chatty".to_owned()).await.unwrap();
-    client.flush().await.unwrap();
+    // A flush is not enough: once this is answered, the server has heard of the subscription before it.
+    client.request("nobody.listens", "".into()).await.unwrap_err();
     for case in vectors()["answers"].as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
         let ctx = context();
         let ticking = poller.tick(&ctx);
         let answering = async {
-            let order = orders.next().await.unwrap();
+            let order = tokio::time::timeout(LONG, orders.next()).await.unwrap().unwrap();
             let event: Value = serde_json::from_slice(&order.payload).unwrap();
             let message = &event["payload"];
             assert_eq!(message["payload"]["method"], "poll_tick");
@@ -123,33 +126,7 @@ fn context() -> PollContext {
         now: Utc::now(),
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
-        host: Arc::new(NoHost),
+        host: Arc::new(NoHost::default()),
         memory: TickMemory::default(),
-    }
-}
-
-/// Nothing calls it.
-struct NoHost;
-
-#[async_trait]
-impl PollerHost for NoHost {
-    async fn broker_publish(&self, _: String, _: Vec<u8>) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
-        Ok(Value::Null)
-    }
-
-    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        Err(HostError::unavailable("no model here"))
     }
 }

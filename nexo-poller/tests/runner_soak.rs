@@ -4,15 +4,17 @@
 #![cfg(feature = "runner")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
+#[path = "../benches/support/no_host.rs"]
+mod no_host;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexo_poller::contract::{LlmInvokeResponse, PollerHost};
 use nexo_poller::prelude::*;
-use nexo_poller::runner::{
-    HostProvider, JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, TickIdentity,
-};
+use nexo_poller::runner::{JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule};
 use nexo_poller::store::{Clock, MemoryStore, UnixMs, VirtualClock};
+
+use self::no_host::NoHost;
 
 /// Publishes, and says how often it has tried.
 struct Publishes;
@@ -26,39 +28,6 @@ impl Poller for Publishes {
     async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
         ctx.publish("plugin.outbound.console.console", &json!({"text": "x".repeat(1000)})).await?;
         TickAck::with_cursor(&1)
-    }
-}
-
-/// A sink that stalls before it refuses each message.
-struct Stalled;
-
-#[async_trait]
-impl PollerHost for Stalled {
-    async fn broker_publish(&self, _: String, payload: Vec<u8>) -> Result<(), HostError> {
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        Err(HostError::unavailable(format!("{} bytes are not taken", payload.len())))
-    }
-
-    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
-        Ok(Value::Null)
-    }
-
-    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        Err(HostError::unavailable("none"))
-    }
-}
-
-impl HostProvider for Stalled {
-    fn host_for(&self, _: &TickIdentity) -> Arc<dyn PollerHost> {
-        Arc::new(Self)
     }
 }
 
@@ -76,7 +45,9 @@ async fn a_sink_that_stalls_for_a_day_costs_no_memory() {
     let registry = PollerRegistry::new();
     let limits = KindLimits { max_concurrent_ticks: 64, tick_timeout: Duration::from_secs(60) };
     registry.register(Arc::new(Publishes), limits).unwrap();
-    let runner = PollerRunner::start(store, registry, Arc::new(Stalled), RunnerOptions::default(), clock);
+    // It stalls before it refuses each message.
+    let stalled = NoHost { stalls: Some(Duration::from_secs(5)) };
+    let runner = PollerRunner::start(store, registry, Arc::new(Arc::new(stalled)), RunnerOptions::default(), clock);
     let every = Schedule::every(Duration::from_secs(300)).unwrap();
     let jobs = (0..1000).map(|n| JobSpec::new(format!("job_{n}"), "publishes", "ana", every.clone())).collect();
     runner.apply(jobs).await.unwrap();

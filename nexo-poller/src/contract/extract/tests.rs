@@ -5,30 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::contract::outbox::Outbox;
 use crate::contract::{ErrorClass, WarmStates};
 use crate::prelude::*;
-
-/// A host that nothing here calls.
-struct NoHost;
-
-#[async_trait]
-impl PollerHost for NoHost {
-    async fn broker_publish(&self, _: String, _: Vec<u8>) -> Result<(), HostError> {
-        Err(HostError::unavailable("none"))
-    }
-    async fn credentials_get(&self, _: String) -> Result<Value, HostError> {
-        Err(HostError::unavailable("none"))
-    }
-    async fn log(&self, _: LogLevel, _: String, _: Value) -> Result<(), HostError> {
-        Err(HostError::unavailable("none"))
-    }
-    async fn metric_inc(&self, _: String, _: Value) -> Result<(), HostError> {
-        Err(HostError::unavailable("none"))
-    }
-    async fn llm_invoke(&self, _: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        Err(HostError::unavailable("none"))
-    }
-}
 
 fn ctx(config: Value, cursor: Option<&[u8]>) -> PollContext {
     PollContext {
@@ -40,7 +19,7 @@ fn ctx(config: Value, cursor: Option<&[u8]>) -> PollContext {
         now: Utc::now(),
         interval_hint: Duration::from_secs(60),
         cancel: CancellationToken::new(),
-        host: Arc::new(NoHost),
+        host: Outbox::new(Err(HostError::unavailable("none"))),
         memory: TickMemory::default(),
     }
 }
