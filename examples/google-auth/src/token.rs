@@ -1,0 +1,183 @@
+use std::fmt;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use nexo_poller::prelude::*;
+use oauth2::basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse};
+use oauth2::{
+    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken, RequestTokenError, TokenResponse as _,
+    TokenUrl,
+};
+use serde_json::{Map, Value};
+use ureq::Agent;
+use url::Url;
+
+use crate::Account;
+use crate::account::read;
+
+/// A token that ends sooner is refreshed: the tick must get through with it.
+const MARGIN: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+/// Google answers within this time, or the tick tries again later.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Where tokens are had.
+const GOOGLE: &str = "https://oauth2.googleapis.com/token";
+
+/// What a request to Google's APIs shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken(String);
+
+impl AccessToken {
+    /// The value of the header `authorization`.
+    #[must_use]
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+}
+
+/// Shows no secret.
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken")
+    }
+}
+
+/// An access token of `account`, which belongs to `agent`; it is good for a minute after `now` at least. Where the one in the token
+/// file ends sooner, it is refreshed there, once for all who ask at the same time.
+///
+/// # Errors
+/// A config error where a file of the account cannot be used, a permanent one where Google refuses the account, a transient one
+/// where Google cannot be reached or has failed.
+pub async fn access_token(account: Account, agent: &str, now: DateTime<Utc>) -> Result<AccessToken, PollerError> {
+    let agent = agent.to_owned();
+    // Files, locks and the HTTP client block.
+    let work = tokio::task::spawn_blocking(move || current_or_new(&account, &agent, now));
+    work.await.transient("the refresh of the access token died")?
+}
+
+fn current_or_new(account: &Account, agent: &str, now: DateTime<Utc>) -> Result<AccessToken, PollerError> {
+    if let Some(token) = TokenFile::read(&account.token_path, agent)?.current(now) {
+        return Ok(token);
+    }
+    let _turn = lock(&account.token_path)?;
+    // Whoever had the lock before has refreshed it, most likely.
+    let mut file = TokenFile::read(&account.token_path, agent)?;
+    if let Some(token) = file.current(now) {
+        return Ok(token);
+    }
+    let answer = refresh(account, agent, file.text("refresh_token"))?;
+    file.take(&answer, now);
+    file.write(&account.token_path)?;
+    Ok(AccessToken(answer.access_token().secret().clone()))
+}
+
+/// Held until it is dropped, by one job of one process of this machine. It is no lock on the token file itself: another file takes
+/// the place of that one.
+fn lock(token_path: &Path) -> Result<File, PollerError> {
+    let mut path = token_path.as_os_str().to_owned();
+    path.push(".lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path).and_then(|file| {
+        file.lock()?;
+        Ok(file)
+    });
+    lock.map_err(|error| PollerError::config(format!("{} cannot be locked: {error}", Path::new(&path).display())))
+}
+
+/// A token file: a JSON object.
+struct TokenFile(Map<String, Value>);
+
+impl TokenFile {
+    fn read(path: &Path, agent: &str) -> Result<Self, PollerError> {
+        let text = read(path, "token_path", agent)?;
+        match serde_json::from_str(&text) {
+            Ok(Value::Object(fields)) if fields.get("refresh_token").is_some_and(Value::is_string) => Ok(Self(fields)),
+            // The error would quote the file.
+            _ => Err(PollerError::config(format!(
+                "`token_path` of agent `{agent}`'s account `google`: {} is no JSON object with a `refresh_token`; put there \
+                 what the person's consent gave",
+                path.display()
+            ))),
+        }
+    }
+
+    fn text(&self, key: &str) -> String {
+        self.0.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    fn current(&self, now: DateTime<Utc>) -> Option<AccessToken> {
+        let ends: DateTime<Utc> = self.0.get("expires_at")?.as_str()?.parse().ok()?;
+        let token = self.0.get("access_token")?.as_str()?;
+        (ends - now > MARGIN).then(|| AccessToken(token.to_owned()))
+    }
+
+    fn take(&mut self, answer: &BasicTokenResponse, now: DateTime<Utc>) {
+        let life = answer.expires_in().unwrap_or_default();
+        self.0.insert("access_token".to_owned(), answer.access_token().secret().as_str().into());
+        self.0.insert("expires_at".to_owned(), (now + life).to_rfc3339().into());
+        if let Some(refresh) = answer.refresh_token() {
+            self.0.insert("refresh_token".to_owned(), refresh.secret().as_str().into());
+        }
+    }
+
+    /// In place of the file at `path`, whole or not at all. It is its owner's only: so are all temporary files of `tempfile`.
+    fn write(&self, path: &Path) -> Result<(), PollerError> {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let written = tempfile::NamedTempFile::new_in(dir).and_then(|mut draft| {
+            serde_json::to_writer_pretty(&mut draft, &self.0)?;
+            draft.flush()?;
+            draft.as_file().sync_all()?;
+            draft.persist(path)?;
+            Ok(())
+        });
+        written.map_err(|error| {
+            PollerError::config(format!("the new access token cannot be kept in {}: {error}", path.display()))
+        })
+    }
+}
+
+fn refresh(account: &Account, agent: &str, refresh_token: String) -> Result<BasicTokenResponse, PollerError> {
+    let id = read(&account.client_id_path, "client_id_path", agent)?;
+    let secret = read(&account.client_secret_path, "client_secret_path", agent)?;
+    let url = TokenUrl::new(account.token_uri.as_ref().map_or(GOOGLE, Url::as_str).to_owned())
+        .map_err(|_| PollerError::config("`token_uri` is no URL"))?;
+    let client = BasicClient::new(ClientId::new(id))
+        .set_client_secret(ClientSecret::new(secret))
+        .set_auth_type(AuthType::RequestBody)
+        .set_token_uri(url);
+    let refused = |code: &BasicErrorResponseType| {
+        let (code, path) = (code.as_ref(), account.token_path.display());
+        let account = format!("Google refuses the account `google` of agent `{agent}` ({code})");
+        PollerError::permanent(match code {
+            "invalid_grant" => format!(
+                "{account}: access was withdrawn or has ended. The person must consent once more; put the new refresh token into {path}"
+            ),
+            "invalid_client" | "unauthorized_client" => {
+                format!("{account}: check `client_id_path` and `client_secret_path`")
+            }
+            _ => account,
+        })
+    };
+    client.exchange_refresh_token(&RefreshToken::new(refresh_token)).request(&send).map_err(|error| match error {
+        RequestTokenError::ServerResponse(answer) => refused(answer.error()),
+        RequestTokenError::Request(error) => error,
+        // What it quotes may hold a token.
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            PollerError::transient("what Google's token server answered is not understood")
+        }
+    })
+}
+
+/// One request to the token server.
+fn send(request: HttpRequest) -> Result<HttpResponse, PollerError> {
+    let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).max_redirects(0);
+    let response = Agent::from(config.build()).run(request).transient("Google's token server cannot be reached")?;
+    let status = response.status().as_u16();
+    if status == 429 || status >= 500 {
+        return Err(PollerError::transient(format!("Google's token server answered with status {status}")));
+    }
+    let (head, mut body) = response.into_parts();
+    let body = body.read_to_vec().transient("Google's token server broke off")?;
+    Ok(HttpResponse::from_parts(head, body))
+}
