@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nexo_google_auth::AccessToken;
+use nexo_google_auth::{AccessToken, true_status};
 use nexo_poller::prelude::*;
 use ureq::Agent;
 use url::Url;
@@ -108,15 +108,12 @@ impl Api {
         let pause =
             response.headers().get("retry-after").and_then(|value| read_retry_after(value.to_str().ok()?, self.now));
         let answer = response.body_mut().with_config().limit(64 << 20).read_json::<Value>();
-        let reason = answer.as_ref().ok().and_then(|answer| answer["error"]["errors"][0]["reason"].as_str());
         let refused = |status| HttpStatus::new("Google", status).account(&self.agent, "google").retry_after(pause);
-        match (status, reason.unwrap_or_default()) {
-            (200, _) => Ok(Some(answer.transient("what Google answered is not JSON")?)),
-            (410, _) => Ok(None),
-            // A quota that is used up is no lack of permission.
-            (403, "rateLimitExceeded" | "userRateLimitExceeded" | "quotaExceeded") => Err(refused(429).error()),
-            (404, _) => Err(refused(404).hint("check `calendar_id`").error()),
-            (status, _) => Err(refused(status).error()),
+        match true_status(status, answer.as_ref().unwrap_or(&Value::Null)) {
+            200 => Ok(Some(answer.transient("what Google answered is not JSON")?)),
+            410 => Ok(None),
+            404 => Err(refused(404).hint("check `calendar_id`").error()),
+            status => Err(refused(status).error()),
         }
     }
 }
