@@ -51,6 +51,7 @@
 //! | `llm` | language models by name, for `llm_invoke`; needs `router` |
 //! | `builtins` | `webhook_poll` and `agent_turn`, kinds that need no plugin |
 //! | `daemon` | everything that the `nexo-poller` binary needs |
+//! | `otel` | spans of ticks to an OpenTelemetry collector, for the daemon |
 //!
 //! # The rooms
 //!

@@ -6,6 +6,7 @@ mod debian;
 mod end_to_end;
 mod features;
 mod generator;
+mod guide;
 mod msrv;
 mod nats_server;
 mod quickstart;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::run::{binaries, cargo, finish, metadata, output, root};
 use crate::scratch::Scratch;
-use crate::{Outcome, commands, generator, say};
+use crate::{Outcome, commands, generator, guide, say};
 
 /// Our crates, by the folder that each is in.
 pub(crate) const CRATES: [&str; 3] = ["nexo-poller", "nexo-poller-macros", "nexo-poller-testkit"];
@@ -56,7 +56,8 @@ pub(crate) fn check() -> Outcome {
     for case in &CASES {
         world.try_out(case)?;
     }
-    say(&format!("templates: {} generated pollers build, lint, test and run", CASES.len()))
+    world.follow_the_guide()?;
+    say(&format!("templates: {} generated pollers build, lint, test and run, and so does the guide's", CASES.len()))
 }
 
 /// A generated poller against our packed crates alone, as a user of crates.io would have them.
@@ -163,12 +164,28 @@ impl World {
         let readme = fs::read_to_string(folder.join("README.md")).map_err(|error| format!("{}: {error}", case.name))?;
         for commands in commands::shell_blocks(&readme) {
             let mut shell = Command::new("sh");
-            shell.args(["-euc", &commands]).current_dir(&folder).env("CARGO_TARGET_DIR", &self.target);
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            let with_ours = std::iter::once(self.bin.clone()).chain(std::env::split_paths(&path));
-            shell.env("PATH", std::env::join_paths(with_ours).map_err(|error| error.to_string())?);
+            shell.args(["-euc", &commands]).current_dir(&folder);
+            self.prepare(&mut shell)?;
             finish(&mut shell)?;
         }
+        Ok(())
+    }
+
+    /// What `docs/write-your-own.md` says, in a folder of its own beside a clone of this repository.
+    fn follow_the_guide(&self) -> Outcome {
+        say("── docs/write-your-own.md")?;
+        let clone = self.folder.join("nexo-poller");
+        std::os::unix::fs::symlink(root(), &clone).map_err(|error| format!("{}: {error}", clone.display()))?;
+        guide::follow(&root().join("docs/write-your-own.md"), &self.folder, |shell| self.prepare(shell))
+    }
+
+    /// A shell finds our daemon and `cargo generate`, and builds where the others do.
+    fn prepare(&self, shell: &mut Command) -> Outcome {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let generator = self.generator.parent().map(Path::to_owned);
+        let ours = std::iter::once(self.bin.clone()).chain(generator).chain(std::env::split_paths(&path));
+        let path = std::env::join_paths(ours).map_err(|error| error.to_string())?;
+        shell.env("PATH", path).env("CARGO_TARGET_DIR", &self.target);
         Ok(())
     }
 

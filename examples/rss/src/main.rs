@@ -64,16 +64,13 @@ async fn rss(
     Cursor(seen): Cursor<Seen>,
     State(http): State<Http>,
 ) -> Result<TickAck, PollerError> {
-    // The client blocks, so it gets a thread of its own.
+    // The client blocks and a long feed takes a while to read, so both get a thread of their own.
     let (url, old) = (config.feed_url, seen.etag);
-    let fetched = tokio::task::spawn_blocking(move || fetch(&http.0, &url, old.as_deref()))
-        .await
-        .transient("fetching died")??;
-    let Some((body, etag)) = fetched else { return Ok(TickAck::new()) };
-    let mut entries = feed_rs::parser::parse(&body[..]).transient("what came is no feed")?.entries;
-    // Newest first; entries without a date keep the feed's order.
-    entries.sort_by_key(|entry| Reverse(entry.published.or(entry.updated)));
-    entries.truncate(SEEN);
+    let fetched = tokio::task::spawn_blocking(move || {
+        let Some((body, etag)) = fetch(&http.0, &url, old.as_deref())? else { return Ok(None) };
+        Ok::<_, PollerError>(Some((newest(&body)?, etag)))
+    });
+    let Some((entries, etag)) = fetched.await.transient("fetching died")?? else { return Ok(TickAck::new()) };
 
     let known: HashSet<&String> = seen.ids.iter().collect();
     let news: Vec<&Entry> = entries.iter().filter(|entry| !known.contains(&entry.id)).rev().collect();
@@ -96,6 +93,14 @@ async fn rss(
     Ok(TickAck::with_cursor(&Seen { ids, etag })?.items(entries.len(), announced.len()))
 }
 
+/// The newest entries of a feed, newest first; those without a date keep the feed's order.
+fn newest(feed: &[u8]) -> Result<Vec<Entry>, PollerError> {
+    let mut entries = feed_rs::parser::parse(feed).transient("what came is no feed")?.entries;
+    entries.sort_by_key(|entry| Reverse(entry.published.or(entry.updated)));
+    entries.truncate(SEEN);
+    Ok(entries)
+}
+
 /// A feed and its ETag.
 type Version = (Vec<u8>, Option<String>);
 
@@ -108,8 +113,8 @@ fn fetch(http: &Agent, url: &Url, old: Option<&str>) -> Result<Option<Version>, 
     match status {
         304 => Ok(None),
         200..300 => {
-            let body = response.body_mut().with_config().limit(8 << 20).read_to_vec();
-            Ok(Some((body.transient("the feed ended early or is larger than 8 MiB")?, etag)))
+            let body = response.body_mut().with_config().limit(64 << 20).read_to_vec();
+            Ok(Some((body.transient("the feed ended early or is larger than 64 MiB")?, etag)))
         }
         _ => Err(PollerError::http_status("the feed's server", status, pause.as_deref())),
     }

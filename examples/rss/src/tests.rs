@@ -1,11 +1,12 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use nexo_poller::contract::ErrorClass;
 use nexo_poller::prelude::*;
 use nexo_poller_testkit::http::{Exchange, HttpReplay, Recording};
 use nexo_poller_testkit::{CrashTest, Fault, JobTest};
 
-use super::{Rss, SEEN, Seen};
+use super::{Rss, SEEN, Seen, newest};
 
 const TOPIC: &str = "plugin.outbound.telegram.bot";
 
@@ -169,4 +170,88 @@ async fn a_config_that_is_no_use_is_refused_by_its_field() {
         let error = job("").config(config).tick_expect_config().await.to_string();
         assert!(error.contains(field), "{error}");
     }
+}
+
+/// The ids and titles of a feed's entries, as they would be announced.
+fn titles(feed: &[u8]) -> Vec<String> {
+    newest(feed).unwrap().into_iter().map(|entry| entry.title.map(|title| title.content).unwrap_or_default()).collect()
+}
+
+#[test]
+fn rss_atom_and_json_feeds_are_read() {
+    let rss = "<rss version='2.0'><channel><title>t</title><link>http://a</link><description>d</description>\
+        <item><title>One</title><guid>1</guid></item></channel></rss>";
+    let atom = "<feed xmlns='http://www.w3.org/2005/Atom'><title>t</title><id>f</id><updated>2026-01-01T00:00:00Z</updated>\
+        <entry><title>One</title><id>1</id><updated>2026-01-01T00:00:00Z</updated></entry></feed>";
+    let json = json!({
+        "version": "https://jsonfeed.org/version/1.1", "title": "t",
+        "items": [{"id": "1", "title": "One", "content_text": "x"}],
+    });
+    for feed in [rss.to_owned(), atom.to_owned(), json.to_string()] {
+        assert_eq!(titles(feed.as_bytes()), ["One"], "{feed}");
+    }
+}
+
+#[test]
+fn an_entry_is_known_by_its_guid_whatever_else_changes_and_without_one_by_what_it_says() {
+    let feed = |items: &str| {
+        format!(
+            "<rss version='2.0'><channel><title>t</title><link>http://a</link><description>d</description>{items}</channel></rss>"
+        )
+    };
+    let ids =
+        |items: &str| newest(feed(items).as_bytes()).unwrap().into_iter().map(|entry| entry.id).collect::<Vec<_>>();
+    let guid = "<guid isPermaLink='false'>tag:1</guid>";
+    assert_eq!(
+        ids(&format!("<item><title>One</title><link>http://a/1</link>{guid}</item>")),
+        ids(&format!("<item><title>One, corrected</title><link>http://b/1</link>{guid}</item>")),
+    );
+    let without = ids(
+        "<item><title>One</title><link>http://a/1</link></item><item><title>Two</title><link>http://a/2</link></item>",
+    );
+    assert_ne!(without[0], without[1]);
+    assert_eq!(
+        without,
+        ids(
+            "<item><title>One</title><link>http://a/1</link></item><item><title>Two</title><link>http://a/2</link></item>"
+        )
+    );
+}
+
+#[test]
+fn a_feed_says_what_its_bytes_mean() {
+    let feed = |encoding: &str| {
+        format!(
+            "<?xml version='1.0' encoding='{encoding}'?><rss version='2.0'><channel><title>t</title><link>http://a</link>\
+            <description>d</description><item><title>Caf\u{e9}</title><guid>1</guid></item></channel></rss>"
+        )
+    };
+    let latin: Vec<u8> = feed("ISO-8859-1").chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let marked = [b"\xef\xbb\xbf", feed("UTF-8").as_bytes()].concat();
+    for bytes in [latin, marked, feed("UTF-8").into_bytes()] {
+        assert_eq!(titles(&bytes), ["Caf\u{e9}"]);
+    }
+}
+
+#[test]
+fn what_is_no_feed_is_tried_again() {
+    for bytes in ["", "<!DOCTYPE html><html><body>down for maintenance</body></html>", "{\"error\": 1}", "\u{0}\u{1}"] {
+        assert_eq!(newest(bytes.as_bytes()).unwrap_err().class(), ErrorClass::Transient, "{bytes:?}");
+    }
+}
+
+#[test]
+fn of_a_hundred_thousand_entries_the_newest_are_looked_at() {
+    let mut feed =
+        "<rss version='2.0'><channel><title>t</title><link>http://a</link><description>d</description>".to_owned();
+    for n in 0..100_000 {
+        let (day, hour) = (n / 24 % 28 + 1, n % 24);
+        feed += &format!(
+            "<item><title>n{n}</title><guid>{n}</guid><pubDate>{day:02} Jan {} {hour:02}:00:00 GMT</pubDate></item>",
+            1900 + n / 672
+        );
+    }
+    feed += "</channel></rss>";
+    let titles = titles(feed.as_bytes());
+    assert_eq!((titles.len(), titles[0].as_str(), titles[SEEN - 1].as_str()), (SEEN, "n99999", "n99800"));
 }

@@ -34,5 +34,19 @@ pub mod process {}
 #[doc = include_str!("replay.md")]
 pub mod replay {}
 
+#[doc = include_str!("port.md")]
+///
+/// ```no_run
+#[doc = include_str!("../../tests/guide_port/before.rs")]
+/// ```
+///
+/// After:
+///
+/// ```no_run
+#[doc = include_str!("../../tests/guide_port/after.rs")]
+/// # fn main() {}
+/// ```
+pub mod port {}
+
 #[doc = include_str!("failures.md")]
 pub mod failures {}
