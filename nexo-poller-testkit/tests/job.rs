@@ -132,3 +132,25 @@ async fn a_repeated_tick_repeats_its_ids_and_another_jobs_differ() {
     assert_eq!(ids[0], ids[1]);
     assert_ne!(ids[0], ids[2]);
 }
+
+/// How many ticks have seen this value.
+#[derive(Default)]
+struct Warm(std::sync::atomic::AtomicU32);
+
+/// Counts in its warm state.
+#[poller(kind = "warm_counter", main = false)]
+async fn warm_counter(State(warm): State<Warm>) -> Result<TickAck, PollerError> {
+    tokio::task::yield_now().await;
+    TickAck::with_cursor(&(warm.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1))
+}
+
+#[tokio::test]
+async fn what_a_job_keeps_warm_is_its_own() {
+    for _ in 0..2 {
+        let mut job = JobTest::new(WarmCounter);
+        for tick in 1..=2_u32 {
+            job.tick().await;
+            assert_eq!(job.cursor::<u32>(), tick);
+        }
+    }
+}

@@ -60,7 +60,7 @@ impl JobTest {
                 self.try_tick().await.map_err(|error| format!("it failed: {error}"))?;
             }
         }
-        self.process = Some(WarmStates::default());
+        self.process = WarmStates::default();
         Ok(CrashedTick { point, published: self.host().published().split_off(before) })
     }
 

@@ -61,8 +61,9 @@ pub struct JobTest {
     pub(crate) cursor: Option<Vec<u8>>,
     pub(super) deadline: Duration,
     agent_id: String,
-    /// Set once its first process has died.
-    pub(crate) process: Option<WarmStates>,
+    /// The process that it runs in, which no other job of the tests shares: what one test keeps warm, an HTTP client with its
+    /// connections for one, dies with that test's runtime.
+    pub(crate) process: WarmStates,
     interval_hint: Duration,
     clock: TestClock,
     host: MockPollerHost,
@@ -106,7 +107,7 @@ impl JobTest {
             cursor: None,
             deadline,
             agent_id: "test_agent".to_owned(),
-            process: None,
+            process: WarmStates::default(),
             interval_hint: Duration::from_secs(300),
             clock: TestClock::default(),
             host,
@@ -192,10 +193,7 @@ impl JobTest {
 
     /// Runs a tick with the warm values of the job's present process.
     pub(crate) async fn in_its_process<T>(&self, tick: impl Future<Output = T>) -> T {
-        match &self.process {
-            Some(process) => process.scope(tick).await,
-            None => tick.await,
-        }
+        self.process.scope(tick).await
     }
 
     /// Forgets the cursor, as `nexo-poller reset` does. What the host recorded stays.
