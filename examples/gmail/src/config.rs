@@ -3,7 +3,6 @@ use std::num::NonZeroUsize;
 
 use nexo_poller::prelude::*;
 use regex::Regex;
-use schemars::{Schema, SchemaGenerator};
 use url::Url;
 
 use crate::message::Message;
@@ -14,7 +13,7 @@ const FIELDS: [&str; 8] = ["id", "thread_id", "subject", "from", "to", "date", "
 /// The config, whose keys fit together.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "Keys")]
-pub(crate) struct GmailConfig(Keys);
+pub(crate) struct GmailConfig(pub(crate) Keys);
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,12 +87,6 @@ impl TryFrom<Keys> for GmailConfig {
     }
 }
 
-impl GmailConfig {
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.0
-    }
-}
-
 impl Keys {
     /// The query that Gmail is asked.
     pub(crate) fn search(&self) -> String {
@@ -106,7 +99,7 @@ impl Keys {
         if !self.sender_allowlist.is_empty() && !self.sender_allowlist.iter().any(|sender| message.is_from(sender)) {
             return None;
         }
-        let mut fields = message.fields();
+        let mut fields = message.fields.clone();
         for (name, Expression(expression)) in &self.extract {
             let found = expression.captures(&message.body).and_then(|found| found.get(1).or_else(|| found.get(0)));
             fields[name] = found.map_or("", |found| found.as_str().trim()).into();
@@ -116,26 +109,15 @@ impl Keys {
     }
 }
 
-/// A regular expression.
-struct Expression(Regex);
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(inline, extend("format" = "regex"))]
+struct Expression(#[schemars(with = "String")] Regex);
 
-impl<'de> Deserialize<'de> for Expression {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Regex::new(&text).map(Self).map_err(|error| serde::de::Error::custom(format!("no regular expression: {error}")))
-    }
-}
+impl TryFrom<String> for Expression {
+    type Error = String;
 
-impl JsonSchema for Expression {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Expression".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({ "type": "string", "format": "regex" })
+    fn try_from(text: String) -> Result<Self, String> {
+        Regex::new(&text).map(Self).map_err(|error| format!("no regular expression: {error}"))
     }
 }

@@ -12,10 +12,10 @@ mod message;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use nexo_google_auth::access_token;
+use nexo_google_auth::{Google, Http};
 use nexo_poller::prelude::*;
 
-use crate::api::{Api, Http};
+use crate::api::Messages;
 use crate::config::GmailConfig;
 use crate::message::Message;
 
@@ -30,14 +30,12 @@ struct Seen(VecDeque<String>);
 #[poller(kind = "gmail", publish = ["plugin.outbound.>"], tick_timeout_secs = 300)]
 async fn gmail(
     ctx: &PollContext,
-    Config(config): Config<GmailConfig>,
+    Config(GmailConfig(config)): Config<GmailConfig>,
     Cursor(Seen(mut seen)): Cursor<Seen>,
     State(http): State<Http>,
 ) -> Result<TickAck, PollerError> {
-    let config = config.keys();
-    let token = access_token(ctx.credentials("google").await?, &ctx.agent_id, ctx.now).await?;
-    let api = Api::new(&http, config.api_url.as_ref(), &token, ctx)?;
-    let mut found = api.list(&config.search()).await?;
+    let messages = Messages::new(Google::of(ctx, &http).await?, config.api_url.as_ref())?;
+    let mut found = messages.list(&config.search()).await?;
     let looked_at = found.len();
     // Gmail lists the newest first.
     found.reverse();
@@ -47,7 +45,7 @@ async fn gmail(
         if sent == config.max_per_tick.get() || ctx.cancel.is_cancelled() {
             break;
         }
-        let message = Message::read(&api.get(&id).await?);
+        let message = Message::read(&messages.get(&id).await?);
         let Some(fields) = config.fields_of(&message) else { continue };
         let text = config.message_template.fill_from(&fields)?;
         if sent > 0 {
@@ -59,7 +57,7 @@ async fn gmail(
         seen.push_back(id.clone());
         // Only now: a message that nobody was told of must not look as if somebody had read it.
         if config.mark_read_on_dispatch
-            && let Err(error) = api.mark_read(&id).await
+            && let Err(error) = messages.mark_read(&id).await
         {
             let told = format!("a message was announced and could not be marked read: {error}");
             ctx.host.log(LogLevel::Warn, told, json!({ "message": id })).await?;

@@ -1,20 +1,14 @@
 use base64::Engine as _;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use nexo_poller::prelude::*;
-
-/// URL-safe, with padding or without.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// A message, as far as this poller cares.
 pub(crate) struct Message {
     /// Its text; where it has none but HTML, that.
     pub(crate) body: String,
+    /// What a template can name of it.
+    pub(crate) fields: Value,
     from: String,
-    fields: Value,
 }
 
 impl Message {
@@ -34,12 +28,7 @@ impl Message {
             "id": text("id"), "thread_id": text("threadId"), "subject": header("subject"), "from": from, "to": header("to"),
             "date": header("date"), "snippet": text("snippet"), "body": body,
         });
-        Self { body, from, fields }
-    }
-
-    /// What a template can name of it.
-    pub(crate) fn fields(&self) -> Value {
-        self.fields.clone()
+        Self { body, fields, from }
     }
 
     /// Whether `sender`, an address or `@domain`, wrote it.
@@ -54,7 +43,8 @@ impl Message {
 fn text_of(part: &Value, wanted: &str) -> Option<String> {
     let is_attachment = part["filename"].as_str().is_some_and(|name| !name.is_empty());
     if part["mimeType"] == wanted && !is_attachment {
-        let bytes = BASE64.decode(part["body"]["data"].as_str()?).ok()?;
+        // Some mail comes with padding.
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(part["body"]["data"].as_str()?.trim_end_matches('=')).ok()?;
         return Some(String::from_utf8_lossy(&bytes).into_owned());
     }
     part["parts"].as_array()?.iter().find_map(|part| text_of(part, wanted))

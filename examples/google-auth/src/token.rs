@@ -2,7 +2,6 @@ use std::fmt;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use nexo_poller::prelude::*;
@@ -12,16 +11,13 @@ use oauth2::{
     TokenUrl,
 };
 use serde_json::{Map, Value};
-use ureq::Agent;
 use url::Url;
 
-use crate::Account;
 use crate::account::read;
+use crate::{Account, Http};
 
 /// A token that ends sooner is refreshed: the tick must get through with it.
 const MARGIN: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
-/// Google answers within this time, or the tick tries again later.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Where tokens are had.
 const GOOGLE: &str = "https://oauth2.googleapis.com/token";
 
@@ -171,8 +167,7 @@ fn refresh(account: &Account, agent: &str, refresh_token: String) -> Result<Basi
 
 /// One request to the token server.
 fn send(request: HttpRequest) -> Result<HttpResponse, PollerError> {
-    let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).max_redirects(0);
-    let response = Agent::from(config.build()).run(request).transient("Google's token server cannot be reached")?;
+    let response = Http::default().0.run(request).transient("Google's token server cannot be reached")?;
     let status = response.status().as_u16();
     if status == 429 || status >= 500 {
         return Err(PollerError::transient(format!("Google's token server answered with status {status}")));

@@ -7,11 +7,11 @@
 
 mod api;
 
-use nexo_google_auth::access_token;
+use nexo_google_auth::{Google, Http};
 use nexo_poller::prelude::*;
 use url::Url;
 
-use crate::api::{Api, EventFields, Http};
+use crate::api::{EventFields, Events};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -55,16 +55,18 @@ async fn google_calendar(
     Cursor(seen): Cursor<Seen>,
     State(http): State<Http>,
 ) -> Result<TickAck, PollerError> {
-    let token = access_token(ctx.credentials("google").await?, &ctx.agent_id, ctx.now).await?;
-    let api = Api::new(&http, config.api_url.as_ref(), &config.calendar_id, &token, ctx)?;
+    let google = Google::of(ctx, &http).await?;
+    let events = Events::new(google, config.api_url.as_ref(), &config.calendar_id, &ctx.cancel)?;
     let (mut changes, mut forgotten) = (None, false);
     if let Some(token) = &seen.sync_token {
-        changes = api.events(Some(token.clone())).await?;
+        changes = events.since(Some(token)).await?;
         forgotten = changes.is_none();
     }
     let changes = match changes {
         Some(changes) => changes,
-        None => api.events(None).await?.ok_or("410").transient("Google has forgotten a token that it was not shown")?,
+        None => {
+            events.since(None).await?.ok_or("410").transient("Google has forgotten a token that it was not shown")?
+        }
     };
     let looked_at = changes.events.len();
     let newest = changes.events.iter().filter_map(|event| event.updated).max().max(seen.newest).unwrap_or(ctx.now);
