@@ -34,7 +34,7 @@ impl Doors {
     pub(in crate::daemon) async fn open(settings: &AdminSettings, dir: &Path) -> Result<Self, String> {
         let token = AdminToken::load_or_make(dir)?;
         let names = settings.names.as_slice().into();
-        Ok(match Outside::of(settings)? {
+        Ok(match Outside::of(settings).map_err(|error| error.to_string())? {
             None => Self { local: bind(&settings.bind).await?, token, outer: None, names },
             Some(outside) => {
                 let (listener, address) = bind(&settings.bind).await?;

@@ -24,5 +24,5 @@ pub(super) use self::cursors::CursorAnswer;
 pub(super) use self::doors::Doors;
 pub(super) use self::jobs::ReloadAnswer;
 pub(super) use self::listing::ListAnswer;
-pub(super) use self::outside::{Certificate, Outside, TOKEN_VARIABLE};
+pub(super) use self::outside::{Certificate, Outside, TOKEN_VARIABLE, Unprepared};
 pub(super) use self::token::TOKEN_FILE;

@@ -19,30 +19,36 @@ pub(in crate::daemon) struct Outside {
     pub(super) tls: Option<Arc<Certificate>>,
 }
 
+/// Why nobody from outside can be let in: a sentence that says what to write where.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::daemon) enum Unprepared {
+    /// No file is named and the environment has no token; that of another process may have one.
+    #[error(
+        "`admin` lets other machines in at {bind}: give them a token of 32 characters or more, in a file that `token_file` names or \
+         in the daemon's environment as {TOKEN_VARIABLE} (`openssl rand -hex 32` makes one)"
+    )]
+    NoToken { bind: String },
+    #[error("{0}")]
+    Unusable(String),
+}
+
 impl Outside {
     /// Takes what `settings` name; `None` where nobody from outside is let in.
-    ///
-    /// # Errors
-    /// A sentence that says what to write where.
-    pub(in crate::daemon) fn of(settings: &AdminSettings) -> Result<Option<Self>, String> {
+    pub(in crate::daemon) fn of(settings: &AdminSettings) -> Result<Option<Self>, Unprepared> {
         if !settings.is_for_outside() {
             return Ok(None);
         }
         let given = std::env::var(TOKEN_VARIABLE).ok();
         let token = match (&settings.token_file, given) {
-            (Some(path), _) => private_file::read(path)
-                .map_err(|error| format!("`admin.token_file` {} cannot be used: {error}", path.display()))?,
+            (Some(path), _) => private_file::read(path).map_err(|error| {
+                Unprepared::Unusable(format!("`admin.token_file` {} cannot be used: {error}", path.display()))
+            })?,
             (None, Some(token)) => token,
-            (None, None) => {
-                let bind = &settings.bind;
-                return Err(format!(
-                    "`admin` lets other machines in at {bind}: give them a token of 32 characters or more, in a file that \
-                     `token_file` names or in {TOKEN_VARIABLE} (`openssl rand -hex 32` makes one)"
-                ));
-            }
+            (None, None) => return Err(Unprepared::NoToken { bind: settings.bind.clone() }),
         };
-        let token = AdminToken::given(token.trim()).ok_or("the given admin token needs 32 characters or more")?;
-        let tls = settings.tls.clone().map(Certificate::load).transpose()?.map(Arc::new);
+        let short = || Unprepared::Unusable("the given admin token needs 32 characters or more".to_owned());
+        let token = AdminToken::given(token.trim()).ok_or_else(short)?;
+        let tls = settings.tls.clone().map(Certificate::load).transpose().map_err(Unprepared::Unusable)?.map(Arc::new);
         Ok(Some(Self { token, tls }))
     }
 }

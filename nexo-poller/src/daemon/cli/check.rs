@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::print;
-use crate::daemon::admin::Outside;
+use crate::daemon::admin::{Outside, Unprepared};
 use crate::daemon::built_in;
 use crate::daemon::credentials;
 use crate::daemon::exit::Exit;
@@ -95,10 +95,15 @@ async fn look(config: &Path) -> Found {
         problems.push(Problem { file: job.file.display().to_string(), place, job: Some(id), message });
     }
     problems.extend(unwritable_state(&file));
-    if let Err(message) = Outside::of(&file.settings.admin) {
-        problems.push(Problem { file: file.path.display().to_string(), place: None, job: None, message });
+    let mut warnings = past_instants(&file, &specs);
+    if let Err(unprepared) = Outside::of(&file.settings.admin) {
+        // A token may be in the environment of the service, which is not ours.
+        let is_problem = matches!(unprepared, Unprepared::Unusable(_));
+        let list = if is_problem { &mut problems } else { &mut warnings };
+        let message = unprepared.to_string();
+        list.push(Problem { file: file.path.display().to_string(), place: None, job: None, message });
     }
-    Found { able, problems, warnings: past_instants(&file, &specs) }
+    Found { able, problems, warnings }
 }
 
 fn past_instants(file: &PollersFile, specs: &[crate::runner::JobSpec]) -> Vec<Problem> {
