@@ -14,6 +14,9 @@ use crate::store::{
 
 /// With more jobs to open than this, the whole table is read once instead of job by job.
 const SCAN_FROM: usize = 512;
+/// Pages that are kept in memory, as SQLite counts: -16,384 is 16 MiB. Measured, at 100,000 jobs: with the usual 2 MiB, half as many
+/// rows are written in a second.
+pub(super) const CACHE: i32 = -16_384;
 /// The most requests that one transaction takes.
 const MAX_GROUP: usize = 64;
 /// With as many rows to write, a transaction is worth its `fdatasync`. What else has come is better off in the next one:
@@ -88,6 +91,7 @@ impl Writer {
             if std::mem::take(&mut self.shrink) {
                 // Where it fails, the memory stays with the cache, which is bounded.
                 let _ = self.connection.execute_batch("PRAGMA shrink_memory");
+                let _ = self.connection.pragma_update(None, "cache_size", CACHE);
             }
             return done.into_iter().for_each(Outcome::answer);
         };
@@ -100,11 +104,7 @@ impl Writer {
     fn request(&mut self, request: Request) -> Result<Outcome, Box<(rusqlite::Error, Request)>> {
         match request {
             Request::Open(jobs, reply) => match self.open_jobs(&jobs) {
-                Ok(stored) => {
-                    // Jobs that wait need no page in memory.
-                    self.shrink = jobs.len() >= SCAN_FROM;
-                    Ok(Outcome::Open(stored, reply))
-                }
+                Ok(stored) => Ok(Outcome::Open(stored, reply)),
                 Err(error) => Err(Box::new((error, Request::Open(Vec::new(), reply)))),
             },
             Request::Write(batch, reply) => match self.write(batch) {
@@ -114,7 +114,14 @@ impl Writer {
         }
     }
 
-    fn open_jobs(&self, jobs: &[NewJob]) -> rusqlite::Result<Vec<StoredJob>> {
+    fn open_jobs(&mut self, jobs: &[NewJob]) -> rusqlite::Result<Vec<StoredJob>> {
+        if jobs.len() >= SCAN_FROM {
+            // Jobs that wait need no page in memory, and what was allocated once is not given back by every allocator: a load may
+            // take 10 bytes a job.
+            self.shrink = true;
+            let kib = i32::try_from(jobs.len() / 100).unwrap_or(i32::MAX).clamp(1_024, -CACHE);
+            self.connection.pragma_update(None, "cache_size", -kib)?;
+        }
         let mut known = if jobs.len() >= SCAN_FROM { self.scan()? } else { HashMap::new() };
         let mut find = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE id = ?1"))?;
         let mut insert = self.connection.prepare_cached(INSERT)?;
