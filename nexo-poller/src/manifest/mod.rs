@@ -7,6 +7,7 @@
 
 mod build;
 mod declare;
+mod document;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod validate;
 
 pub use self::build::{DeclarationConflict, manifest_of};
 pub use self::declare::{Declaration, DeclaredPoller, Package};
+pub(crate) use self::document::{Document, NotToml};
 pub use self::error::{ManifestError, ManifestProblem};
 pub use self::types::{
     BrokerCapability, Capabilities, Entrypoint, Lifecycle, Manifest, PluginSection, PollerSection, Requires,

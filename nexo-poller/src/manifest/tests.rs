@@ -107,6 +107,20 @@ fn what_is_not_toml_is_told_with_its_line() {
 }
 
 #[test]
+fn a_value_of_the_wrong_type_is_told_with_its_key_and_its_place() {
+    let at = JIRA.lines().position(|line| line.starts_with("tick_timeout_secs")).unwrap() + 1;
+    for (number, rule) in [("'soon'", "invalid type: string"), ("99999999999999999999", "the number is too large")] {
+        let text = JIRA.replace("tick_timeout_secs = 60", &format!("tick_timeout_secs = {number}"));
+        let error = Manifest::parse(&text, "nexo-plugin.toml").unwrap_err().to_string();
+        assert!(error.contains(&format!("line {at}, column 21: ")) && error.contains(rule), "{error}");
+    }
+    let text = JIRA.replace("kinds = [", "kinds = [ 7,");
+    let error = Manifest::parse(&text, "nexo-plugin.toml").unwrap_err();
+    assert_eq!(error.problems[0].key, "plugin.poller.kinds[0]");
+    assert!(error.problems[0].rule.contains("column 11: invalid type: integer `7`"), "{error}");
+}
+
+#[test]
 fn tables_of_other_parts_of_a_daemon_are_ignored() {
     let text = format!("{JIRA}\n[plugin.channel]\nkind = \"telegram\"\n\n[plugin.http.admin]\nport = 1\n");
     assert_eq!(Manifest::parse(&text, "a").unwrap(), Manifest::parse(JIRA, "b").unwrap());

@@ -1,5 +1,9 @@
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+use serde_path_to_error::Path;
+
+use super::document::{Document, NotToml, position};
 use super::{Manifest, ManifestError, ManifestProblem, PluginSection, PollerSection};
 use crate::contract::{Pattern, check_kind};
 
@@ -9,20 +13,14 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] with every rule that is broken.
     pub fn parse(text: &str, file: &str) -> Result<Self, ManifestError> {
-        let refuse = |key: String, rule: String| ManifestError {
-            file: file.to_owned(),
-            problems: vec![ManifestProblem { key, rule }],
+        let refuse = |key, rule| ManifestError { file: file.to_owned(), problems: vec![ManifestProblem { key, rule }] };
+        let not_toml = |error: NotToml| {
+            refuse(String::new(), format!("{}not TOML: {}", position(text, error.offset), error.message))
         };
-        let document = toml::Deserializer::parse(text).map_err(|error| {
-            let at = error.span().map(|span| position(text, span.start)).unwrap_or_default();
-            refuse(String::new(), format!("{at}not TOML: {}", error.message()))
-        })?;
-        let manifest: Self = serde_path_to_error::deserialize(document).map_err(|error| {
-            let path = error.path().to_string();
-            let error = error.into_inner();
-            let at = error.span().map(|span| position(text, span.start)).unwrap_or_default();
-            refuse(if path == "." { String::new() } else { path }, format!("{at}{}", error.message()))
-        })?;
+        let document = Document::parse(text).map_err(not_toml)?;
+        let value = document.to_value().map_err(not_toml)?;
+        let manifest: Self =
+            read(value).map_err(|(key, rule, path)| refuse(key, format!("{}{rule}", document.place(&path))))?;
         manifest.check(file)?;
         Ok(manifest)
     }
@@ -32,22 +30,18 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] with every rule that is broken.
     pub fn from_handshake(json: &str, file: &str) -> Result<Self, ManifestError> {
-        #[derive(serde::Deserialize)]
-        struct Answer {
-            manifest: Inner,
+        let refuse = |key, rule| ManifestError { file: file.to_owned(), problems: vec![ManifestProblem { key, rule }] };
+        let mut answer: Value = serde_json::from_str(json).map_err(|error| refuse(String::new(), error.to_string()))?;
+        let manifest = answer.get_mut("manifest").map(Value::take);
+        let mut manifest = manifest.ok_or_else(|| refuse(String::new(), "missing field `manifest`".to_owned()))?;
+        if let Some(fields) = manifest.as_object_mut() {
+            // A handshake tells the plugin's part alone.
+            fields.insert("manifest_version".to_owned(), 2.into());
         }
-        #[derive(serde::Deserialize)]
-        struct Inner {
-            plugin: PluginSection,
-        }
-        let mut reader = serde_json::Deserializer::from_str(json);
-        let answer: Answer = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            let key = if path == "." { String::new() } else { path };
-            let rule = error.inner().to_string();
-            ManifestError { file: file.to_owned(), problems: vec![ManifestProblem { key, rule }] }
+        let manifest: Self = read(manifest).map_err(|(key, rule, _)| {
+            let key = if key.is_empty() { "manifest".to_owned() } else { format!("manifest.{key}") };
+            refuse(key, rule)
         })?;
-        let manifest = Self { manifest_version: 2, plugin: answer.manifest.plugin };
         manifest.check(file)?;
         Ok(manifest)
     }
@@ -74,6 +68,15 @@ impl Manifest {
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a manifest holds strings, numbers and tables with string keys: all of it is TOML")
     }
+}
+
+/// A manifest of any origin; else the key, what is wrong there, and its path.
+fn read(value: Value) -> Result<Manifest, (String, String, Path)> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().clone();
+        let key = path.to_string();
+        (if key == "." { String::new() } else { key }, error.inner().to_string(), path)
+    })
 }
 
 #[derive(Default)]
@@ -179,12 +182,4 @@ fn is_plugin_id(id: &str) -> bool {
     id.len() <= 32
         && id.starts_with(|c: char| c.is_ascii_lowercase())
         && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-/// `line 3, column 5: ` of a byte offset.
-fn position(text: &str, offset: usize) -> String {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("line {line}, column {column}: ")
 }

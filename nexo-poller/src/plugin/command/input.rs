@@ -4,6 +4,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
+use crate::manifest::{Document, NotToml};
 
 /// A job's config, from where `--config` says: `-` is stdin, what begins with `{` is JSON itself, the rest is a file.
 /// Without one it is empty, for kinds whose config has defaults.
@@ -54,27 +55,12 @@ fn parse_json(text: &str, name: &str) -> Result<Value, Failure> {
 }
 
 fn parse_toml(text: &str, name: &str) -> Result<Value, Failure> {
-    let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| {
-        // The message alone: the whole error quotes the line, and lines of a config hold secrets.
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        Failure::config(format!("{name}:{line}: not TOML: {}", error.message()))
-    })?;
-    Ok(json_of(toml::Value::Table(table)))
-}
-
-/// Dates become strings, as they would be in JSON.
-fn json_of(value: toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => Value::String(text),
-        toml::Value::Integer(number) => number.into(),
-        toml::Value::Float(number) => number.into(),
-        toml::Value::Boolean(flag) => Value::Bool(flag),
-        toml::Value::Datetime(time) => Value::String(time.to_string()),
-        toml::Value::Array(items) => items.into_iter().map(json_of).collect(),
-        toml::Value::Table(fields) => {
-            Value::Object(fields.into_iter().map(|(key, value)| (key, json_of(value))).collect())
-        }
-    }
+    let not_toml = |error: NotToml| {
+        // The message alone: lines of a config hold secrets.
+        let line = text.get(..error.offset).unwrap_or(text).matches('\n').count() + 1;
+        Failure::config(format!("{name}:{line}: not TOML: {}", error.message))
+    };
+    Document::parse(text).and_then(|document| document.to_value()).map_err(not_toml)
 }
 
 /// A cursor, from where `--cursor` says: a file as it is, else JSON itself.
