@@ -9,7 +9,6 @@ macro_rules! quick {
     ($($name:ident $kind:tt)*) => {
         $(
             /// Counts its ticks.
-            #[expect(clippy::unused_async, reason = "a source would be asked here")]
             #[poller(kind = $kind, plugin_id = "quick", max_concurrent_ticks = 64, main = false)]
             async fn $name(Cursor(count): Cursor<u64>) -> Result<TickAck, PollerError> {
                 TickAck::with_cursor(&(count + 1))
