@@ -139,7 +139,7 @@ pub(super) fn show(job: &JobStatus) -> String {
     row("backoff until", instant(job.backoff_until));
     row("paused", job.paused.as_ref().map(|pause| format!("by {} at {}: {}", pause.by, pause.at, pause.reason)));
     row("lease", job.lease.as_ref().map(|lease| format!("{} until {}", lease.owner, lease.until)));
-    row("cursor", Some(format!("{} bytes", job.cursor_bytes)));
+    row("cursor", Some(counted(job.cursor_bytes, "byte")));
     row("ticks", Some(format!("{} ok, {} failed since the daemon started", job.ticks_ok, job.ticks_failed)));
     row("skipped", Some(format!("{} overlapping, {} missed", job.skipped_overlap, job.skipped_misfire)));
     rows.trim_fmt()

@@ -207,7 +207,7 @@ function facts(job) {
     ["breaker", job.breaker + (job.breaker_until ? ` until ${job.breaker_until}` : "")],
     ["backoff until", job.backoff_until],
     ["paused", job.paused && `by ${job.paused.by}: ${job.paused.reason}`],
-    ["held by", job.lease && job.lease.owner], ["cursor", `${job.cursor_bytes} bytes`],
+    ["held by", job.lease && job.lease.owner], ["cursor", job.cursor_bytes === 1 ? "1 byte" : `${job.cursor_bytes} bytes`],
     ["ticks", `${job.ticks_ok} ok, ${job.ticks_failed} failed`],
     ["left out", `${job.skipped_overlap} overlapping, ${job.skipped_misfire} missed`],
   ];
