@@ -46,6 +46,6 @@ impl Messages {
     /// Takes the label away that makes a message unread.
     pub(crate) async fn mark_read(&self, id: &str) -> Result<(), PollerError> {
         let url = address(Some(&self.url), "", &[id, "modify"])?;
-        self.google.post(url, &json!({ "removeLabelIds": ["UNREAD"] })).await?.json().map(drop)
+        self.google.post(url, json!({ "removeLabelIds": ["UNREAD"] })).await?.json().map(drop)
     }
 }

@@ -47,33 +47,32 @@ impl Google {
     /// # Errors
     /// A transient one where Google cannot be reached; a status that refuses is an [`Answer`].
     pub async fn get(&self, url: Url) -> Result<Answer, PollerError> {
-        self.send(Method::GET, url, String::new()).await
+        self.send(Method::GET, url, None).await
     }
 
     /// Sends `body` there.
     ///
     /// # Errors
     /// Those of [`get`](Self::get).
-    pub async fn post(&self, url: Url, body: &Value) -> Result<Answer, PollerError> {
-        self.send(Method::POST, url, body.to_string()).await
+    pub async fn post(&self, url: Url, body: Value) -> Result<Answer, PollerError> {
+        self.send(Method::POST, url, Some(body)).await
     }
 
-    async fn send(&self, method: Method, url: Url, body: String) -> Result<Answer, PollerError> {
+    async fn send(&self, method: Method, url: Url, body: Option<Value>) -> Result<Answer, PollerError> {
         let google = self.clone();
         // The client blocks, so it gets a thread of its own.
-        let answer = tokio::task::spawn_blocking(move || google.send_blocking(&method, &url, body));
+        let answer = tokio::task::spawn_blocking(move || google.send_blocking(&method, &url, body.as_ref()));
         answer.await.transient("the request died")?
     }
 
-    fn send_blocking(&self, method: &Method, url: &Url, body: String) -> Result<Answer, PollerError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(url.as_str())
-            .header("authorization", self.token.bearer())
-            .header("content-type", "application/json");
-        let sent = match *method {
-            Method::GET => request.body(()).map(|request| self.http.0.run(request)),
-            _ => request.body(body).map(|request| self.http.0.run(request)),
+    fn send_blocking(&self, method: &Method, url: &Url, body: Option<&Value>) -> Result<Answer, PollerError> {
+        let request = Request::builder().method(method).uri(url.as_str()).header("authorization", self.token.bearer());
+        let sent = match body {
+            None => request.body(()).map(|request| self.http.0.run(request)),
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(body.to_string())
+                .map(|request| self.http.0.run(request)),
         };
         let sent = sent.map_err(|_| PollerError::config("the access token has characters that no header can hold"))?;
         let mut response = sent.transient("Google cannot be reached")?;
@@ -87,7 +86,6 @@ impl Google {
 }
 
 /// What Google has said.
-#[derive(Debug)]
 pub struct Answer {
     status: u16,
     body: Result<Value, ureq::Error>,
