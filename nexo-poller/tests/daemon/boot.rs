@@ -223,13 +223,17 @@ fn what_a_plugin_has_forked_does_not_outlive_a_daemon_that_is_killed() {
         home.write("pollers.yaml", &text.replace(&format!("plugins: [ {program} ]"), "plugins: [ fork ]"));
         let mut daemon = home.boot();
         daemon.wait_for_log("forked");
-        assert_eq!(sleepers(&seconds), 1, "{lifecycle}");
+        let wait_for = |count, otherwise: &str| {
+            let deadline = Instant::now() + PATIENCE;
+            while sleepers(&seconds) != count {
+                assert!(Instant::now() < deadline, "{lifecycle}: {otherwise}");
+                std::thread::yield_now();
+            }
+        };
+        // The plugin goes on before the kernel shows the child's new command line.
+        wait_for(1, "no child came");
         drop(daemon); // SIGKILL
-        let deadline = Instant::now() + PATIENCE;
-        while sleepers(&seconds) > 0 {
-            assert!(Instant::now() < deadline, "{lifecycle}: the child outlived its plugin and its daemon");
-            std::thread::yield_now();
-        }
+        wait_for(0, "the child outlived its plugin and its daemon");
     }
 }
 

@@ -88,7 +88,7 @@ fn another_machines_commands_work_over_tls_with_the_token_and_say_what_is_wrong_
     let said = from_outside(&home, &url, TOKEN, &["run", "orders"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     let said = from_outside(&home, &url, "another-token-of-the-right-length-00000", &["list"]);
-    assert!(said.stderr.contains("every call needs `Authorization: Bearer <token>`"), "{said:?}");
+    assert!(said.stderr.contains("does not know the token in NEXO_POLLER_ADMIN_TOKEN"), "{said:?}");
     // The users of the daemon's own machine need to know none of it.
     assert_eq!(home.run(&["show", "orders"]).code, Some(0));
 
@@ -103,5 +103,25 @@ fn another_machines_commands_work_over_tls_with_the_token_and_say_what_is_wrong_
     for canary in [TOKEN, "PRIVATE KEY"] {
         assert!(!daemon.heard_log.contains(canary));
     }
+    daemon.stop();
+}
+
+#[test]
+fn the_daemon_of_another_file_does_not_answer_for_one_that_was_killed() {
+    let (home, other) = (Home::with_jobs(&[HOURLY]), Home::with_jobs(&[HOURLY]));
+    let mut killed = home.boot();
+    killed.signal("KILL");
+    killed.ended();
+    let daemon = other.boot();
+    // The address that was left behind is another daemon's by now.
+    home.write("data/admin.addr", &daemon.address);
+    for args in [&["list"][..], &["ready"], &["pause", "orders"], &["events"]] {
+        let said = home.run(args);
+        assert_eq!(said.code, Some(6), "{args:?}: {said:?}");
+        assert!(said.stderr.contains("does not know the token in") && said.stderr.contains("admin.token"), "{said:?}");
+    }
+    assert_eq!(other.run(&["ready"]).code, Some(0));
+    let said = other.run(&["list", "--admin-url", &daemon.address]);
+    assert!(said.code == Some(2) && said.stderr.contains("must begin with https:// or http://"), "{said:?}");
     daemon.stop();
 }

@@ -58,7 +58,9 @@ impl Guard {
             return Err((StatusCode::FORBIDDEN, "requests of other web pages are refused"));
         }
         let reads = *method == Method::GET || *method == Method::HEAD;
-        if reads && self.is_free_to_read(path) {
+        let shown = text(header::AUTHORIZATION);
+        let is_known = self.token.is_shown_by(shown);
+        if reads && self.is_free_to_read(path) && (is_known || shown.is_none() || !self.is_asked_by_name(path)) {
             return Ok(());
         }
         let media = text(header::CONTENT_TYPE)
@@ -67,10 +69,11 @@ impl Guard {
         if media.is_some_and(|media| !media.eq_ignore_ascii_case("application/json")) {
             return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body must be application/json"));
         }
-        if !self.token.is_shown_by(text(header::AUTHORIZATION)) {
+        if !is_known {
             return Err((
                 StatusCode::UNAUTHORIZED,
                 match self.door {
+                    Door::Local(_) if shown.is_some() => "this is not the token in this daemon's file admin.token",
                     Door::Local(_) => {
                         "calls that change something, or show a cursor or a log, need `Authorization: Bearer <token>` \
                          from the file admin.token"
@@ -115,6 +118,12 @@ impl Guard {
             Door::Outer(_) => &["https://", "http://"],
         };
         schemes.iter().any(|scheme| origin.strip_prefix(scheme) == Some(host))
+    }
+
+    /// Whether who asks for `path` with a token means the daemon that it belongs to, and wants no answer of another one: an address
+    /// on this machine is soon somebody else's.
+    fn is_asked_by_name(&self, path: &str) -> bool {
+        matches!(self.door, Door::Local(_)) && (path.starts_with("/admin") || path == "/readyz")
     }
 
     /// Whether `path` shows nothing that needs the token.
@@ -169,6 +178,26 @@ mod tests {
             assert_eq!(guard.admit(&Method::GET, "/admin/pollers", &headers).is_ok(), admitted, "{host:?}");
         }
         assert!(guard.admit(&Method::GET, "/admin/pollers", &HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_token_of_another_daemon_gets_no_answer_of_this_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let guard = guard(&dir);
+        let asked = |path: &str, token: &'static str| {
+            let headers = [
+                (header::HOST, HeaderValue::from_static("127.0.0.1:9091")),
+                (header::AUTHORIZATION, HeaderValue::from_static(token)),
+            ];
+            guard.admit(&Method::GET, path, &headers.into_iter().collect()).map_err(|(status, _)| status.as_u16())
+        };
+        for path in ["/admin/pollers", "/readyz"] {
+            assert_eq!(asked(path, "Bearer of-another"), Err(401), "{path}");
+        }
+        // What has no notion of a daemon's token shows that of its own world.
+        for path in ["/metrics", "/healthz", "/"] {
+            assert_eq!(asked(path, "Bearer of-another"), Ok(()), "{path}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{ClientBuilder, Method, RequestBuilder, StatusCode};
@@ -21,6 +21,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    /// The token's file; the token of a daemon elsewhere comes from the environment.
+    token_file: Option<PathBuf>,
 }
 
 /// Why a command ends.
@@ -45,21 +47,22 @@ impl Client {
         // No proxy: without a URL the daemon is on this machine, whatever HTTP_PROXY says.
         crate::tls::choose_cryptography();
         let http = reqwest::Client::builder().connect_timeout(CONNECT);
-        let (http, base, token) = match &place.admin_url {
+        let (http, base, token, token_file) = match &place.admin_url {
             Some(url) => {
                 let token = std::env::var(TOKEN_VARIABLE).ok();
-                (trusting(http, place.admin_ca.as_deref())?, url.trim_end_matches('/').to_owned(), token)
+                (trusting(http, place.admin_ca.as_deref())?, url.trim_end_matches('/').to_owned(), token, None)
             }
             None => {
-                let (address, token) = on_this_machine(config)?;
+                let (address, file) = on_this_machine(config)?;
+                let token = private_file::read(&file).ok().map(|token| token.trim().to_owned());
                 // Nor authorities: a small image has none, and plain HTTP needs none.
-                (http.no_proxy().tls_certs_only([]), format!("http://{address}"), token)
+                (http.no_proxy().tls_certs_only([]), format!("http://{address}"), token, Some(file))
             }
         };
         let http = http
             .build()
             .map_err(|error| ClientError::new(Exit::Failed, crate::tls::why_no_client(&error.without_url())))?;
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, token_file })
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -76,7 +79,8 @@ impl Client {
 
     /// The answer of a GET that may go on for as long as the daemon runs.
     pub(super) async fn stream(&self, path: &str) -> Result<reqwest::Response, ClientError> {
-        self.request(Method::GET, path).send().await.map_err(|error| self.gone(&error))
+        let answer = self.request(Method::GET, path).send().await.map_err(|error| self.gone(&error))?;
+        if answer.status() == StatusCode::UNAUTHORIZED { Err(self.not_admitted()) } else { Ok(answer) }
     }
 
     /// A request with the token, where this user can read it.
@@ -103,10 +107,37 @@ impl Client {
         )
     }
 
+    /// The daemon does not know who asks.
+    fn not_admitted(&self) -> ClientError {
+        let base = self.base.trim_start_matches("http://");
+        let (exit, sentence) = match (&self.token_file, &self.token) {
+            (Some(file), Some(_)) => (
+                Exit::NoDaemon,
+                format!(
+                    "the daemon at {base} does not know the token in {}: it is that of another file. Start this file's with \
+                     `nexo-poller run`",
+                    file.display()
+                ),
+            ),
+            (Some(file), None) => (
+                Exit::Failed,
+                format!("this needs the token in {}, which you cannot read: ask as the daemon's user", file.display()),
+            ),
+            (None, Some(_)) => {
+                (Exit::Failed, format!("the daemon at {base} does not know the token in {TOKEN_VARIABLE}"))
+            }
+            (None, None) => (Exit::Failed, format!("the daemon at {base} wants a token: put it into {TOKEN_VARIABLE}")),
+        };
+        ClientError::new(exit, sentence)
+    }
+
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let gone = |error: reqwest::Error| self.gone(&error);
         let answer = request.send().await.map_err(gone)?;
         let status = answer.status();
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(self.not_admitted());
+        }
         let body: Value = answer.json().await.map_err(gone)?;
         if status.is_success() {
             return serde_json::from_value(body).map_err(|error| {
@@ -139,8 +170,8 @@ pub(super) fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-/// Where the daemon that runs the file at `config` listens for users of this machine, and the token, where this user can read it.
-fn on_this_machine(config: &Path) -> Result<(String, Option<String>), ClientError> {
+/// Where the daemon that runs the file at `config` listens for users of this machine, and the file with its token.
+fn on_this_machine(config: &Path) -> Result<(String, PathBuf), ClientError> {
     let settings =
         PollersFile::settings_of(config).map_err(|error| ClientError::new(Exit::Config, error.to_string()))?;
     let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
@@ -157,8 +188,7 @@ fn on_this_machine(config: &Path) -> Result<(String, Option<String>), ClientErro
             ClientError::new(Exit::NoDaemon, sentence)
         })?,
     };
-    let token = private_file::read(&dir.join(TOKEN_FILE)).ok().map(|token| token.trim().to_owned());
-    Ok((address.trim().to_owned(), token))
+    Ok((address.trim().to_owned(), dir.join(TOKEN_FILE)))
 }
 
 /// A client that trusts the authority in the PEM file `ca` as well.

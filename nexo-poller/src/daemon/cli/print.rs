@@ -154,9 +154,11 @@ pub(super) fn report(report: &TickReport) -> String {
     if let Some(error) = &report.error {
         text += &format!("\n{}", clean(error));
     }
-    if let Some(next) = report.next_due {
-        text += &format!("\nnext run {} ({next})", when(next));
-    }
+    let id = clean(&report.job_id);
+    text += &match report.next_due {
+        Some(next) => format!("\nnext run {} ({next})", when(next)),
+        None => format!("\nit does not run again by itself; `nexo-poller show {id}` says why"),
+    };
     text
 }
 

@@ -131,13 +131,13 @@ impl Engine {
         let slot = pending.slot;
         let (now, rules) = (self.clock.now(), &self.rules);
         let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
-        job.state = std::mem::take(&mut pending.finished.state);
+        let before = std::mem::replace(&mut job.state, std::mem::take(&mut pending.finished.state));
         // The clock was set back while this was on its way.
         if job.state.last.is_some_and(|last| last.ended > now.plus(policy::CLOCKS_DIFFER)) {
             let ahead = std::mem::take(&mut job.state);
             job.state = policy::adopt(&job.rule(), rules, ahead, now);
         }
-        let next_due = job.state.next.map(|next| next.due);
+        let next_due = job.state.next.filter(|_| job.state.pause.is_none()).map(|next| next.due);
         let (outcome, error) = match &pending.outcome {
             Outcome::Ok { .. } => (RunOutcome::Ok, None),
             Outcome::Failed { class, message, .. } => {
@@ -154,6 +154,12 @@ impl Engine {
                 job = %job.id, agent = %job.agent, run_key = pending.run.nominal.0, outcome = outcome.as_str(),
                 errors = job.state.errors, "the tick failed: {message}"
             );
+        }
+        if job.state.pause.is_some() && before.pause.is_none() {
+            tracing::error!(job = %job.id, "the job is paused until somebody resumes it");
+        }
+        if error.is_none() && before.errors > 0 {
+            tracing::info!(job = %job.id, failures = before.errors, "the job works again");
         }
         let rare = job.rare();
         let counters = &mut rare.counters;

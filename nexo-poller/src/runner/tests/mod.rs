@@ -256,9 +256,11 @@ async fn a_permanent_failure_pauses_with_its_reason_until_resumed() {
     let status = rig.show("a").await;
     assert_eq!(status.phase, JobPhase::Paused);
     assert!(status.why.contains("the project is gone") && status.why.contains("resume a"), "{}", status.why);
+    let by_hand = rig.runner.run_now("a").await.unwrap();
+    assert_eq!(by_hand.next_due, None, "a paused job does not run again by itself");
     rig.runner.resume("a").await.unwrap();
     pass(60).await;
-    assert_eq!(rig.tick_count("a"), 2);
+    assert_eq!(rig.tick_count("a"), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,8 @@ async function answer_of(path, options = {}) {
     const answer = await fetch(path, { ...options, headers });
     if (answer.status !== 401) return answer;
     if (sessionStorage.getItem("token") !== token) continue;
+    // The daemon's token is another one now; much can be read without.
+    if (token) { sessionStorage.removeItem("token"); continue; }
     const question = "This needs the daemon's admin token. On its own machine that is the content of the file admin.token beside the state.";
     typing ??= prompt_for(question, "password").finally(() => { typing = null; });
     const given = await typing;
