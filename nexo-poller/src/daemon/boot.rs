@@ -123,7 +123,11 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         feed,
         recent,
         certificate: doors.certificate(),
-        loaded: Mutex::new(Loaded { settings: settings.clone(), refused: readings.refused.clone() }),
+        loaded: Mutex::new(Loaded {
+            settings: settings.clone(),
+            refused: readings.refused.clone(),
+            plugin_faults: readings.plugins.faults.clone(),
+        }),
         reloading: tokio::sync::Mutex::new(()),
         manager: ServiceManager::of_environment(),
     });
@@ -173,7 +177,8 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
         for plugin in plugins.iter().filter(|plugin| !plugin.is_well()) {
             tracing::error!(plugin = plugin.id, state = plugin.state, "{}", plugin.why);
         }
-        tracing::info!(up, failed = plugins.len() - up, "plugins are settled");
+        let failed = plugins.len() - up + settling.plugin_faults().len();
+        tracing::info!(up, failed, "plugins are settled");
         settling.manager.keep_informed(&settling).await;
     });
 

@@ -19,6 +19,7 @@ impl Condition {
         let ill = plugins.iter().filter(|plugin| !plugin.is_well());
         let mut troubles: Vec<String> =
             ill.map(|plugin| format!("plugin `{}` is {}: {}", plugin.id, plugin.state, plugin.why)).collect();
+        troubles.extend(daemon.plugin_faults());
         if let Some(trouble) = runner.store_trouble {
             troubles.insert(0, format!("no tick starts: {trouble}"));
         }

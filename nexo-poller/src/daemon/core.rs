@@ -52,6 +52,8 @@ pub(super) struct Daemon {
 pub(super) struct Loaded {
     pub(super) settings: Settings,
     pub(super) refused: Vec<RefusedJob>,
+    /// Why what the file names as a plugin is none.
+    pub(super) plugin_faults: Vec<String>,
 }
 
 /// Everything that a boot or a reload reads, judged before anything is changed.
@@ -192,6 +194,11 @@ impl Daemon {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).refused.clone()
     }
 
+    /// Why what the file names as a plugin is none.
+    pub(super) fn plugin_faults(&self) -> Vec<String> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).plugin_faults.clone()
+    }
+
     pub(super) fn plugins(&self) -> Vec<PluginReport> {
         self.plugins.report()
     }
@@ -260,6 +267,7 @@ impl Daemon {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             loaded.settings = readings.file.settings;
             loaded.refused.clone_from(&readings.refused);
+            loaded.plugin_faults.clone_from(&readings.plugins.faults);
         }
         for fault in &readings.plugins.faults {
             tracing::error!("{fault}");

@@ -237,6 +237,22 @@ fn what_a_plugin_has_forked_does_not_outlive_a_daemon_that_is_killed() {
     }
 }
 
+#[test]
+fn a_plugin_that_is_not_there_is_a_reason_not_to_be_ready_until_a_reload_finds_it() {
+    let home = Home::with_jobs(&[&format!("id: first, kind: chatty, {HOURLY}")]);
+    let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    home.write("pollers.yaml", &text.replace("plugins: [ ", "plugins: [ absent, "));
+    let mut daemon = home.boot();
+    assert!(daemon.wait_for_log("plugins are settled").contains("failed=1"));
+    let said = home.run(&["ready"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("absent: No such file or directory"), "{said:?}");
+    home.write("pollers.yaml", &text);
+    home.run(&["reload"]);
+    assert_eq!(home.run(&["ready"]).code, Some(0));
+    daemon.stop();
+}
+
 /// How many processes sleep for `seconds`.
 fn sleepers(seconds: &str) -> usize {
     let wanted = format!("sleep\0{seconds}\0");
