@@ -230,7 +230,7 @@ impl Daemon {
         plan.remove = remove;
         plan.keep.extend(kept);
         plan.keep.sort_unstable();
-        Ok(ReloadAnswer { plan, refused: readings.refused })
+        Ok(ReloadAnswer { plan, refused: readings.refused, plugin_faults: readings.plugins.faults })
     }
 
     /// Reads everything again; where all of it can be used, applies what changed.
@@ -277,7 +277,7 @@ impl Daemon {
         }
         let (add, replace, remove, keep) = (plan.add.len(), plan.replace.len(), plan.remove.len(), plan.keep.len());
         tracing::info!(add, replace, remove, keep, refused = readings.refused.len(), "reloaded");
-        Ok(ReloadAnswer { plan, refused: readings.refused })
+        Ok(ReloadAnswer { plan, refused: readings.refused, plugin_faults: readings.plugins.faults })
     }
 
     /// From now on ticks are answered with these.

@@ -103,6 +103,20 @@ pub enum JobPhase {
 }
 
 impl JobPhase {
+    /// All of them.
+    #[cfg(feature = "daemon")]
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Scheduled,
+        Self::Waiting,
+        Self::Running,
+        Self::Backoff,
+        Self::BreakerOpen,
+        Self::Paused,
+        Self::Quarantined,
+        Self::Elsewhere,
+        Self::Finished,
+    ];
+
     /// The phase's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {

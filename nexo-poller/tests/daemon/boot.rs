@@ -247,8 +247,12 @@ fn a_plugin_that_is_not_there_is_a_reason_not_to_be_ready_until_a_reload_finds_i
     let said = home.run(&["ready"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.stdout.contains("absent: No such file or directory"), "{said:?}");
+    for reload in [&["reload", "--plan"][..], &["reload"]] {
+        let said = home.run(reload);
+        assert!(said.code == Some(3) && said.stdout.contains("absent: No such file or directory"), "{said:?}");
+    }
     home.write("pollers.yaml", &text);
-    home.run(&["reload"]);
+    assert_eq!(home.run(&["reload"]).code, Some(0));
     assert_eq!(home.run(&["ready"]).code, Some(0));
     daemon.stop();
 }

@@ -28,6 +28,12 @@ fn a_list_is_filtered_and_paged_and_a_wrong_filter_says_what_is_known() {
     assert_eq!(home.run(&["pause", "a_one", "--reason", "moved", "--by", "ana"]).code, Some(0));
     assert_eq!(ids(&["--phase", "paused"]).0, ["a_one"]);
     assert_eq!(home.json(&["show", "a_one"])["paused"]["by"], "ana");
+    let said = home.run(&["next", "a_one"]).stdout;
+    assert!(said.contains(": moved\nnone of these runs before `nexo-poller resume a_one`"), "{said}");
+    assert_eq!(home.json(&["next", "a_one", "-n", "2"])["paused"]["by"], "ana");
+    assert!(!home.run(&["next", "a_two"]).stdout.contains("paused"));
+    let said = home.run(&["list", "--phase", "asleep"]);
+    assert!(said.code == Some(2) && said.stderr.contains("quarantined"), "{said:?}");
     let (status, body) = daemon.get("/admin/pollers?phase=asleep");
     assert_eq!(status, 400);
     assert!(body.contains("quarantined"), "{body}");

@@ -123,5 +123,7 @@ fn the_daemon_of_another_file_does_not_answer_for_one_that_was_killed() {
     assert_eq!(other.run(&["ready"]).code, Some(0));
     let said = other.run(&["list", "--admin-url", &daemon.address]);
     assert!(said.code == Some(2) && said.stderr.contains("must begin with https:// or http://"), "{said:?}");
+    let said = other.run(&["list", "--admin-url", &format!("https://{}", daemon.address)]);
+    assert!(said.code == Some(6) && said.stderr.contains("it does not speak TLS: is it http://?"), "{said:?}");
     daemon.stop();
 }

@@ -15,7 +15,7 @@ use crate::daemon::core::Daemon;
 use crate::daemon::jobs::RefusedJob;
 use crate::daemon::recent::RecentTick;
 use crate::runner::{JobStatus, ReloadPlan, RunnerError, TickReport};
-use crate::store::UnixMs;
+use crate::store::{Pause, UnixMs};
 
 /// `next` never lists more.
 const MOST_FIRINGS: usize = 1_000;
@@ -31,6 +31,9 @@ pub(in crate::daemon) struct ReloadAnswer {
     /// What was left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::daemon) refused: Vec<RefusedJob>,
+    /// Plugins that cannot be used, each with a sentence that says why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::daemon) plugin_faults: Vec<String>,
 }
 
 pub(super) async fn list(
@@ -67,12 +70,18 @@ pub(super) async fn next(
     Query(count): Query<Count>,
 ) -> Result<Json<Firings>, Refusal> {
     let next = daemon.next_firings(&id, count.n.unwrap_or(10).min(MOST_FIRINGS)).await?;
-    Ok(Json(Firings { next }))
+    let paused = daemon.show(&id).await?.paused;
+    Ok(Json(Firings { next, paused }))
 }
 
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Firings {
-    next: Vec<UnixMs>,
+/// What `GET /admin/pollers/{id}/next` answers.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(in crate::daemon) struct Firings {
+    /// When the schedule fires, whether or not the job is paused.
+    pub(in crate::daemon) next: Vec<UnixMs>,
+    /// None of them runs the job as long as it is paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::daemon) paused: Option<Pause>,
 }
 
 /// How the job's last ticks went, since the daemon started.

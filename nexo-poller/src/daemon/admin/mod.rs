@@ -22,7 +22,7 @@ mod token;
 pub(super) use self::address::{ADDRESS_FILE, living_neighbour};
 pub(super) use self::cursors::CursorAnswer;
 pub(super) use self::doors::Doors;
-pub(super) use self::jobs::ReloadAnswer;
+pub(super) use self::jobs::{Firings, ReloadAnswer};
 pub(super) use self::listing::ListAnswer;
 pub(super) use self::outside::{Certificate, Outside, TOKEN_VARIABLE, Unprepared};
 pub(super) use self::token::TOKEN_FILE;

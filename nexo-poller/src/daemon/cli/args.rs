@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::daemon::exit;
 use crate::daemon::logs::LogFormat;
+use crate::runner::JobPhase;
 
 /// Runs pollers on their schedules, and talks to the daemon that does.
 #[derive(Debug, Parser)]
@@ -186,8 +187,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// Which jobs are listed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Wanted {
-    /// Only jobs in this phase: scheduled, waiting, running, backoff, breaker_open, paused, quarantined, elsewhere, finished.
-    #[arg(long)]
+    /// Only jobs in this phase.
+    #[arg(long, value_parser = JobPhase::ALL.map(JobPhase::as_str))]
     pub(super) phase: Option<String>,
     /// Only jobs of this kind.
     #[arg(long)]

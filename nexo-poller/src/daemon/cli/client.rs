@@ -1,4 +1,6 @@
+use std::error::Error;
 use std::fmt::Write as _;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -203,9 +205,20 @@ fn trusting(http: ClientBuilder, ca: Option<&Path>) -> Result<ClientBuilder, Cli
 }
 
 fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
+    let mut cause: &(dyn Error + 'static) = error;
+    while let Some(deeper) = below(cause) {
         cause = deeper;
     }
-    cause.to_string()
+    match cause.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidMessage(_)) => "it does not speak TLS: is it http://?".to_owned(),
+        _ => cause.to_string(),
+    }
+}
+
+/// An I/O error passes what it wraps off as itself, and names only what is below that as its source.
+fn below<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }

@@ -7,7 +7,7 @@ use super::args::{Args, Command, Wanted};
 use super::client::{Client, ClientError, job_path, percent_encoded};
 use super::patience::wait_for;
 use super::{events, print, ready, top};
-use crate::daemon::admin::{CursorAnswer, ListAnswer, ReloadAnswer};
+use crate::daemon::admin::{CursorAnswer, Firings, ListAnswer, ReloadAnswer};
 use crate::daemon::cursor_view::CursorOrder;
 use crate::daemon::dry_run::DryRun;
 use crate::daemon::exit::Exit;
@@ -87,7 +87,11 @@ fn exit_of(command: &Command, answer: &Value) -> Exit {
                 Err(_) => Exit::Failed,
             }
         }
-        Command::Reload { .. } if answer.get("refused").or(answer.get("rejected")).is_some() => Exit::Config,
+        Command::Reload { .. }
+            if ["refused", "rejected", "plugin_faults"].iter().any(|key| answer.get(key).is_some()) =>
+        {
+            Exit::Config
+        }
         _ => Exit::Ok,
     }
 }
@@ -103,11 +107,7 @@ fn sentence_of(command: &Command, answer: Value) -> Option<String> {
         Command::DryRun { .. } => print::dry_run(&serde_json::from_value::<DryRun>(answer).ok()?),
         Command::Cursor { .. } => print::cursor(&serde_json::from_value::<CursorAnswer>(answer).ok()?),
         Command::Logs { .. } => print::lines(&answer["lines"]),
-        Command::Next { .. } => {
-            let next = answer.get("next")?.as_array()?;
-            let lines: Vec<_> = next.iter().filter_map(Value::as_str).collect();
-            if lines.is_empty() { "no run is to come".to_owned() } else { lines.join("\n") }
-        }
+        Command::Next { job, .. } => print::next(job, &serde_json::from_value::<Firings>(answer).ok()?),
         Command::Pause { job, .. } => format!("`{job}` is paused; go on with `nexo-poller resume {job}`"),
         Command::Resume { job } => format!("`{job}` is resumed"),
         Command::Reset { job, .. } => format!("`{job}` starts over: its cursor, errors and pause are forgotten"),

@@ -4,10 +4,11 @@ use std::time::Duration;
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets};
 use serde_json::Value;
 
-use crate::daemon::admin::{CursorAnswer, ListAnswer, ReloadAnswer};
+use crate::daemon::admin::{CursorAnswer, Firings, ListAnswer, ReloadAnswer};
 use crate::daemon::cursor_view::CursorView;
 use crate::daemon::dry_run::DryRun;
 use crate::runner::{JobPhase, JobStatus, TickReport, UnixMs};
+use crate::store::Pause;
 
 /// In a terminal of fewer columns, a job's kind and agent are left out.
 const NARROW: u16 = 90;
@@ -137,7 +138,7 @@ pub(super) fn show(job: &JobStatus) -> String {
     row("breaker", Some(job.breaker.clone()));
     row("breaker until", instant(job.breaker_until));
     row("backoff until", instant(job.backoff_until));
-    row("paused", job.paused.as_ref().map(|pause| format!("by {} at {}: {}", pause.by, pause.at, pause.reason)));
+    row("paused", job.paused.as_ref().map(paused));
     row("lease", job.lease.as_ref().map(|lease| format!("{} until {}", lease.owner, lease.until)));
     row("cursor", Some(counted(job.cursor_bytes, "byte")));
     row("ticks", Some(format!("{} ok, {} failed since the daemon started", job.ticks_ok, job.ticks_failed)));
@@ -162,6 +163,20 @@ pub(super) fn report(report: &TickReport) -> String {
     text
 }
 
+pub(super) fn next(job: &str, firings: &Firings) -> String {
+    let mut lines: Vec<_> = firings.next.iter().map(ToString::to_string).collect();
+    if lines.is_empty() {
+        lines.push("no run is to come".to_owned());
+    } else if let Some(pause) = &firings.paused {
+        lines.push(format!("paused {}\nnone of these runs before `nexo-poller resume {job}`", paused(pause)));
+    }
+    lines.join("\n")
+}
+
+fn paused(pause: &Pause) -> String {
+    clean(&format!("by {} at {}: {}", pause.by, pause.at, pause.reason))
+}
+
 pub(super) fn reload(answer: &ReloadAnswer, planned: bool) -> String {
     let mut lines = Vec::new();
     let verbs = if planned {
@@ -176,6 +191,7 @@ pub(super) fn reload(answer: &ReloadAnswer, planned: bool) -> String {
     }
     lines.push(format!("{}: {}", verbs[3], answer.plan.keep.len()));
     lines.extend(answer.plan.rejected.iter().map(|job| format!("not loaded: job `{}`: {}", job.id, job.reason)));
+    lines.extend(answer.plugin_faults.iter().map(|fault| clean(fault)));
     lines.extend(answer.refused.iter().map(|refused| format!("not loaded: {}", refused.problem)));
     lines.join("\n")
 }

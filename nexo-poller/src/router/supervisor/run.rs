@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::faults::Faults;
 use super::{PluginProcess, PluginState, PluginStatus, ProcessGroup, RestartPolicy, StderrTail, drain, exit_sentence};
 use crate::broker::Broker;
-use crate::broker::stdio::{ParentOptions, StdioParent};
+use crate::broker::stdio::{ParentOptions, StdioError, StdioParent};
 use crate::contract::Redact;
 use crate::router::{PluginBinary, PluginLink, PluginPollerRouter, serve_calls};
 
@@ -220,13 +220,14 @@ impl Run {
         let end = tokio::select! {
             connected = connecting => match connected {
                 Ok((parent, _)) => self.serve(generation, parent, &mut child, &group).await,
-                Err(error) => {
+                Err(error @ StdioError::Closed { .. }) => {
                     // A process that has just ended tells more by its exit code than by its closed pipe.
                     match timeout(Duration::from_millis(200), child.wait()).await {
                         Ok(status) => End::Failed(format!("{} before it was up: {error}", exit_sentence(status))),
                         Err(_) => End::Failed(error.to_string()),
                     }
                 }
+                Err(error) => End::Failed(format!("cannot be used: {error}")),
             },
             _ = self.stopped.recv() => End::Stopped,
         };
