@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::quickstart::prepared;
-use crate::run::finish;
+use crate::quickstart::{daemon, prepared};
+use crate::run::{finish, output};
 use crate::scratch::Scratch;
 use crate::{Outcome, say};
 
@@ -35,6 +35,10 @@ pub(crate) fn check() -> Outcome {
     drop_file(&inbox, "second.txt")?;
     first.expect("second.txt")?;
     let took = dropped.elapsed();
+    let listed = output(Command::new(daemon()?).arg("list").arg("-c").arg(&yaml))?;
+    if !listed.lines().any(|line| line.trim().starts_with("inbox ") && line.contains("new_files")) {
+        return Err(format!("`nexo-poller list` does not show the job:\n{listed}"));
+    }
     first.stop()?;
 
     let (command, _) = prepared(Some(scratch.path()))?;

@@ -8,11 +8,13 @@ use crate::{Outcome, say};
 /// Builds the example's plugin and the daemon, and runs the daemon in `folder` (the example's own by default).
 pub(crate) fn run(folder: Option<&Path>) -> Outcome {
     let (mut daemon, folder) = prepared(folder)?;
-    let inbox = folder.join("inbox");
-    let shown = inbox.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&inbox).display();
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = |path: PathBuf| path.strip_prefix(&here).unwrap_or(&path).display().to_string();
+    let (inbox, file) = (shown(folder.join("inbox")), shown(folder.join("pollers.yaml")));
+    let program = shown(PathBuf::from(daemon.get_program()));
     say(&format!(
-        "\nThe daemon looks into {shown} every second. Drop in a file from another terminal:\n\
-         \n    echo hello > {shown}/hello.txt\n\n\
+        "\nThe daemon looks into {inbox} every second. Drop in a file from another terminal, and look at the job:\n\
+         \n    echo hello > {inbox}/hello.txt\n    {program} list -c {file}\n\n\
          Ctrl-C stops it. Start it again: what was announced is not announced again.\n"
     ))?;
     become_it(&mut daemon)
@@ -40,9 +42,14 @@ pub(crate) fn prepared(folder: Option<&Path>) -> Result<(Command, PathBuf), Stri
     let plugin = format!("quickstart{}", std::env::consts::EXE_SUFFIX);
     copy(&binaries()?.join(&plugin), &folder.join("plugins").join(&plugin))?;
 
-    let mut daemon = Command::new(binaries()?.join(format!("nexo-poller{}", std::env::consts::EXE_SUFFIX)));
+    let mut daemon = Command::new(daemon()?);
     daemon.args(["run", "-c", "pollers.yaml"]).current_dir(&folder);
     Ok((daemon, folder))
+}
+
+/// The program that [`prepared`] builds.
+pub(crate) fn daemon() -> Result<PathBuf, String> {
+    Ok(binaries()?.join(format!("nexo-poller{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Copies beside the old file and swaps: a binary that runs can be replaced that way, not written to.
