@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::admin::{self, ADDRESS_FILE, Doors};
+use super::admin::{ADDRESS_FILE, Doors};
 use super::built_in;
 use super::console;
 use super::core::{Daemon, Loaded, PLUGINS_SETTLE, ReadError, Readings};
@@ -138,9 +138,10 @@ pub(super) async fn run(config: &Path) -> Result<(), BootError> {
     daemon.plugins.set_remote(&readings.plugins);
     let jobs = readings.specs.len();
     let plan = daemon.runner.apply(readings.specs).await.map_err(|error| BootError::failed(error.to_string()))?;
-    let server = doors.serve(&daemon);
     let address_file = dir.join(ADDRESS_FILE);
-    match admin::living_neighbour(&address_file, address).await {
+    let neighbour = doors.neighbour(&address_file).await;
+    let server = doors.serve(&daemon);
+    match neighbour {
         Some(other) => tracing::warn!(
             "another daemon, at {other}, shares this state: each job runs on one of the two; its `admin.addr` stays, so \
              give this one a port of its own under `admin: {{ bind: … }}` for the command line to find it"

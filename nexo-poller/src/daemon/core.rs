@@ -12,7 +12,7 @@ use super::file::{PollersFile, RefusedFile, Settings};
 use super::jobs::{RefusedJob, specs_of};
 use super::neighbours::Neighbours;
 use super::plugin_report::PluginReport;
-use super::plugin_set::PluginSet;
+use super::plugin_set::{PluginFault, PluginSet};
 use super::plugins::Plugins;
 use super::recent::RecentTicks;
 use super::redactor::Redactor;
@@ -53,7 +53,7 @@ pub(super) struct Loaded {
     pub(super) settings: Settings,
     pub(super) refused: Vec<RefusedJob>,
     /// Why what the file names as a plugin is none.
-    pub(super) plugin_faults: Vec<String>,
+    pub(super) plugin_faults: Vec<PluginFault>,
 }
 
 /// Everything that a boot or a reload reads, judged before anything is changed.
@@ -194,9 +194,11 @@ impl Daemon {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).refused.clone()
     }
 
-    /// Why what the file names as a plugin is none.
+    /// Why what the file names as a plugin is none; nothing of one that serves all the same, from before its file was touched.
     pub(super) fn plugin_faults(&self) -> Vec<String> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).plugin_faults.clone()
+        let faults = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).plugin_faults.clone();
+        let serves = |fault: &PluginFault| fault.path.as_ref().is_some_and(|path| self.plugins.serves(path));
+        faults.iter().filter(|fault| !serves(fault)).map(ToString::to_string).collect()
     }
 
     pub(super) fn plugins(&self) -> Vec<PluginReport> {
@@ -230,7 +232,8 @@ impl Daemon {
         plan.remove = remove;
         plan.keep.extend(kept);
         plan.keep.sort_unstable();
-        Ok(ReloadAnswer { plan, refused: readings.refused, plugin_faults: readings.plugins.faults })
+        let plugin_faults = readings.plugins.faults.iter().map(ToString::to_string).collect();
+        Ok(ReloadAnswer { plan, refused: readings.refused, plugin_faults })
     }
 
     /// Reads everything again; where all of it can be used, applies what changed.
@@ -277,7 +280,8 @@ impl Daemon {
         }
         let (add, replace, remove, keep) = (plan.add.len(), plan.replace.len(), plan.remove.len(), plan.keep.len());
         tracing::info!(add, replace, remove, keep, refused = readings.refused.len(), "reloaded");
-        Ok(ReloadAnswer { plan, refused: readings.refused, plugin_faults: readings.plugins.faults })
+        let plugin_faults = readings.plugins.faults.iter().map(ToString::to_string).collect();
+        Ok(ReloadAnswer { plan, refused: readings.refused, plugin_faults })
     }
 
     /// From now on ticks are answered with these.

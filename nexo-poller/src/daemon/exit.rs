@@ -7,6 +7,8 @@ pub enum Exit {
     Ok,
     /// 1: it did not work; the message says why.
     Failed,
+    /// 2: the command line, or a variable that stands for an option, is wrong.
+    Usage,
     /// 3: `pollers.yaml`, or a job's config, is wrong.
     Config,
     /// 4: a tick failed for good; the job is paused.
@@ -24,6 +26,7 @@ impl Exit {
         match self {
             Self::Ok => 0,
             Self::Failed => 1,
+            Self::Usage => 2,
             Self::Config => 3,
             Self::Permanent => 4,
             Self::Transient => 5,

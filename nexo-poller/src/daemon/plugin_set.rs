@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
@@ -7,7 +8,7 @@ use tokio::process::Command;
 use super::built_in;
 use super::file::{PluginPaths, PollersFile, Problem, Settings};
 use crate::manifest::{Manifest, PluginSection};
-use crate::router::{DuplicateKind, PluginBinary, discover};
+use crate::router::{DiscoverError, DuplicateKind, PluginBinary, discover};
 
 /// The plugins that `plugins:` names, judged and not yet started.
 #[derive(Default)]
@@ -16,7 +17,39 @@ pub(super) struct PluginSet {
     /// Those that others start and that serve over the broker.
     pub(super) remote: Vec<Manifest>,
     /// Why other paths are no plugins; each is left out.
-    pub(super) faults: Vec<String>,
+    pub(super) faults: Vec<PluginFault>,
+}
+
+/// Why a path is no plugin.
+#[derive(Debug, Clone)]
+pub(super) struct PluginFault {
+    /// The path itself, where the file is there or was.
+    pub(super) path: Option<PathBuf>,
+    why: String,
+}
+
+impl From<String> for PluginFault {
+    fn from(why: String) -> Self {
+        Self { path: None, why }
+    }
+}
+
+impl From<&DiscoverError> for PluginFault {
+    fn from(error: &DiscoverError) -> Self {
+        let path = match error {
+            DiscoverError::Io { path, .. }
+            | DiscoverError::NotExecutable { path }
+            | DiscoverError::NoManifest { path, .. } => Some(path.clone()),
+            DiscoverError::Empty { .. } | DiscoverError::Manifest(_) => None,
+        };
+        Self { path, why: error.to_string() }
+    }
+}
+
+impl fmt::Display for PluginFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
 }
 
 impl PluginSet {
@@ -35,18 +68,18 @@ impl PluginSet {
             // Absolute, so that a plugin is found whatever it is started from.
             let path = std::path::absolute(&path).unwrap_or(path);
             let (found, errors) = discover(&path).await;
-            set.faults.extend(errors.iter().map(ToString::to_string));
+            set.faults.extend(errors.iter().map(PluginFault::from));
             for plugin in found {
                 match refusal(&plugin.manifest.plugin) {
                     None => set.found.push(plugin),
-                    Some(why) => set.faults.push(why),
+                    Some(why) => set.faults.push(why.into()),
                 }
             }
         }
         for path in settings.broker.iter().flat_map(|broker| &broker.plugins) {
             match manifests(path) {
                 Ok(manifests) => set.remote.extend(manifests),
-                Err(why) => set.faults.push(why),
+                Err(why) => set.faults.push(why.into()),
             }
         }
         set.refuse_clashes()?;
@@ -88,11 +121,11 @@ impl PluginSet {
     /// The faults as problems of `file`, which named the paths.
     pub(super) fn problems(&self, file: &PollersFile) -> Vec<Problem> {
         let file = file.path.display().to_string();
-        let problem = |message: &String| Problem {
+        let problem = |fault: &PluginFault| Problem {
             file: file.clone(),
             place: None,
             job: None,
-            message: format!("`plugins`: {message}"),
+            message: format!("`plugins`: {fault}"),
         };
         self.faults.iter().map(problem).collect()
     }

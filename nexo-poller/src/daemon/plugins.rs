@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,13 @@ struct Running {
     supervisor: Option<Supervisor>,
     /// Set where it is taken away: what comes up only then is not offered any more.
     gone: Arc<Mutex<bool>>,
+}
+
+impl Running {
+    fn report(&self) -> PluginReport {
+        let status = self.supervisor.as_ref().map(Supervisor::status);
+        PluginReport::of(&self.binary.manifest.plugin, &self.kinds, status)
+    }
 }
 
 /// What tells a plugin's file from one that has taken its place.
@@ -210,12 +218,15 @@ impl Plugins {
         Some(status.map(|status| status.last_stderr).unwrap_or_default())
     }
 
+    /// Whether the plugin that was started from `program` serves ticks.
+    pub(super) fn serves(&self, program: &Path) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.values().any(|running| running.binary.program == program && running.report().is_well())
+    }
+
     pub(super) fn report(&self) -> Vec<PluginReport> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let reports = running.values().map(|running| {
-            let status = running.supervisor.as_ref().map(Supervisor::status);
-            PluginReport::of(&running.binary.manifest.plugin, &running.kinds, status)
-        });
+        let reports = running.values().map(Running::report);
         reports.chain(self.remote.iter().flat_map(RemotePlugins::report)).collect()
     }
 

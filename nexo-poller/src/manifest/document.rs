@@ -58,7 +58,13 @@ fn json_of(value: &Spanned<DeValue<'_>>) -> Result<Value, NotToml> {
                 return Err(NotToml { message: "the number is too large".to_owned(), offset: value.span().start });
             }
         },
-        DeValue::Float(number) => number.as_str().parse::<f64>().unwrap_or(f64::NAN).into(),
+        DeValue::Float(number) => match number.as_str().parse().ok().and_then(serde_json::Number::from_f64) {
+            Some(number) => Value::Number(number),
+            None => {
+                let message = "only a finite number can be used".to_owned();
+                return Err(NotToml { message, offset: value.span().start });
+            }
+        },
         DeValue::Boolean(flag) => Value::Bool(*flag),
         DeValue::Datetime(time) => Value::String(time.to_string()),
         DeValue::Array(items) => items.iter().map(json_of).collect::<Result<_, _>>()?,

@@ -171,11 +171,20 @@ fn run_by_hand_tells_by_its_exit_code_how_the_tick_ended() {
     let job = |id| format!("id: {id}, kind: chatty, schedule: {{ every: 1h }}, config: {{ do: {id} }}");
     let jobs: Vec<String> = ["count", "transient", "permanent", "llm"].map(job).into();
     let home = Home::with_jobs(&jobs.iter().map(String::as_str).collect::<Vec<_>>());
-    let daemon = home.boot();
+    let mut daemon = home.boot();
     for (id, code) in [("count", 0), ("transient", 5), ("permanent", 4), ("llm", 3), ("nobody", 1)] {
         let said = home.run(&["run", id]);
         assert_eq!(said.code, Some(code), "{id}: {said:?}");
     }
+    assert!(daemon.wait_for_log("is paused until somebody resumes it").contains("job=permanent"));
+    assert!(daemon.wait_for_log("is paused until its config is mended").contains("job=llm"));
+    // A job that was paused and goes well by hand is not on its schedule again.
+    assert_eq!(home.run(&["cursor", "count", "--set", "[]"]).code, Some(0));
+    assert_eq!(home.run(&["run", "count"]).code, Some(4));
+    assert_eq!(home.run(&["cursor", "count", "--restore"]).code, Some(0));
+    assert_eq!(home.run(&["run", "count"]).code, Some(0));
+    assert!(daemon.wait_for_log("the tick went well; the job stays paused").contains("job=count"));
+    assert_eq!(home.run(&["resume", "count"]).code, Some(0));
     assert_eq!(home.run(&["next", "count", "-n", "3"]).stdout.lines().count(), 3);
     daemon.stop();
 }
@@ -192,6 +201,7 @@ fn a_daemon_that_is_not_there_is_one_sentence() {
     // The address of a daemon that was killed leads nowhere.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     home.write("data/admin.addr", &free.to_string());
+    home.private("data/admin.token", "its token");
     let said = home.run(&["list"]);
     assert_eq!(said.code, Some(6));
     assert!(said.stderr.contains("nobody listens there") && said.stderr.lines().count() == 1, "{said:?}");

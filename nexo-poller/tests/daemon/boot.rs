@@ -267,6 +267,26 @@ fn sleepers(seconds: &str) -> usize {
 }
 
 #[test]
+fn a_plugin_that_serves_is_no_reason_not_to_be_ready_while_its_file_is_replaced() {
+    let home = Home::with_jobs(&[&format!("id: first, kind: chatty, {HOURLY}")]);
+    let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    let plugin = text.split("plugins: [ ").nth(1).unwrap().split(" ]").next().unwrap();
+    home.write(
+        "folder/chatty",
+        &format!("#!/bin/sh\ntest \"$1\" = --print-manifest -a -e broken && exit 3\nexec {plugin} \"$@\"\n"),
+    );
+    std::fs::set_permissions(home.path().join("folder/chatty"), PermissionsExt::from_mode(0o755)).unwrap();
+    home.write("pollers.yaml", &text.replace(plugin, "folder/chatty"));
+    let daemon = home.boot();
+    home.write("broken", "");
+    let said = home.run(&["reload"]);
+    assert!(said.code == Some(3) && said.stdout.contains("folder/chatty: no nexo-plugin.toml"), "{said:?}");
+    assert_eq!(home.run(&["ready"]).code, Some(0), "it serves as before");
+    assert_eq!(home.run(&["run", "first"]).code, Some(0));
+    daemon.stop();
+}
+
+#[test]
 fn a_file_that_changes_during_a_reload_is_read_again_after_it() {
     let home = Home::with_jobs(&[&format!("id: first, kind: chatty, {HOURLY}")]);
     // A plugin that takes as long to introduce itself as the test wants.

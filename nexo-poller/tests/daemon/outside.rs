@@ -120,10 +120,43 @@ fn the_daemon_of_another_file_does_not_answer_for_one_that_was_killed() {
         assert_eq!(said.code, Some(6), "{args:?}: {said:?}");
         assert!(said.stderr.contains("does not know the token in") && said.stderr.contains("admin.token"), "{said:?}");
     }
+    // Nor is it taken for one that shares the state of the one that was killed.
+    let again = home.boot();
+    assert_eq!(home.run(&["ready"]).code, Some(0));
+    again.stop();
+    // A file that was never run has no daemon, whoever has the port that it names.
+    let never = Home::with_jobs(&[]);
+    with_admin(&never, &format!("bind: '{}'", daemon.address));
+    let said = never.run(&["list"]);
+    assert!(said.code == Some(6) && said.stderr.contains("no daemon runs pollers.yaml"), "{said:?}");
+
     assert_eq!(other.run(&["ready"]).code, Some(0));
+    let token = other.path().join("data/admin.token");
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let said = other.run(&["pause", "orders"]);
+    assert!(said.code == Some(1) && said.stderr.contains("chmod 600") && !said.stderr.contains("ask as"), "{said:?}");
     let said = other.run(&["list", "--admin-url", &daemon.address]);
     assert!(said.code == Some(2) && said.stderr.contains("must begin with https:// or http://"), "{said:?}");
     let said = other.run(&["list", "--admin-url", &format!("https://{}", daemon.address)]);
     assert!(said.code == Some(6) && said.stderr.contains("it does not speak TLS: is it http://?"), "{said:?}");
+    let said = other.run(&["list", "--admin-url", "https://host:99999"]);
+    assert!(said.code == Some(2) && said.stderr.contains("invalid port number"), "{said:?}");
+    let mut without = other.command(&["list", "--admin-url", &format!("http://{}", daemon.address)]);
+    let said: Said = without.env("NEXO_POLLER_ADMIN_TOKEN", "").output().unwrap().into();
+    assert_eq!(said.code, Some(0), "an empty token is as good as none: {said:?}");
+    daemon.stop();
+}
+
+#[test]
+fn an_address_for_commands_does_not_keep_a_daemon_from_booting_and_an_empty_one_is_none() {
+    let home = Home::with_jobs(&[HOURLY]);
+    let elsewhere = |args: &[&str], url: &str| {
+        let mut command = home.command(args);
+        command.env("NEXO_POLLER_ADMIN_URL", url);
+        command
+    };
+    let daemon = home.boot_with(elsewhere(&["run"], "somewhere:9091"));
+    let said: Said = elsewhere(&["list"], "").output().unwrap().into();
+    assert!(said.code == Some(0) && said.stdout.contains("orders"), "{said:?}");
     daemon.stop();
 }

@@ -3,7 +3,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use tokio::net::TcpListener;
+
+use super::token::AdminToken;
 
 /// Beside the state file: where the server listens, for the command line.
 pub(in crate::daemon) const ADDRESS_FILE: &str = "admin.addr";
@@ -27,12 +31,17 @@ pub(super) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), String
     Ok((listener, address))
 }
 
-/// The address in `file`, where a daemon answers there that is not the one at `own`: two may share one state.
-pub(in crate::daemon) async fn living_neighbour(file: &Path, own: SocketAddr) -> Option<SocketAddr> {
+/// The address in `file`, where a daemon answers there that is not the one at `own` and knows the state's token: two may
+/// share one state. Whoever else listens there has taken the port of a daemon that was killed.
+pub(super) async fn living_neighbour(file: &Path, own: SocketAddr, token: &AdminToken) -> Option<SocketAddr> {
     let address: SocketAddr = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
     if address == own {
         return None;
     }
-    let connecting = tokio::time::timeout(NEIGHBOUR_ANSWERS, TcpStream::connect(address)).await;
-    matches!(connecting, Ok(Ok(_))).then_some(address)
+    crate::tls::choose_cryptography();
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(NEIGHBOUR_ANSWERS).build().ok()?;
+    let asked = http.get(format!("http://{address}/readyz")).header(AUTHORIZATION, token.as_header());
+    // Not ready, it is there all the same.
+    let knows = |status: StatusCode| status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE;
+    asked.send().await.is_ok_and(|answer| knows(answer.status())).then_some(address)
 }

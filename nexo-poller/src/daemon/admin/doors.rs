@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::address::bind;
+use super::address::{bind, living_neighbour};
 use super::guard::Guard;
 use super::outside::{Certificate, Outside};
 use super::routes::router;
@@ -47,6 +47,11 @@ impl Doors {
     /// Where the users of this machine come in.
     pub(in crate::daemon) fn local(&self) -> SocketAddr {
         self.local.1
+    }
+
+    /// Another daemon that shares the state, and so the token, where the address in `file` is of one that is there.
+    pub(in crate::daemon) async fn neighbour(&self, file: &Path) -> Option<SocketAddr> {
+        living_neighbour(file, self.local(), &self.token).await
     }
 
     /// Where everybody else does, as a URL.

@@ -19,7 +19,7 @@ mod routes;
 mod server;
 mod token;
 
-pub(super) use self::address::{ADDRESS_FILE, living_neighbour};
+pub(super) use self::address::ADDRESS_FILE;
 pub(super) use self::cursors::CursorAnswer;
 pub(super) use self::doors::Doors;
 pub(super) use self::jobs::{Firings, ReloadAnswer};

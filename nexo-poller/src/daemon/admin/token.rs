@@ -1,4 +1,4 @@
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use subtle::ConstantTimeEq;
@@ -23,16 +23,31 @@ impl AdminToken {
     /// A sentence: the file cannot be read or written, or others can read it.
     pub(super) fn load_or_make(dir: &Path) -> Result<Self, String> {
         let path = dir.join(TOKEN_FILE);
-        match private_file::read(&path) {
-            Ok(text) if text.trim().len() >= SHORTEST => return Ok(Self(text.trim().to_owned())),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("the admin token {} cannot be used: {error}", path.display())),
-        }
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        private_file::replace(&path, &format!("{token}\n"))
-            .map_err(|error| format!("the admin token {} cannot be written: {error}", path.display()))?;
-        Ok(Self(token))
+        let made = match Self::load(&path) {
+            Ok(Some(token)) => return Ok(token),
+            Ok(None) => private_file::replace(&path, &format!("{token}\n")),
+            Err(error) if error.kind() == ErrorKind::NotFound => private_file::create(&path, &format!("{token}\n")),
+            Err(error) => return Err(format!("the admin token {} cannot be used: {error}", path.display())),
+        };
+        match made {
+            Ok(()) => Ok(Self(token)),
+            // Another daemon has made one since: it is for both.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::load(&path).ok().flatten().ok_or(error),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| format!("the admin token {} cannot be written: {error}", path.display()))
+    }
+
+    /// The token in the file at `path`; `None` where that is too short to be one.
+    fn load(path: &Path) -> io::Result<Option<Self>> {
+        let text = private_file::read(path)?;
+        Ok((text.trim().len() >= SHORTEST).then(|| Self(text.trim().to_owned())))
+    }
+
+    /// As a caller shows it.
+    pub(super) fn as_header(&self) -> String {
+        format!("Bearer {}", self.0)
     }
 
     /// A token that somebody has chosen; `None` where it is too short to be safe.

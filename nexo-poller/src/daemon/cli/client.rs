@@ -22,9 +22,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub(super) struct Client {
     http: reqwest::Client,
     base: String,
-    token: Option<String>,
-    /// The token's file; the token of a daemon elsewhere comes from the environment.
-    token_file: Option<PathBuf>,
+    token: Token,
+}
+
+/// What this user shows a daemon.
+enum Token {
+    /// What the environment has, for a daemon elsewhere.
+    Given(Option<String>),
+    /// What stands in the file of this machine's daemon.
+    Filed(PathBuf, io::Result<String>),
 }
 
 /// Why a command ends.
@@ -49,22 +55,28 @@ impl Client {
         // No proxy: without a URL the daemon is on this machine, whatever HTTP_PROXY says.
         crate::tls::choose_cryptography();
         let http = reqwest::Client::builder().connect_timeout(CONNECT);
-        let (http, base, token, token_file) = match &place.admin_url {
+        // An empty variable is as good as none.
+        let (http, base, token) = match place.admin_url.as_deref().map(str::trim).filter(|url| !url.is_empty()) {
             Some(url) => {
-                let token = std::env::var(TOKEN_VARIABLE).ok();
-                (trusting(http, place.admin_ca.as_deref())?, url.trim_end_matches('/').to_owned(), token, None)
+                judge(url)?;
+                let token = std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.trim().is_empty());
+                (trusting(http, place.admin_ca.as_deref())?, url.trim_end_matches('/').to_owned(), Token::Given(token))
             }
             None => {
                 let (address, file) = on_this_machine(config)?;
-                let token = private_file::read(&file).ok().map(|token| token.trim().to_owned());
+                let token = private_file::read(&file).map(|token| token.trim().to_owned());
+                if token.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                    // Whoever answers there is another file's.
+                    return Err(no_daemon(config));
+                }
                 // Nor authorities: a small image has none, and plain HTTP needs none.
-                (http.no_proxy().tls_certs_only([]), format!("http://{address}"), token, Some(file))
+                (http.no_proxy().tls_certs_only([]), format!("http://{address}"), Token::Filed(file, token))
             }
         };
         let http = http
             .build()
             .map_err(|error| ClientError::new(Exit::Failed, crate::tls::why_no_client(&error.without_url())))?;
-        Ok(Self { http, base, token, token_file })
+        Ok(Self { http, base, token })
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -89,8 +101,8 @@ impl Client {
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+            Token::Given(Some(token)) | Token::Filed(_, Ok(token)) => request.bearer_auth(token),
+            Token::Given(None) | Token::Filed(_, Err(_)) => request,
         }
     }
 
@@ -112,23 +124,29 @@ impl Client {
     /// The daemon does not know who asks.
     fn not_admitted(&self) -> ClientError {
         let base = self.base.trim_start_matches("http://");
-        let (exit, sentence) = match (&self.token_file, &self.token) {
-            (Some(file), Some(_)) => (
+        let (exit, sentence) = match &self.token {
+            Token::Filed(file, Ok(_)) => (
                 Exit::NoDaemon,
                 format!(
-                    "the daemon at {base} does not know the token in {}: it is that of another file. Start this file's with \
-                     `nexo-poller run`",
+                    "the daemon at {base} does not know the token in {}: it is that of another file, or the token was replaced \
+                     while it ran. Start this file's with `nexo-poller run`",
                     file.display()
                 ),
             ),
-            (Some(file), None) => (
-                Exit::Failed,
-                format!("this needs the token in {}, which you cannot read: ask as the daemon's user", file.display()),
-            ),
-            (None, Some(_)) => {
+            Token::Filed(file, Err(error)) => {
+                // What the system says of another user's file names no remedy.
+                let remedy = if error.raw_os_error().is_some() { "; ask as the daemon's user" } else { "" };
+                (
+                    Exit::Failed,
+                    format!("this needs the token in {}, which cannot be read: {error}{remedy}", file.display()),
+                )
+            }
+            Token::Given(Some(_)) => {
                 (Exit::Failed, format!("the daemon at {base} does not know the token in {TOKEN_VARIABLE}"))
             }
-            (None, None) => (Exit::Failed, format!("the daemon at {base} wants a token: put it into {TOKEN_VARIABLE}")),
+            Token::Given(None) => {
+                (Exit::Failed, format!("the daemon at {base} wants a token: put it into {TOKEN_VARIABLE}"))
+            }
         };
         ClientError::new(exit, sentence)
     }
@@ -184,13 +202,28 @@ fn on_this_machine(config: &Path) -> Result<(String, PathBuf), ClientError> {
     let named = named.filter(|_| admin.bind != DEFAULT_ADMIN_BIND && !admin.is_for_outside());
     let address = match named.filter(|address| TcpStream::connect_timeout(address, CONNECT).is_ok()) {
         Some(address) => address.to_string(),
-        None => std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| {
-            let config = config.display();
-            let sentence = format!("no daemon runs {config}; start one with `nexo-poller run -c {config}`");
-            ClientError::new(Exit::NoDaemon, sentence)
-        })?,
+        None => std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| no_daemon(config))?,
     };
     Ok((address.trim().to_owned(), dir.join(TOKEN_FILE)))
+}
+
+fn no_daemon(config: &Path) -> ClientError {
+    let config = config.display();
+    let sentence = format!("no daemon runs {config}; start one with `nexo-poller run -c {config}`");
+    ClientError::new(Exit::NoDaemon, sentence)
+}
+
+/// # Errors
+/// Where `url` is no address of a web server.
+fn judge(url: &str) -> Result<(), ClientError> {
+    let why = if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
+        "it must begin with https:// or http://".to_owned()
+    } else if let Err(error) = reqwest::Url::parse(url) {
+        error.to_string()
+    } else {
+        return Ok(());
+    };
+    Err(ClientError::new(Exit::Usage, format!("`{url}` is no URL for --admin-url (NEXO_POLLER_ADMIN_URL): {why}")))
 }
 
 /// A client that trusts the authority in the PEM file `ca` as well.

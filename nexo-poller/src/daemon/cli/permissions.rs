@@ -30,7 +30,7 @@ async fn text(config: &Path, shared_inbox: bool) -> Result<String, String> {
     };
     let plugins = PluginSet::discover(&file.settings).await?;
     if let Some(fault) = plugins.faults.first() {
-        return Err(fault.clone());
+        return Err(fault.to_string());
     }
     Ok(authorization(broker, &plugins.remote, shared_inbox))
 }

@@ -18,7 +18,7 @@ pub(super) async fn print(config: &Path) -> Exit {
     };
     match PluginSet::discover(&settings).await {
         Ok(plugins) => {
-            plugins.faults.iter().for_each(|fault| print::line_to_stderr(fault));
+            plugins.faults.iter().for_each(|fault| print::line_to_stderr(&fault.to_string()));
             print::line_to_stdout(&print::pretty(&schema::schema(&plugins).await));
             Exit::Ok
         }

@@ -96,6 +96,15 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_json_cannot_say_is_refused_rather_than_lost() {
+        assert_eq!(parse("a = 1_000.5", "a.toml").unwrap(), json!({"a": 1000.5}));
+        for number in ["1e400", "inf", "-inf", "nan"] {
+            let failure = parse(&format!("a = {number}"), "a.toml").unwrap_err();
+            assert!(message(&failure).contains("only a finite number"), "{number}: {failure:?}");
+        }
+    }
+
+    #[test]
     fn a_whole_job_stands_for_its_config() {
         assert_eq!(of_job(json!({"id": "ana", "kind": "rss", "config": {"a": 1}})), json!({"a": 1}));
         // A config that happens to have a field of that name stays whole.

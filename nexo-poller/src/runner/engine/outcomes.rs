@@ -11,7 +11,7 @@ use crate::contract::{ErrorClass, PollerError};
 use crate::runner::RunnerError;
 use crate::runner::policy::{self, Outcome, Run};
 use crate::runner::status::TickReport;
-use crate::store::{RunOutcome, UnixMs, WriteAnswer};
+use crate::store::{PauseCause, RunOutcome, UnixMs, WriteAnswer};
 
 impl Engine {
     /// A tick's task has gone.
@@ -155,11 +155,19 @@ impl Engine {
                 errors = job.state.errors, "the tick failed: {message}"
             );
         }
-        if job.state.pause.is_some() && before.pause.is_none() {
-            tracing::error!(job = %job.id, "the job is paused until somebody resumes it");
+        let pause = job.state.pause.as_ref();
+        let remedy = match pause.filter(|_| before.pause.is_none()).map(|pause| pause.cause) {
+            Some(PauseCause::Permanent) => Some("until somebody resumes it"),
+            Some(PauseCause::Config) => Some("until its config is mended"),
+            // Whoever paused it knows.
+            Some(PauseCause::Operator | PauseCause::OnBoot) | None => None,
+        };
+        if let Some(remedy) = remedy {
+            tracing::error!(job = %job.id, "the job is paused {remedy}");
         }
         if error.is_none() && before.errors > 0 {
-            tracing::info!(job = %job.id, failures = before.errors, "the job works again");
+            let says = if pause.is_none() { "the job works again" } else { "the tick went well; the job stays paused" };
+            tracing::info!(job = %job.id, failures = before.errors, "{says}");
         }
         let rare = job.rare();
         let counters = &mut rare.counters;
