@@ -162,3 +162,70 @@ async fn an_operator_can_look_back_at_cursors() {
     assert_eq!(cursors.last(), Some(&last));
     assert!(cursors.contains(&Some(nexo_poller::wire::encode_cursor(&[1]))));
 }
+
+#[tokio::test]
+async fn what_is_too_large_or_no_job_state_is_refused_to_its_own_job_alone() {
+    let server = NatsServer::start().unwrap();
+    let store = open(&server, None).await;
+    let (large, other) = (job(&store, "large").await, job(&store, "other").await);
+    let mut commits = Vec::new();
+    for (job, bytes) in [(&large, 900_000), (&other, 9)] {
+        let ClaimAnswer::Granted { epoch, revision, .. } = claim(&store, "o", job, Duration::from_secs(60)).await
+        else {
+            panic!("free");
+        };
+        let state = JobState { cursor: Some(vec![7; bytes].into()), ..JobState::default() };
+        commits.push(Commit { key: job.key, epoch, revision, state });
+    }
+    let answers = store.write(Batch { commits, ..Batch::of("o".into()) }).await.unwrap();
+    assert!(
+        matches!(&answers.commits[..], [WriteAnswer::Refused(why), WriteAnswer::Done { .. }] if why.contains("too large")),
+        "{:?}",
+        answers.commits
+    );
+
+    let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    let bucket = context.get_key_value("nexo-poller").await.unwrap();
+    bucket.put("large", "x".into()).await.unwrap();
+    let other = job(&store, "other").await;
+    let take = |job: &StoredJob| Claim {
+        key: job.key,
+        revision: job.revision,
+        epoch: job.epoch,
+        ttl: Duration::from_secs(60),
+    };
+    let claims = vec![take(&large), take(&other)];
+    let answers = store.write(Batch { claims, ..Batch::of("o".into()) }).await.unwrap();
+    assert!(
+        matches!(&answers.claims[..], [ClaimAnswer::Refused(why), ClaimAnswer::Granted { .. }] if why.contains("`large`")),
+        "{:?}",
+        answers.claims
+    );
+    // A daemon that starts now takes the others, and says of this one what is wrong.
+    let later = open(&server, None).await;
+    let pause = job(&later, "large").await.state.pause.unwrap();
+    assert!(pause.reason.contains("mend it or delete it"), "{pause:?}");
+    assert_eq!(job(&later, "other").await.state.cursor.as_deref(), Some([7; 9].as_slice()));
+    // Deleted, it is made anew.
+    bucket.delete("large").await.unwrap();
+    assert_eq!(job(&later, "large").await.state, JobState::default());
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_granted_again_and_held_from_then_on() {
+    let server = NatsServer::start().unwrap();
+    let clock = Arc::new(VirtualClock::at(UnixMs(1_700_000_000_000)));
+    let stores = [open(&server, Some(Arc::clone(&clock))).await, open(&server, Some(Arc::clone(&clock))).await];
+    let (first, ttl) = (job(&stores[0], "a").await, Duration::from_secs(30));
+    let seen = job(&stores[1], "a").await;
+    let granted = claim(&stores[0], "ana", &first, ttl).await;
+    assert!(matches!(granted, ClaimAnswer::Granted { .. }), "{granted:?}");
+    assert!(matches!(claim(&stores[1], "bob", &seen, ttl).await, ClaimAnswer::Held { .. }));
+    clock.jump(27_000);
+    // Another entry of the same batch has failed: the runner knows of no grant, and asks again.
+    assert_eq!(claim(&stores[0], "ana", &first, ttl).await, granted);
+    // Bob has seen the first entry for as long as its lease was, but that is not what is there now.
+    clock.jump(4_000);
+    let held = claim(&stores[1], "bob", &seen, ttl).await;
+    assert!(matches!(held, ClaimAnswer::Held { remaining, .. } if remaining > Duration::from_secs(20)), "{held:?}");
+}

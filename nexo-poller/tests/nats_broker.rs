@@ -77,6 +77,16 @@ async fn a_message_over_the_servers_limit_is_refused_with_both_sizes() {
 }
 
 #[tokio::test]
+async fn an_event_whose_id_no_header_can_hold_is_published_all_the_same() {
+    let server = NatsServer::start().unwrap();
+    let broker = connect(&server).await;
+    let mut heard = broker.subscribe("plugin.outbound.a", None).await.unwrap();
+    let event = Event { id: "a\r\nNats-Rollup: all\nb".to_owned(), ..Event::new("plugin.outbound.a", "t", json!(1)) };
+    broker.publish(event.clone()).await.unwrap();
+    assert_eq!(heard.next().await.unwrap().event.id, event.id);
+}
+
+#[tokio::test]
 async fn passwords_and_tokens_open_the_server_and_a_wrong_one_is_refused_without_being_shown() {
     let config = "authorization { users: [ { user: ana, password: \"hunter2\" } ] }";
     let server = NatsServer::start_with(NatsServerOptions::default().with_config(config)).unwrap();

@@ -35,7 +35,8 @@ impl OutboundBroker {
     fn world_of(&self, topic: &str) -> Option<&Arc<dyn Broker>> {
         // Ticks, calls and answers of a plugin that this daemon has started never leave it: another daemon's copy would
         // get them, and this one's supervisor would watch the wrong process.
-        let own = topic.starts_with("_inbox.") || topic.starts_with("daemon.rpc.") || topic.ends_with(".tick");
+        let is_tick = topic.ends_with(".tick") && !topic.starts_with(OUTBOUND);
+        let own = topic.starts_with("_inbox.") || topic.starts_with("daemon.rpc.") || is_tick;
         self.world.as_ref().filter(|_| !own)
     }
 }
@@ -79,5 +80,16 @@ mod tests {
             broker.publish(Event::new(topic, "t", json!({}))).await.unwrap();
         }
         assert_eq!(unheard.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_between_this_daemon_and_its_plugins_stays_here_and_an_account_may_be_called_tick() {
+        let (local, world) = (LocalBroker::new(), LocalBroker::new());
+        let broker = OutboundBroker::new(local, Arc::default()).with_world(Some(Arc::new(world.clone())));
+        let mut heard = world.subscribe(">", None).await.unwrap();
+        for topic in ["plugin.poller.x.tick", "daemon.rpc.x", "_inbox.x.1", "plugin.outbound.slack.tick"] {
+            broker.publish(Event::new(topic, "t", json!({}))).await.unwrap();
+        }
+        assert_eq!(heard.next().await.unwrap().event.topic, "plugin.outbound.slack.tick");
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
@@ -10,6 +11,10 @@ use crate::contract::Redact;
 use crate::manifest::Manifest;
 use crate::router::{PluginPollerRouter, serve_relayed_calls};
 use crate::runner::PollerRegistry;
+
+/// Where a plugin's calls cannot be listened to, that is tried again after this, and ever later up to the other.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// Plugins that others start, on this machine or another, and that serve over the broker.
 pub(super) struct RemotePlugins {
@@ -68,11 +73,14 @@ impl RemotePlugins {
             Err(error) => return tracing::error!("{error}"),
         };
         let id = manifest.plugin.id.clone();
-        let serving = serve_relayed_calls(self.router.broker(), self.router.in_flight(), id.clone());
-        let plugin = id.clone();
+        let (broker, in_flight, plugin) = (self.router.broker(), self.router.in_flight(), id.clone());
         let calls = tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(plugin, %error, "calls of this plugin cannot be answered");
+            let mut wait = FIRST_RETRY;
+            // The server may be away just now: then its ticks would be asked for and their calls refused.
+            while let Err(error) = serve_relayed_calls(Arc::clone(&broker), in_flight.clone(), plugin.clone()).await {
+                tracing::error!(plugin, %error, "calls of this plugin cannot be answered; tried again in {} s", wait.as_secs());
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LAST_RETRY);
             }
         });
         let names = kinds.iter().map(|kind| kind.kind.clone()).collect();
@@ -83,5 +91,53 @@ impl RemotePlugins {
     pub(super) fn report(&self) -> Vec<PluginReport> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.values().map(|known| PluginReport::remote(&known.manifest.plugin, &known.kinds)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::broker::{BrokerError, LocalBroker, Subscription};
+    use crate::wire::Event;
+
+    /// A server that is away the first time it is asked to listen.
+    struct Away(LocalBroker, AtomicBool);
+
+    #[async_trait]
+    impl Broker for Away {
+        async fn publish(&self, event: Event) -> Result<(), BrokerError> {
+            self.0.publish(event).await
+        }
+
+        async fn subscribe(&self, pattern: &str, group: Option<&str>) -> Result<Subscription, BrokerError> {
+            if self.1.swap(false, Ordering::Relaxed) {
+                return Err(BrokerError::Closed { reason: "it is away".to_owned() });
+            }
+            self.0.subscribe(pattern, group).await
+        }
+
+        async fn request(&self, topic: &str, source: &str, body: Value, wait: Duration) -> Result<Value, BrokerError> {
+            self.0.request(topic, source, body, wait).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plugin_whose_calls_could_not_be_listened_to_is_heard_once_the_server_is_back() {
+        let broker = Arc::new(Away(LocalBroker::new(), AtomicBool::new(true)));
+        let plugins = RemotePlugins::new(Arc::clone(&broker) as _, PollerRegistry::new(), Redact::default());
+        let manifest = "manifest_version = 2\n[plugin]\nid = 'jira'\nversion = '0.1.0'\nname = 'Jira'\n\
+            [plugin.entrypoint]\ncommand = 'jira'\n[plugin.capabilities.broker]\n\
+            subscribe = ['plugin.poller.jira.tick', '_inbox.>']\npublish = ['daemon.rpc.jira', '_inbox.>']\n\
+            [plugin.poller]\nkinds = ['jira']\nbroker_topic_prefix = 'plugin.poller.jira'\n";
+        plugins.set(&[Manifest::parse(manifest, "jira.toml").unwrap()], true);
+        tokio::time::sleep(FIRST_RETRY * 2).await;
+        let call = json!({"method": "credentials_get", "params": {}, "agent_id": "ana", "job_id": "x"});
+        let answer = broker.request("daemon.rpc.jira", "jira", call, Duration::from_secs(10)).await.unwrap();
+        assert_eq!(answer["error"]["code"], -32001, "it is heard, and runs no tick: {answer}");
     }
 }

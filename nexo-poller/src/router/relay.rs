@@ -25,6 +25,10 @@ const MAX_CALLS: usize = 1024;
 /// Whoever runs the tick says so within this.
 const OWNER_SAYS: Duration = Duration::from_secs(2);
 
+/// What a daemon may publish and a plugin may not: job state, words of the daemons, ticks, messages. Whoever asks has an inbox
+/// for the answer; elsewhere the daemon would publish in the plugin's stead.
+const NOT_FOR_ANSWERS: [&str; 3] = ["$", "daemon.", "plugin."];
+
 /// What others have said is remembered for so long: it may come before the call itself.
 const REMEMBERED: Duration = Duration::from_secs(10);
 
@@ -111,6 +115,14 @@ impl Relay {
 
     async fn call(&self, delivery: &Delivery) {
         let (body, Some(reply_to)) = delivery.request() else { return };
+        if NOT_FOR_ANSWERS.iter().any(|prefix| reply_to.topic.starts_with(prefix)) {
+            let (plugin, topic) = (&self.plugin, &reply_to.topic);
+            return tracing::warn!(
+                plugin,
+                topic,
+                "a call that wants its answer where the plugin may not publish was dropped"
+            );
+        }
         let job = body.get("job_id").and_then(Value::as_str).unwrap_or_default();
         let answer = if self.in_flight.runs(&self.plugin, job) {
             let notice = Event::new(notice_topic(&self.plugin), "daemon", json!({"taken": reply_to.topic}));
@@ -140,6 +152,25 @@ impl Relay {
 mod tests {
     use super::*;
     use crate::broker::LocalBroker;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_wants_its_answer_among_job_state_or_messages_gets_none() {
+        let broker = Arc::new(LocalBroker::new());
+        tokio::spawn(serve_relayed_calls(Arc::clone(&broker) as _, InFlight::default(), "jira".to_owned()));
+        tokio::task::yield_now().await;
+        let mut heard = broker.subscribe(">", None).await.unwrap();
+        for topic in ["$KV.pollers.news", "plugin.outbound.slack.ops", "daemon.members.x", "_inbox.jira.1"] {
+            let call = json!({"method": "credentials_get", "params": {}, "agent_id": "ana", "job_id": "x"});
+            let message = json!({"topic": "daemon.rpc.jira", "payload": call, "reply_to": topic});
+            broker.publish(Event::new("daemon.rpc.jira", "jira", message)).await.unwrap();
+        }
+        let mut answered = Vec::new();
+        while let Ok(Some(delivery)) = tokio::time::timeout(Duration::from_secs(5), heard.next()).await {
+            answered.push(delivery.event.topic.clone());
+        }
+        answered.retain(|topic| topic != "daemon.rpc.jira");
+        assert_eq!(answered, ["_inbox.jira.1"]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_no_daemon_runs_a_tick_for_is_refused_and_the_asker_does_not_wait_for_its_deadline() {

@@ -128,6 +128,8 @@ pub enum ClaimAnswer {
     Changed(Box<StoredJob>),
     /// The store does not know the job.
     Missing,
+    /// The store cannot do it, now or later, for the reason given; other jobs are not concerned.
+    Refused(String),
 }
 
 /// What became of a commit, edit, renewal or release.
@@ -146,6 +148,8 @@ pub enum WriteAnswer {
     Changed(Box<StoredJob>),
     /// The store does not know the job.
     Missing,
+    /// The store cannot do it, now or later, for the reason given; nothing was changed, and other jobs are not concerned.
+    Refused(String),
 }
 
 /// The answers to a [`Batch`], list by list.

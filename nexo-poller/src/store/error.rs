@@ -10,6 +10,13 @@ pub enum StoreError {
         /// What is in the way, and what to do.
         reason: String,
     },
+    /// One job's state will not be written or read however often it is tried: it is too large, or what is stored is no job
+    /// state. Other jobs are not concerned.
+    #[error("{reason}")]
+    Refused {
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The file is no job state, or is damaged.
     #[error(
         "`{}` is not usable as job state: {reason}; it was left untouched: move it away or restore a backup",

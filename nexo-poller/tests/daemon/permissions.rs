@@ -53,6 +53,8 @@ async fn a_plugin_can_do_its_work_and_nothing_of_anybody_elses() {
         assert_eq!(said.code, Some(0), "what it needs, it may do: {said:?}");
     }
     daemon.wait_for_out("ops ← hello");
+    let said = home.run(&["cursor", "counts"]);
+    assert!(said.code == Some(0) && !said.stdout.contains("cannot be shown"), "{said:?}");
 
     let options = NatsOptions::new(&url("other")).unwrap().with_name("other").with_patience(Duration::from_secs(2));
     let other = NatsBroker::connect(options).await.unwrap();

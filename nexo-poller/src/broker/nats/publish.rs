@@ -1,6 +1,7 @@
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
+use async_nats::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
@@ -48,9 +49,17 @@ impl NatsBroker {
 
     /// Publishes, and waits until the server has taken it.
     pub(super) async fn publish_taken(&self, topic: &str, id: &str, payload: Bytes) -> Result<(), BrokerError> {
+        // What waits in a connection's buffer goes with it, and what comes after goes out on the next one.
+        let connection = self.connection();
         let sent = self.client.publish_with_headers(topic.to_owned(), headers(id), payload).await;
         sent.map_err(|_| self.link.lost())?;
-        self.taken(topic).await
+        self.taken(topic).await?;
+        if self.connection() == connection { Ok(()) } else { Err(self.unconfirmed(topic)) }
+    }
+
+    /// Which of its connections the client uses.
+    fn connection(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
     }
 
     /// Waits until the server has handled everything that this connection has sent so far: it handles messages in their
@@ -127,7 +136,8 @@ impl NatsBroker {
 
 fn headers(id: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    if !id.is_empty() {
+    // One with a line break can stand in no header: a plugin may send any text.
+    if let (false, Ok(id)) = (id.is_empty(), id.parse::<HeaderValue>()) {
         headers.insert(MESSAGE_ID, id);
     }
     headers

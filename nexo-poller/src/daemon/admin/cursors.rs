@@ -22,6 +22,9 @@ pub(in crate::daemon) struct CursorAnswer {
     pub(in crate::daemon) previous: Option<CursorView>,
     /// Older ones that the store still has, newest first. A JetStream bucket keeps as many as its `history` says.
     pub(in crate::daemon) history: Vec<PastView>,
+    /// Why older ones cannot be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::daemon) history_missing: Option<String>,
 }
 
 /// A cursor of the past.
@@ -44,11 +47,16 @@ pub(super) async fn cursor(
     Path(id): Path<String>,
 ) -> Result<Json<CursorAnswer>, Refusal> {
     let (_, state) = daemon.runner.inspect(&id).await?;
-    let history = daemon.runner.past_cursors(&id).await?;
+    // Older ones are an extra: the present one is shown all the same.
+    let (history, history_missing) = match daemon.runner.past_cursors(&id).await {
+        Ok(history) => (history, None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
     Ok(Json(CursorAnswer {
         cursor: state.cursor.as_deref().map(CursorView::of),
         previous: state.previous_cursor.as_deref().map(CursorView::of),
         history: history.into_iter().map(PastView::from).collect(),
+        history_missing,
     }))
 }
 

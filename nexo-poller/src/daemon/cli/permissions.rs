@@ -95,6 +95,10 @@ fn daemon(broker: &BrokerSettings, plugins: &[Manifest]) -> String {
             "$JS.API.INFO".to_owned(),
             format!("$JS.API.STREAM.*.KV_{bucket}"),
             format!("$JS.API.STREAM.MSG.GET.KV_{bucket}"),
+            // To look back at cursors.
+            format!("$JS.API.CONSUMER.CREATE.KV_{bucket}"),
+            format!("$JS.API.CONSUMER.CREATE.KV_{bucket}.>"),
+            format!("$JS.FC.KV_{bucket}.>"),
             format!("$KV.{bucket}.>"),
         ]);
     }

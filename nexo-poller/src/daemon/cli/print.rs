@@ -229,6 +229,7 @@ pub(super) fn cursor(answer: &CursorAnswer) -> String {
     let mut lines =
         vec![format!("cursor:   {}", line(&answer.cursor)), format!("previous: {}", line(&answer.previous))];
     lines.extend(answer.history.iter().map(|past| format!("{}: {}", past.written, line(&past.cursor))));
+    lines.extend(answer.history_missing.iter().map(|why| format!("older ones cannot be shown: {}", clean(why))));
     lines.join("\n")
 }
 

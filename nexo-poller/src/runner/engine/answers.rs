@@ -128,6 +128,14 @@ impl Engine {
                 }
                 self.free_place(kind);
             }
+            ClaimAnswer::Refused(reason) => {
+                tracing::error!(job = %id, "the job cannot run: {reason}");
+                if let Some(by_hand) = job.rare().by_hand.take() {
+                    let _ = by_hand.send(Err(RunnerError::Store(StoreError::Refused { reason })));
+                }
+                self.wake_at(slot, Some(now.plus(LOOK_AGAIN)));
+                self.free_place(kind);
+            }
             ClaimAnswer::Missing => {
                 tracing::error!(job = %id, "the job's row is gone from the store; reload to create it again");
                 self.wake_at(slot, None);
@@ -227,6 +235,15 @@ impl Engine {
                     self.schedule(slot);
                 }
                 self.outbox.edits.push(pending);
+            }
+            WriteAnswer::Refused(reason) => {
+                match pending.edit.reply.take() {
+                    Some(reply) => {
+                        let _ = reply.send(Err(RunnerError::Store(StoreError::Refused { reason })));
+                    }
+                    None => tracing::error!(job = %job.id, "the job cannot be changed: {reason}"),
+                }
+                self.edit_ended(slot);
             }
             WriteAnswer::Fenced | WriteAnswer::Missing => {
                 if let Some(reply) = pending.edit.reply.take() {

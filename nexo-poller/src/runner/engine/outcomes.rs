@@ -11,7 +11,7 @@ use crate::contract::{ErrorClass, PollerError};
 use crate::runner::RunnerError;
 use crate::runner::policy::{self, Outcome, Run};
 use crate::runner::status::TickReport;
-use crate::store::{PauseCause, RunOutcome, UnixMs, WriteAnswer};
+use crate::store::{PauseCause, RunOutcome, StoreError, UnixMs, WriteAnswer};
 
 impl Engine {
     /// A tick's task has gone.
@@ -111,6 +111,31 @@ impl Engine {
                 );
                 self.outbox.commits.push(pending);
             }
+            WriteAnswer::Refused(reason) if matches!(pending.outcome, Outcome::Ok { .. }) => {
+                // What it has published is published; where it resumes stays as it was.
+                pending.outcome = Outcome::Failed {
+                    class: ErrorClass::Permanent,
+                    message: policy::shorten(format!("its outcome cannot be stored: {reason}")),
+                    retry_after: None,
+                };
+                pending.finished = policy::finish(
+                    &job.rule(),
+                    &self.rules,
+                    job.state.clone(),
+                    &pending.run,
+                    pending.outcome.clone(),
+                    now,
+                    pending.random,
+                );
+                self.outbox.commits.push(pending);
+            }
+            WriteAnswer::Refused(reason) => {
+                tracing::error!(job = %job.id, "the tick's outcome cannot be stored: {reason}");
+                if let Some(by_hand) = job.rare().by_hand.take() {
+                    let _ = by_hand.send(Err(RunnerError::Store(StoreError::Refused { reason })));
+                }
+                self.outcome_lost(slot, &pending, "its outcome cannot be stored");
+            }
             WriteAnswer::Fenced | WriteAnswer::Missing => {
                 tracing::warn!(job = %job.id, epoch = pending.epoch, "the tick's outcome came too late and was refused");
                 if let Some(by_hand) = job.rare().by_hand.take() {
@@ -118,12 +143,16 @@ impl Engine {
                     let reason = "its lease was lost while it ran".to_owned();
                     let _ = by_hand.send(Err(RunnerError::Busy { id, reason }));
                 }
-                self.observe_void(slot, pending.run.nominal, "its outcome came after its lease was lost");
-                // The next claim is told what is so now.
-                self.run_over(slot);
-                self.wake_if_idle(slot, now.plus(Duration::from_secs(1)));
+                self.outcome_lost(slot, &pending, "its outcome came after its lease was lost");
             }
         }
+    }
+
+    /// The next claim is told what is so now.
+    fn outcome_lost(&mut self, slot: u32, pending: &PendingCommit, why: &'static str) {
+        self.observe_void(slot, pending.run.nominal, why);
+        self.run_over(slot);
+        self.wake_if_idle(slot, self.clock.now().plus(Duration::from_secs(1)));
     }
 
     /// A run's outcome is durable.

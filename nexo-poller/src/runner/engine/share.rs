@@ -17,11 +17,14 @@ impl Engine {
     }
 
     /// Daemons have come or gone: jobs that wait are planned anew. What was known of those that are taken over may be old;
-    /// their claim tells.
+    /// their claim tells. Those for which nothing is to come (paused, finished) claim nothing, and a word of a change may have
+    /// been missed: they are looked at.
     pub(super) fn share_anew(&mut self) {
         for slot in 0..u32::try_from(self.jobs.len()).unwrap_or(u32::MAX) {
-            if self.job(slot).is_some_and(|job| job.phase == Phase::Idle && job.wake.is_some()) {
-                self.schedule(slot);
+            match self.job(slot).filter(|job| job.phase == Phase::Idle && !job.removed).map(|job| job.wake) {
+                Some(Some(_)) => self.schedule(slot),
+                Some(None) => self.edit_quietly(slot, Change::Adopt),
+                None => {}
             }
         }
     }

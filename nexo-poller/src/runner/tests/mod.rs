@@ -7,6 +7,7 @@ mod fences;
 mod limits;
 mod observed;
 mod poison;
+mod refusals;
 mod reload;
 mod sharing;
 mod store_trouble;

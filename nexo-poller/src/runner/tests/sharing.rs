@@ -84,3 +84,31 @@ async fn what_another_daemon_was_told_reaches_the_one_that_runs_the_job() {
     pass(30).await;
     assert!(ran(&bob) >= before + 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_resumed_while_its_daemon_was_cut_off_runs_there_once_that_is_back() {
+    let clock = Arc::new(VirtualClock::at(START));
+    let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
+    let ((ana, _), (bob, bobs)) = (rig(&store, &clock, "ana", "bob"), rig(&store, &clock, "bob", "ana"));
+    let id = (0..).map(|n| format!("job_{n}")).find(|id| bobs.preferred(id) == "bob").unwrap();
+    for rig in [&ana, &bob] {
+        rig.register(counting("count"), 4);
+        rig.apply(vec![job(&id, "count", 10)]).await;
+    }
+    pass(5).await;
+    bob.runner.pause(&id, "why not", "operator").await.unwrap();
+    bobs.set_others([]);
+    pass(5).await;
+    ana.runner.refresh(&id);
+    pass(1).await;
+    // Bob does not hear of it.
+    ana.runner.resume(&id).await.unwrap();
+    pass(1).await;
+    assert_eq!(bob.show(&id).await.phase, JobPhase::Paused);
+    bobs.set_others(["ana".to_owned()]);
+    pass(1).await;
+    assert_eq!(bob.show(&id).await.phase, JobPhase::Scheduled);
+    let before = ran(&bob);
+    pass(60).await;
+    assert!(ran(&bob) >= before + 5);
+}

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::JetStreamOptions;
 use crate::store::{StoreError, UnixMs};
@@ -19,6 +20,12 @@ const WRONG_LAST_SEQUENCE: u64 = 10_071;
 
 /// The server's code for a subject without a message.
 const NO_MESSAGE: u64 = 10_037;
+
+/// The server's code for a value that is larger than the bucket allows.
+const TOO_LARGE: u64 = 10_054;
+
+/// What the condition of a write adds to it, at most.
+const HEADERS: usize = 128;
 
 /// The condition of a write.
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
@@ -132,7 +139,8 @@ impl Bucket {
         };
         let mut entries = std::pin::pin!(entries);
         let mut found = Vec::new();
-        while let Some(entry) = entries.next().await {
+        let silent = |_| self.malformed("its history does not come; may this user make consumers?");
+        while let Some(entry) = timeout(self.timeout, entries.next()).await.map_err(silent)? {
             let entry = entry.map_err(|error| self.malformed(&error.to_string()))?;
             let written = i64::try_from(entry.created.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
             found.push((UnixMs(written), entry.value.to_vec()));
@@ -160,10 +168,24 @@ impl Bucket {
     pub(super) async fn put(&self, subject: &str, expected: u64, value: Vec<u8>) -> Result<Written, StoreError> {
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED, expected.to_string());
+        let (size, limit) = (value.len() + HEADERS, self.client.max_payload());
+        if size > limit {
+            return Err(StoreError::Refused {
+                reason: format!(
+                    "the job's state has {size} bytes, and the NATS server takes {limit}: its cursor is too large"
+                ),
+            });
+        }
         let answer = self.ask(subject.to_owned(), headers, value.into()).await?;
         let answer = self.read(&answer)?;
         match (answer.seq, answer.error) {
             (_, Some(refusal)) if refusal.err_code == WRONG_LAST_SEQUENCE => Ok(Written::Conflict),
+            (_, Some(refusal)) if refusal.err_code == TOO_LARGE => Err(StoreError::Refused {
+                reason: format!(
+                    "the job's state is too large for the JetStream bucket `{}`: its cursor is too large",
+                    self.name
+                ),
+            }),
             (_, Some(refusal)) => Err(self.refused(&refusal)),
             (Some(sequence), None) => Ok(Written::At(sequence)),
             (None, None) => Err(self.malformed("an answer without a sequence")),

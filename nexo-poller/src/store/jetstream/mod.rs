@@ -28,7 +28,8 @@ use self::entry::Entry;
 use self::slot::{Slot, missing};
 use self::watch::Watched;
 use super::{
-    Answers, Batch, ClaimAnswer, Clock, NewJob, PastCursor, StateStore, StoreError, StoredJob, UnixMs, WriteAnswer,
+    Answers, Batch, ClaimAnswer, Clock, JobState, NewJob, PastCursor, Pause, PauseCause, StateStore, StoreError,
+    StoredJob, UnixMs, WriteAnswer,
 };
 
 /// Requests on the way at once.
@@ -111,9 +112,25 @@ impl JetStreamStore {
         let decide = &decide;
         let work = |slot: Option<Arc<Slot>>, entry: E| async move {
             let Some(slot) = slot else { return Ok(missing()) };
-            slot.write(&self.bucket, &*self.clock, |row, now| decide(row, &entry, now)).await
+            let answer = slot.write(&self.bucket, &*self.clock, |row, now| decide(row, &entry, now)).await;
+            refused_alone(answer, WriteAnswer::Refused)
         };
         self.each(entries, work, key).await
+    }
+}
+
+/// A job whose entry cannot be read: it is paused, under a revision that no entry has, so that nothing is written over it.
+fn unusable(key: i64, state: JobState, reason: String, now: UnixMs) -> StoredJob {
+    let pause = Pause { cause: PauseCause::Permanent, reason, by: "runner".to_owned(), at: now, config: 0 };
+    let state = JobState { pause: Some(Box::new(pause)), ..state };
+    StoredJob { key, revision: 0, epoch: 0, lease: None, state }
+}
+
+/// What the store refuses to one job is that job's answer; nobody else's writes fail with it.
+fn refused_alone<A>(answer: Result<A, StoreError>, refused: impl FnOnce(String) -> A) -> Result<A, StoreError> {
+    match answer {
+        Err(StoreError::Refused { reason }) => Ok(refused(reason)),
+        answer => answer,
     }
 }
 
@@ -121,8 +138,11 @@ impl JetStreamStore {
 impl StateStore for JetStreamStore {
     async fn open_jobs(&self, jobs: Vec<NewJob>) -> Result<Vec<StoredJob>, StoreError> {
         let opening = jobs.into_iter().map(|job| {
-            let (_, slot) = self.slot_of(&job.id);
-            async move { slot.open(&self.bucket, &*self.clock, job.state).await }
+            let (key, slot) = self.slot_of(&job.id);
+            async move {
+                let opened = slot.open(&self.bucket, &*self.clock, job.state.clone()).await;
+                refused_alone(opened, |reason| unusable(key, job.state, reason, self.clock.now()))
+            }
         });
         let opening = opening.collect::<Vec<_>>();
         let mut opened = Vec::with_capacity(opening.len());
@@ -138,7 +158,8 @@ impl StateStore for JetStreamStore {
         let owner = &batch.owner;
         let claim = |slot: Option<Arc<Slot>>, claim: super::Claim| async move {
             let Some(slot) = slot else { return Ok(ClaimAnswer::Missing) };
-            let answer = slot.claim(&self.bucket, &*self.clock, &claim, owner).await?;
+            let answer = slot.claim(&self.bucket, &*self.clock, &claim, owner).await;
+            let answer = refused_alone(answer, ClaimAnswer::Refused)?;
             if matches!(answer, ClaimAnswer::Held { .. }) {
                 self.watched.add(claim.key, slot);
             }

@@ -28,7 +28,7 @@ struct Seen {
     row: Option<Row>,
     /// Writes whose answer was lost, the newest last: they may still arrive.
     unsure: Vec<Unsure>,
-    /// A claim whose answer was lost, and that had arrived.
+    /// The last write, where it was a claim: its answer, or that of others in its batch, may have been lost.
     arrived: Option<(Arc<str>, u64)>,
 }
 
@@ -129,12 +129,19 @@ impl Slot {
             }
             let arrived = seen.arrived.take();
             let Some(mut row) = seen.row.clone() else { return Ok(None) };
-            if let Some(granted) = A::from_arrived(&row, claim.as_ref(), arrived.as_ref()) {
-                return Ok(Some(granted));
-            }
-            let answer = decide(&mut row, clock.now());
-            if decided(&answer) {
+            // Others count such a lease from when it was written, long ago perhaps: it is renewed before it is used.
+            let (answer, decided) = match A::of_arrived(&mut row, claim.as_ref(), arrived.as_ref(), clock.now()) {
+                Some(granted) => (granted, true),
+                None => {
+                    let answer = decide(&mut row, clock.now());
+                    let decided = decided(&answer);
+                    (answer, decided)
+                }
+            };
+            if decided {
                 if self.put(&mut seen, bucket, row, claim.clone()).await? {
+                    // Where the rest of the batch fails, the same claim comes again.
+                    seen.arrived = claim;
                     return Ok(Some(answer));
                 }
             } else if fresh {
@@ -176,7 +183,14 @@ impl Slot {
         });
         let (write, row) = read.map_err(|why| {
             let (id, bucket) = (&self.id, bucket.name());
-            StoreError::unavailable(format!("the entry of job `{id}` in the bucket `{bucket}` cannot be used: {why}"))
+            // It is looked at anew each time, for somebody may mend it.
+            seen.sequence = 0;
+            seen.row = None;
+            StoreError::Refused {
+                reason: format!(
+                    "the entry of job `{id}` in the JetStream bucket `{bucket}` cannot be used: {why}; mend it or delete it"
+                ),
+            }
         })?;
         let unsure = std::mem::take(&mut seen.unsure);
         seen.arrived = unsure.into_iter().find(|unsure| unsure.write == write).and_then(|unsure| unsure.claim);
@@ -221,22 +235,31 @@ impl Slot {
 
 /// An answer that may stand for a claim which arrived before.
 trait FromClaim: Sized {
-    /// The answer, where the claim that is asked for is the one that arrived.
-    fn from_arrived(row: &Row, asked: Option<&(Arc<str>, u64)>, arrived: Option<&(Arc<str>, u64)>) -> Option<Self>;
+    /// The answer, where the claim that is asked for is the one that arrived; `row` then holds the lease from `now` on.
+    fn of_arrived(
+        row: &mut Row,
+        asked: Option<&(Arc<str>, u64)>,
+        arrived: Option<&(Arc<str>, u64)>,
+        now: UnixMs,
+    ) -> Option<Self>;
 }
 
 impl FromClaim for WriteAnswer {
-    fn from_arrived(_: &Row, _: Option<&(Arc<str>, u64)>, _: Option<&(Arc<str>, u64)>) -> Option<Self> {
+    fn of_arrived(_: &mut Row, _: Option<&(Arc<str>, u64)>, _: Option<&(Arc<str>, u64)>, _: UnixMs) -> Option<Self> {
         None
     }
 }
 
 impl FromClaim for ClaimAnswer {
-    fn from_arrived(row: &Row, asked: Option<&(Arc<str>, u64)>, arrived: Option<&(Arc<str>, u64)>) -> Option<Self> {
-        (asked.is_some() && asked == arrived).then_some(Self::Granted {
-            epoch: row.epoch,
-            revision: row.revision,
-            takeover: false,
-        })
+    fn of_arrived(
+        row: &mut Row,
+        asked: Option<&(Arc<str>, u64)>,
+        arrived: Option<&(Arc<str>, u64)>,
+        now: UnixMs,
+    ) -> Option<Self> {
+        let (owner, _) = asked.filter(|asked| Some(*asked) == arrived)?;
+        let lease = row.lease.as_mut().filter(|lease| lease.owner == *owner)?;
+        lease.until = now.plus(lease.ttl);
+        Some(Self::Granted { epoch: row.epoch, revision: row.revision, takeover: false })
     }
 }
