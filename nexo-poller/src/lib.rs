@@ -33,7 +33,7 @@
 //! | write a poller | [`poller`], [`prelude`], [`contract`] |
 //! | know what its binary can do | [`plugin`] |
 //! | test it | the crate `nexo-poller-testkit` |
-//! | run pollers | the binary `nexo-poller` (feature `daemon`) |
+//! | run pollers | the program `nexo-poller` of the crate `nexo-poller-daemon` |
 //! | run them inside a daemon of your own | the `runner` module (feature `runner`) |
 //! | speak the protocol from elsewhere | [`wire`], [`manifest`], [`broker`] |
 //!
@@ -50,8 +50,7 @@
 //! | `router` | plugins as supervised subprocesses, and the host that answers them |
 //! | `llm` | language models by name, for `llm_invoke`; needs `router` |
 //! | `builtins` | `webhook_poll` and `agent_turn`, kinds that need no plugin |
-//! | `daemon` | everything that the `nexo-poller` binary needs |
-//! | `otel` | spans of ticks to an OpenTelemetry collector, for the daemon |
+//! | `unstable` | what our daemon and testkit need of the inside; it may change with any release |
 //!
 //! # The rooms
 //!
@@ -66,7 +65,6 @@
 //! host       what the daemon offers to a tick                                 broker, wire
 //! router     finding, supervising and asking plugins                          broker, wire, manifest
 //! builtins   kinds that every daemon has                                      contract
-//! daemon     pollers.yaml, command line, admin API: wires the rooms together  all
 //! ```
 //!
 //! A test holds the source to these arrows.
@@ -78,8 +76,6 @@ pub mod broker;
 #[cfg(feature = "builtins")]
 pub mod builtins;
 pub mod contract;
-#[cfg(feature = "daemon")]
-pub mod daemon;
 #[cfg(feature = "router")]
 pub mod host;
 pub mod manifest;
@@ -93,7 +89,10 @@ pub mod runner;
 #[cfg(feature = "runner")]
 pub mod store;
 #[cfg(any(feature = "builtins", feature = "llm"))]
+#[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "public for our daemon alone"))]
 mod tls;
+#[cfg(feature = "unstable")]
+pub mod unstable;
 pub mod wire;
 
 pub use nexo_poller_macros::poller;

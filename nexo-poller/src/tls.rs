@@ -2,12 +2,12 @@
 
 /// Settles what TLS computes with, without which reqwest makes no client at all, not even one for plain HTTP. Where another part
 /// of the process has chosen already, its choice stays.
-pub(crate) fn choose_cryptography() {
+pub fn choose_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Why no HTTP client can be made, with what mostly helps: small images and fresh machines know no authorities.
-pub(crate) fn why_no_client(error: &reqwest::Error) -> String {
+pub fn why_no_client(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

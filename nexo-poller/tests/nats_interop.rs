@@ -1,10 +1,7 @@
 //! Plugins and daemons of others, byte for byte, on a real server: `vectors/nats.json`.
-#![cfg(feature = "daemon")]
+#![cfg(all(feature = "jetstream", feature = "router"))]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
-#[path = "fixture/chatty.rs"]
-mod chatty;
-mod fixture;
 #[path = "../benches/support/no_host.rs"]
 mod no_host;
 
@@ -37,7 +34,7 @@ fn bytes(message: &Value, reply_to: &str) -> bytes::Bytes {
 async fn daemons_of_others_can_tick_our_plugin() {
     let server = NatsServer::start().unwrap();
     let client = async_nats::connect(server.url()).await.unwrap();
-    let mut command = chatty::chatty();
+    let mut command = fixtures::chatty();
     command.env("NEXO_BROKER_URL", server.url()).stdin(Stdio::null()).stdout(Stdio::null());
     let mut copy = command.spawn().unwrap();
     while client.request(TOPIC, "{}".into()).await.is_err() {
@@ -76,7 +73,7 @@ async fn plugins_of_others_can_answer_our_daemon() {
     let server = NatsServer::start().unwrap();
     let broker = NatsBroker::connect(NatsOptions::new(&server.url()).unwrap().with_name("daemon")).await.unwrap();
     let router = PluginPollerRouter::new(Arc::new(broker));
-    let manifest = chatty::chatty().arg("--print-manifest").output().unwrap().stdout;
+    let manifest = fixtures::chatty().arg("--print-manifest").output().unwrap().stdout;
     let manifest = Manifest::parse(std::str::from_utf8(&manifest).unwrap(), "the fixture").unwrap();
     let poller = Arc::clone(&router.register_remote(&manifest).unwrap()[0].poller);
 

@@ -1,10 +1,6 @@
 //! A message is stored once, however often the tick that publishes it is repeated.
-#![cfg(feature = "daemon")]
+#![cfg(all(feature = "jetstream", feature = "router"))]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
-
-#[path = "fixture/chatty.rs"]
-mod chatty;
-mod fixture;
 
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -16,7 +12,7 @@ use serde_json::{Value, json};
 const LONG: Duration = Duration::from_secs(30);
 
 fn copy(server: &NatsServer) -> Child {
-    let mut command = chatty::chatty();
+    let mut command = fixtures::chatty();
     command.env("NEXO_BROKER_URL", server.url()).env("NEXO_BROKER_STORED", "plugin.outbound.>");
     command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
 }

@@ -2,15 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
-#[path = "fixture/chatty.rs"]
-mod chatty;
-mod fixture;
-
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use chatty::chatty;
+use fixtures::chatty;
 use serde_json::{Value, json};
 
 fn run(args: &[&str]) -> Output {
@@ -87,7 +83,7 @@ fn each_class_of_error_has_its_exit_code_and_its_words() {
         (json!({"do": "publish_outside"}), 4, "permanent", "publishing on `plugin.inbound.x` is not allowed"),
         (json!({"do": "llm"}), 4, "permanent", "there is no language model here"),
         (json!({"do": "transient"}), 5, "transient", "the source is down"),
-        (json!({"do": "panic"}), 5, "transient", "its tick panicked at nexo-poller/examples/fixture_chatty.rs:"),
+        (json!({"do": "panic"}), 5, "transient", "its tick panicked at fixtures/src/bin/fixture_chatty.rs:"),
         (json!({"do": "nonsense"}), 3, "config", "config: `do`: unknown variant, expected one of"),
         (json!({"doo": 1}), 3, "config", "config: `doo`: unknown field `doo`"),
     ];

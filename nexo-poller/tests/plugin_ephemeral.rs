@@ -2,14 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
-#[path = "fixture/chatty.rs"]
-mod chatty;
-mod fixture;
-
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use chatty::chatty;
+use fixtures::chatty;
 use nexo_poller::wire::{Event, open_request};
 use serde_json::{Value, json};
 
@@ -151,12 +147,9 @@ fn a_panic_is_answered_and_its_message_is_nowhere() {
     let mut tick = Tick::ask(&json!({"do": "panic", "secret": "hunter2"}));
     let error = tick.read()["error"].clone();
     assert_eq!(error["code"], -32001);
-    assert!(
-        error["message"].as_str().unwrap().contains("panicked at nexo-poller/examples/fixture_chatty.rs:"),
-        "{error}"
-    );
+    assert!(error["message"].as_str().unwrap().contains("panicked at fixtures/src/bin/fixture_chatty.rs:"), "{error}");
     let log = tick.end();
-    assert!(log.contains("panicked at nexo-poller/examples/fixture_chatty.rs:"), "{log}");
+    assert!(log.contains("panicked at fixtures/src/bin/fixture_chatty.rs:"), "{log}");
     assert!(!log.contains("hunter2") && !error.to_string().contains("hunter2"), "{log} {error}");
 }
 

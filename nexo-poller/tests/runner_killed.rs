@@ -4,8 +4,6 @@
 #![cfg(feature = "sqlite")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
-mod fixture;
-
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const JOBS: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-static RUNNER: LazyLock<PathBuf> = LazyLock::new(|| fixture::built("fixture_runner"));
+static RUNNER: LazyLock<PathBuf> = LazyLock::new(|| fixtures::built("fixture_runner"));
 
 /// A process that runs the jobs of a directory; dropping it kills it.
 struct Runner(Child);

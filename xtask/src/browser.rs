@@ -7,6 +7,6 @@ use crate::{Outcome, debian};
 pub(crate) fn check() -> Outcome {
     debian::obtain(&["chromium", "chromium-browser", "google-chrome"], "chromium")?;
     let mut test = cargo();
-    test.args(["test", "--package", "nexo-poller", "--all-features", "--test", "daemon", "--"]);
+    test.args(["test", "--package", "nexo-poller-daemon", "--test", "daemon", "--"]);
     finish(test.args(["--ignored", "--nocapture", "--test-threads", "1", "page::"]))
 }

@@ -29,7 +29,7 @@ pub(crate) fn prepared(folder: Option<&Path>) -> Result<(Command, PathBuf), Stri
     };
     // Two builds: in one, the plugin would be linked with all that the daemon needs.
     finish(cargo().args(["build", "--package", "quickstart"]))?;
-    finish(cargo().args(["build", "--package", "nexo-poller", "--features", "daemon", "--bin", "nexo-poller"]))?;
+    finish(cargo().args(["build", "--package", "nexo-poller-daemon"]))?;
 
     for part in ["inbox", "plugins"] {
         let path = folder.join(part);

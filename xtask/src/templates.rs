@@ -130,7 +130,7 @@ impl World {
         }
         let file = cargo_folder.join("config.toml");
         fs::write(&file, config).map_err(|error| format!("{}: {error}", file.display()))?;
-        finish(cargo().args(["build", "--quiet", "--package", "nexo-poller", "--features", "daemon"]))?;
+        finish(cargo().args(["build", "--quiet", "--package", "nexo-poller-daemon"]))?;
         let bin = binaries()?;
         let target = bin.with_file_name("templates");
         Ok(Self { folder, target, bin, generator: generator::obtain()? })

@@ -104,8 +104,8 @@ pub enum JobPhase {
 
 impl JobPhase {
     /// All of them.
-    #[cfg(feature = "daemon")]
-    pub(crate) const ALL: [Self; 9] = [
+    #[cfg(feature = "unstable")]
+    pub const ALL: [Self; 9] = [
         Self::Scheduled,
         Self::Waiting,
         Self::Running,

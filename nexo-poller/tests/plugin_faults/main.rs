@@ -6,8 +6,6 @@
 
 mod ending;
 mod ephemeral;
-#[path = "../fixture/mod.rs"]
-mod fixture;
 mod starting;
 mod ticking;
 mod world;

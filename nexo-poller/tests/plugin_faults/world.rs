@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 /// More than enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) static FAULTS: LazyLock<PathBuf> = LazyLock::new(|| crate::fixture::built("fixture_faults"));
+pub(crate) static FAULTS: LazyLock<PathBuf> = LazyLock::new(|| fixtures::built("fixture_faults"));
 
 pub(crate) fn binary(id: &str, fault: &str, lifecycle: &str) -> PluginBinary {
     let text = format!(

@@ -59,8 +59,9 @@ impl LlmSettings {
     }
 
     /// The key, for what must not show it.
-    #[cfg(feature = "daemon")]
-    pub(crate) fn secret(&self) -> Option<&str> {
+    #[cfg(feature = "unstable")]
+    #[must_use]
+    pub fn secret(&self) -> Option<&str> {
         self.api_key.as_deref()
     }
 

@@ -1,0 +1,47 @@
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use tokio::net::TcpListener;
+
+use super::token::AdminToken;
+
+/// Beside the state file: where the server listens, for the command line.
+pub(crate) const ADDRESS_FILE: &str = "admin.addr";
+
+/// On one machine an answer takes no time.
+const NEIGHBOUR_ANSWERS: Duration = Duration::from_secs(1);
+
+/// Listens on `bind`.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub(super) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), String> {
+    let listener = TcpListener::bind(bind).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "the admin address {bind} is in use, probably by another daemon: stop that one, or set \
+             `admin: {{ bind: \"127.0.0.1:0\" }}` in pollers.yaml to pick a free port"
+        ),
+        _ => format!("the admin address {bind} cannot be used ({error}): set another `admin: {{ bind: … }}`"),
+    })?;
+    let address = listener.local_addr().map_err(|error| format!("the admin address is not known: {error}"))?;
+    Ok((listener, address))
+}
+
+/// The address in `file`, where a daemon answers there that is not the one at `own` and knows the state's token: two may
+/// share one state. Whoever else listens there has taken the port of a daemon that was killed.
+pub(super) async fn living_neighbour(file: &Path, own: SocketAddr, token: &AdminToken) -> Option<SocketAddr> {
+    let address: SocketAddr = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
+    if address == own {
+        return None;
+    }
+    nexo_poller::unstable::choose_cryptography();
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(NEIGHBOUR_ANSWERS).build().ok()?;
+    let asked = http.get(format!("http://{address}/readyz")).header(AUTHORIZATION, token.as_header());
+    // Not ready, it is there all the same.
+    let knows = |status: StatusCode| status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE;
+    asked.send().await.is_ok_and(|answer| knows(answer.status())).then_some(address)
+}

@@ -1,0 +1,54 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::token::AdminToken;
+use crate::config::{AdminSettings, private_file};
+use crate::core::certificate::{Certificate, CertificateError};
+
+/// The token in the environment of a daemon that others may ask, and of a command that asks one.
+pub(crate) const TOKEN_VARIABLE: &str = "NEXO_POLLER_ADMIN_TOKEN";
+
+/// What a door to the outside needs: a token that somebody has given, and a certificate where it speaks TLS.
+pub(crate) struct Outside {
+    pub(super) token: AdminToken,
+    pub(super) tls: Option<Arc<Certificate>>,
+}
+
+/// Why nobody from outside can be let in: a sentence that says what to write where.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unprepared {
+    /// No file is named and the environment has no token; that of another process may have one.
+    #[error(
+        "`admin` lets other machines in at {bind}: give them a token of 32 characters or more, in a file that `token_file` names or \
+         in the daemon's environment as {TOKEN_VARIABLE} (`openssl rand -hex 32` makes one)"
+    )]
+    NoToken { bind: String },
+    /// The file with the token cannot be read.
+    #[error("`admin.token_file` {} cannot be used: {error}", path.display())]
+    TokenFile { path: PathBuf, error: String },
+    /// What was given is too short to be a secret.
+    #[error("the given admin token needs 32 characters or more")]
+    ShortToken,
+    /// TLS has nothing to show.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+impl Outside {
+    /// Takes what `settings` name; `None` where nobody from outside is let in.
+    pub(crate) fn of(settings: &AdminSettings) -> Result<Option<Self>, Unprepared> {
+        if !settings.is_for_outside() {
+            return Ok(None);
+        }
+        let given = std::env::var(TOKEN_VARIABLE).ok();
+        let token = match (&settings.token_file, given) {
+            (Some(path), _) => private_file::read(path)
+                .map_err(|error| Unprepared::TokenFile { path: path.clone(), error: error.to_string() })?,
+            (None, Some(token)) => token,
+            (None, None) => return Err(Unprepared::NoToken { bind: settings.bind.clone() }),
+        };
+        let token = AdminToken::given(token.trim()).ok_or(Unprepared::ShortToken)?;
+        let tls = settings.tls.clone().map(Certificate::load).transpose()?.map(Arc::new);
+        Ok(Some(Self { token, tls }))
+    }
+}

@@ -1,0 +1,275 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nexo_poller::broker::{Broker, LocalBroker, NatsBroker};
+use nexo_poller::host::{HostServices, LlmRegistry};
+use nexo_poller::runner::{Observer, PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
+use nexo_poller::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore, StoreError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::api::{ADDRESS_FILE, Doors};
+use crate::cluster::many_machines;
+use crate::config::Settings;
+use crate::config::credentials::Credentials;
+use crate::config::private_file;
+use crate::core::console;
+use crate::core::daemon::Daemon;
+use crate::core::exit::Exit;
+use crate::core::loaded_config::{LoadError, LoadedConfig};
+use crate::core::outbound::OutboundBroker;
+use crate::core::reload::PLUGINS_SETTLE;
+use crate::core::service_manager::ServiceManager;
+use crate::plugins::built_in;
+use crate::plugins::running::Plugins;
+use crate::telemetry::feed::Feed;
+use crate::telemetry::recent::RecentTicks;
+use crate::telemetry::redactor::Redactor;
+use crate::telemetry::undelivered::Unheard;
+
+/// Ticks that are cancelled, and the plugins that run them, may take this long to end.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+/// The whole of a shutdown.
+const SHUTDOWN: Duration = Duration::from_millis(9_500);
+
+/// Why the daemon does not run.
+#[derive(Debug)]
+pub(crate) struct BootError {
+    exit: Exit,
+    sentence: String,
+}
+
+impl BootError {
+    fn failed(sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, sentence: sentence.into() }
+    }
+
+    /// How the program ends because of it.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for BootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl From<LoadError> for BootError {
+    fn from(error: LoadError) -> Self {
+        Self { exit: Exit::Config, sentence: format!("the daemon does not start:\n{error}") }
+    }
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// [`BootError`] where it cannot start.
+pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
+    // Before anything else: a signal during the start must not leave half a daemon.
+    let mut signals = Signals::listen().map_err(|error| BootError::failed(format!("signals: {error}")))?;
+    let config = LoadedConfig::read(path).await?;
+    let settings = config.file.settings.clone();
+    let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
+    private_file::create_dir(&dir).map_err(|error| {
+        BootError::failed(format!("the directory {} of `state_db` cannot be made: {error}", dir.display()))
+    })?;
+    let doors = Doors::open(&settings.admin, &dir).await.map_err(BootError::failed)?;
+    let (address, outer) = (doors.local(), doors.outer());
+    let world = many_machines::connect(settings.broker.as_ref()).await.map_err(BootError::failed)?;
+    let store = open_state(&settings, world.as_ref()).await?;
+    let registry = PollerRegistry::new();
+    built_in::register(&registry).map_err(|error| BootError::failed(error.to_string()))?;
+    let credentials = Arc::new(Credentials::default());
+    let unheard = Arc::new(Unheard::default());
+    let shared = world.clone().map(|world| Arc::new(world) as Arc<dyn Broker>);
+    let outbound = OutboundBroker::new(LocalBroker::new(), Arc::clone(&unheard)).with_world(shared.clone());
+    let outbound = Arc::new(outbound);
+    console::start(&*outbound).await.map_err(|error| BootError::failed(error.to_string()))?;
+    let redactor = Arc::new(Redactor::default());
+    let llm = Arc::new(LlmRegistry::default());
+    let services = HostServices {
+        broker: outbound,
+        credentials: Arc::clone(&credentials) as _,
+        metrics: Arc::new(()),
+        llm: Some(Arc::clone(&llm) as _),
+        redact: redactor.rule(),
+    };
+    let mut plugins = Plugins::new(services, registry.clone());
+    if let Some(shared) = shared {
+        plugins = plugins.with_remote(shared);
+    }
+    let (feed, recent) = (Feed::default(), RecentTicks::default());
+    let mut options = options_of(&settings);
+    options.observer = Some({
+        let (told, recent) = (feed.observer(), recent.clone());
+        Observer::new(move |event| {
+            told.observe(event);
+            recent.note(event);
+        })
+    });
+    let neighbours = many_machines::join(settings.broker.as_ref(), world.as_ref(), &mut options).await;
+    let neighbours = neighbours.map_err(BootError::failed)?;
+    let runner = PollerRunner::start(store, registry, plugins.hosts(), options, Arc::new(SystemClock));
+    let daemon = Arc::new(Daemon {
+        config: path.to_owned(),
+        neighbours: neighbours.map(|neighbours| neighbours.start(runner.clone())),
+        runner,
+        plugins,
+        credentials,
+        llm,
+        redactor,
+        unheard,
+        feed,
+        recent,
+        certificate: doors.certificate(),
+        loaded: Mutex::default(),
+        reloading: tokio::sync::Mutex::new(()),
+        manager: ServiceManager::of_environment(),
+    });
+
+    daemon.load(config).await.map_err(|error| BootError::failed(error.to_string()))?;
+    let address_file = dir.join(ADDRESS_FILE);
+    let neighbour = doors.neighbour(&address_file).await;
+    let server = doors.serve(&daemon);
+    match neighbour {
+        Some(other) => tracing::warn!(
+            "another daemon, at {other}, shares this state: each job runs on one of the two; its `admin.addr` stays, so \
+             give this one a port of its own under `admin: {{ bind: … }}` for the command line to find it"
+        ),
+        None => private_file::replace(&address_file, &format!("{address}\n"))
+            .map_err(|error| BootError::failed(format!("{} cannot be written: {error}", address_file.display())))?,
+    }
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        state = %settings.state_db.display(),
+        admin = %address,
+        "nexo-poller runs"
+    );
+    if let Some(url) = outer {
+        tracing::info!(%url, "other machines are let in, with the token that they were given");
+    }
+    let settling = Arc::clone(&daemon);
+    tokio::spawn(async move {
+        settling.plugins.settled(PLUGINS_SETTLE).await;
+        let plugins = settling.plugins.report();
+        let up = plugins.iter().filter(|plugin| plugin.is_well()).count();
+        for plugin in plugins.iter().filter(|plugin| !plugin.is_well()) {
+            tracing::error!(plugin = plugin.id, state = plugin.state, "{}", plugin.why);
+        }
+        let failed = plugins.len() - up + settling.plugin_faults().len();
+        tracing::info!(up, failed, "plugins are settled");
+        settling.manager.keep_informed(&settling).await;
+    });
+
+    wait_for_the_end(&daemon, &mut signals).await;
+    daemon.manager.stopping();
+    tracing::info!("stopping: running ticks are cancelled and committed; a second signal ends at once");
+    tokio::spawn(async move {
+        while signals.next().await == Told::Reload {}
+        std::process::exit(i32::from(Exit::Failed.code()));
+    });
+    if tokio::time::timeout(SHUTDOWN, daemon.shutdown(STOP_GRACE)).await.is_err() {
+        tracing::warn!("not everything ended in time; ticks that were in flight are repeated from their old cursor");
+    }
+    drop(server);
+    if let Some(neighbours) = &daemon.neighbours {
+        neighbours.leave().await;
+    }
+    if let Some(world) = world {
+        world.close().await;
+    }
+    // Another daemon on the same state may have written its own address since.
+    if std::fs::read_to_string(&address_file).is_ok_and(|text| text.trim() == address.to_string()) {
+        let _ = std::fs::remove_file(&address_file);
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Where job state lives: the bucket of many machines, or this machine's file.
+async fn open_state(settings: &Settings, world: Option<&NatsBroker>) -> Result<Arc<dyn StateStore>, BootError> {
+    let failed = |error: StoreError| BootError::failed(error.to_string());
+    if let (Some(world), Some(state)) = (world, settings.broker.as_ref().and_then(|broker| broker.state.as_ref())) {
+        let options = JetStreamOptions::default()
+            .with_bucket(&state.bucket)
+            .with_history(state.history)
+            .with_replicas(state.replicas);
+        return Ok(Arc::new(JetStreamStore::open(world.client(), options).await.map_err(failed)?));
+    }
+    let state = settings.state_db.clone();
+    // A file that another process holds is waited for, so not on this thread.
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(state, SqliteOptions::default()))
+        .await
+        .map_err(|_| BootError::failed("the job state could not be opened"))?;
+    Ok(Arc::new(store.map_err(failed)?))
+}
+
+fn options_of(settings: &Settings) -> RunnerOptions {
+    let mut options = RunnerOptions::default();
+    options.default_jitter = Duration::from_millis(settings.default_jitter_ms);
+    options.lease_ttl_factor = settings.lease_ttl_factor;
+    options.failure_alert_cooldown = Duration::from_secs(settings.failure_alert_cooldown_secs);
+    options.breaker_threshold = settings.breaker_threshold;
+    options
+}
+
+/// Reloads on SIGHUP, returns on SIGTERM and SIGINT.
+async fn wait_for_the_end(daemon: &Daemon, signals: &mut Signals) {
+    let mut asked = false;
+    loop {
+        if !std::mem::take(&mut asked) && signals.next().await == Told::Stop {
+            return;
+        }
+        let mut reload = std::pin::pin!(daemon.reload());
+        loop {
+            tokio::select! {
+                // A stop must not wait for a reload that hangs. A file that has changed since this reload has read it is
+                // read again after it.
+                told = signals.next() => match told {
+                    Told::Stop => return,
+                    Told::Reload => asked = true,
+                },
+                reloaded = &mut reload => {
+                    if let Err(error) = reloaded {
+                        tracing::error!("{error}");
+                    }
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// What a signal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.reload.recv() => Told::Reload,
+        }
+    }
+}

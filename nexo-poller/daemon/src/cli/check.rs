@@ -1,0 +1,180 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use nexo_poller::runner::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::print;
+use crate::api::{Outside, Unprepared};
+use crate::config::credentials;
+use crate::config::specs::specs_of;
+use crate::config::{PollersFile, Problem, place_in_config};
+use crate::core::exit::Exit;
+use crate::core::terminal::line_to_stdout;
+use crate::plugins::built_in;
+use crate::plugins::set::PluginSet;
+
+/// Configs that are judged at once, a process each.
+const AT_ONCE: usize = 8;
+/// Between a kind and its reason.
+const REFUSES: &str = " refuses the config: ";
+
+/// What `check` has found.
+#[derive(Default)]
+struct Found {
+    /// Jobs that can run.
+    able: usize,
+    problems: Vec<Problem>,
+    /// What no runner refuses and nobody wants: it is told, and is no reason to fail.
+    warnings: Vec<Problem>,
+}
+
+/// Checks everything that can be checked without a tick, and prints every problem.
+pub(super) async fn check(config: &Path, json: bool) -> Exit {
+    let found = look(config).await;
+    let problems = found.problems.len();
+    if json {
+        let list = |problems: &[Problem]| problems.iter().map(as_json).collect::<Vec<Value>>();
+        let (problems, warnings) = (list(&found.problems), list(&found.warnings));
+        line_to_stdout(&print::pretty(&json!({ "jobs": found.able, "problems": problems, "warnings": warnings })));
+    } else {
+        for problem in &found.problems {
+            line_to_stdout(&problem.to_string());
+        }
+        for warning in &found.warnings {
+            line_to_stdout(&format!("warning: {warning}"));
+        }
+        let file = config.display();
+        let able = print::counted(found.able, "job");
+        let warned = match found.warnings.len() {
+            0 => String::new(),
+            n => format!(", {}", print::counted(n, "warning")),
+        };
+        line_to_stdout(&match (problems, found.warnings.len()) {
+            (0, 0) => format!("{file}: {able}, all good"),
+            (0, _) => format!("{file}: {able}{warned}"),
+            (n, _) => format!("{file}: {able} can run, {}{warned}", print::counted(n, "problem")),
+        });
+    }
+    if problems == 0 { Exit::Ok } else { Exit::Config }
+}
+
+async fn look(config: &Path) -> Found {
+    let file = match PollersFile::load(config) {
+        Ok(file) => file,
+        Err(refused) => return Found { problems: refused.problems, ..Found::default() },
+    };
+    let mut problems = Vec::new();
+    if let Some(path) = &file.settings.credentials
+        && let Err(refused) = credentials::load(path)
+    {
+        problems.extend(refused.problems);
+    }
+    let plugins = match PluginSet::discover(&file.settings).await {
+        Ok(plugins) => plugins,
+        Err(conflict) => {
+            let (shown, message) = (config.display().to_string(), conflict.to_string());
+            problems.push(Problem { file: shown, place: None, job: None, message });
+            problems.extend(file.problems);
+            return Found { problems, ..Found::default() };
+        }
+    };
+    problems.extend(plugins.problems(&file));
+    let (specs, of_jobs) = specs_of(&file, &plugins.kinds());
+    problems.extend(of_jobs);
+    let refusals = judge_configs(&specs, &plugins).await;
+    let able = specs.len() - refusals.len();
+    for (id, message) in refusals {
+        let Some(job) = file.jobs.iter().find(|job| job.id == id) else { continue };
+        let reason = message.split_once(REFUSES).map(|(_, reason)| reason);
+        let key = reason.and_then(|reason| place_in_config(&job.file, &id, reason));
+        let place = Some(key.unwrap_or_else(|| job.config_place.clone()));
+        problems.push(Problem { file: job.file.display().to_string(), place, job: Some(id), message });
+    }
+    problems.extend(unwritable_state(&file));
+    let mut warnings = past_instants(&file, &specs);
+    if let Err(unprepared) = Outside::of(&file.settings.admin) {
+        // A token may be in the environment of the service, which is not ours.
+        let is_problem = !matches!(unprepared, Unprepared::NoToken { .. });
+        let list = if is_problem { &mut problems } else { &mut warnings };
+        let message = unprepared.to_string();
+        list.push(Problem { file: file.path.display().to_string(), place: None, job: None, message });
+    }
+    Found { able, problems, warnings }
+}
+
+fn past_instants(file: &PollersFile, specs: &[nexo_poller::runner::JobSpec]) -> Vec<Problem> {
+    let now = SystemClock.now();
+    let over = specs.iter().filter(|spec| spec.schedule.firings_after(now, 1, &spec.id).is_empty());
+    let warning = |spec: &nexo_poller::runner::JobSpec| {
+        let job = file.jobs.iter().find(|job| job.id == spec.id)?;
+        let message = "its instant has passed: it runs once where it never ran, and then no more".to_owned();
+        let place = Some(job.schedule_place.clone());
+        Some(Problem { file: job.file.display().to_string(), place, job: Some(job.id.clone()), message })
+    };
+    over.filter_map(warning).collect()
+}
+
+fn unwritable_state(file: &PollersFile) -> Option<Problem> {
+    if file.settings.broker.as_ref().is_some_and(|broker| broker.state.is_some()) {
+        return None;
+    }
+    let message = unwritable(&file.settings.state_db)?;
+    Some(Problem { file: file.path.display().to_string(), place: None, job: None, message })
+}
+
+/// Why job state cannot be written at `state`, as far as can be seen without writing.
+fn unwritable(state: &Path) -> Option<String> {
+    let dir = state.ancestors().skip(1).find(|dir| dir.as_os_str().is_empty() || dir.exists())?;
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    if state.is_dir() {
+        return Some(format!("`state_db`: {} is a directory; it must be a file", state.display()));
+    }
+    if !dir.is_dir() {
+        return Some(format!("`state_db`: {} is no directory", dir.display()));
+    }
+    let target = if state.exists() { state } else { dir };
+    rustix::fs::access(target, rustix::fs::Access::WRITE_OK)
+        .err()
+        .map(|error| format!("`state_db`: {} cannot be written: {error}", target.display()))
+}
+
+/// The jobs whose config their plugin refuses, and its words, in the file's order.
+async fn judge_configs(specs: &[nexo_poller::runner::JobSpec], plugins: &PluginSet) -> Vec<(String, String)> {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut asking = JoinSet::new();
+    let mut refusals: Vec<(usize, String)> = Vec::new();
+    for (index, spec) in specs.iter().enumerate() {
+        if let Some(judged) = built_in::judge(&spec.kind, &spec.config) {
+            refusals.extend(judged.err().map(|error| (index, error.to_string())));
+        }
+        let Some(command) = plugins.command_of(&spec.kind) else { continue };
+        let (places, kind, config) = (Arc::clone(&places), spec.kind.clone(), spec.config.clone());
+        asking.spawn(async move {
+            let _place = places.acquire_owned().await;
+            (index, crate::plugins::config_check::ask(command, &kind, &config).await)
+        });
+    }
+    refusals.extend(asking.join_all().await.into_iter().filter_map(|(index, judged)| Some((index, judged.err()?))));
+    refusals.sort_unstable();
+    refusals
+        .into_iter()
+        .filter_map(|(index, reason)| {
+            let spec = specs.get(index)?;
+            let reason = reason.strip_prefix("config: ").unwrap_or(&reason);
+            Some((spec.id.clone(), format!("kind `{}`{REFUSES}{reason}", spec.kind)))
+        })
+        .collect()
+}
+
+fn as_json(problem: &Problem) -> Value {
+    json!({
+        "file": problem.file,
+        "line": problem.place.as_ref().map(crate::config::Place::line),
+        "column": problem.place.as_ref().map(crate::config::Place::column),
+        "job": problem.job,
+        "message": problem.message,
+    })
+}

@@ -1,0 +1,95 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
+
+use nexo_poller::contract::matches;
+use nexo_poller::manifest::Manifest;
+use tokio::process::Command;
+
+use super::finding::Finding;
+use crate::core::terminal::line_to_stderr;
+
+/// The testkit's mocked host adds each topic that is published to the file of this name.
+const TOPICS: &str = "NEXO_PUBLISHED_TOPICS";
+
+/// Builds the plugin, compares its manifest, and, where `test` says so, runs its tests.
+pub(super) async fn judge(folder: &Path, bin: &str, test: bool) -> Vec<Finding> {
+    line_to_stderr("building the plugin …");
+    let printed = match cargo(folder, &["run", "--quiet", "--bin", bin, "--", "--print-manifest"], None).await {
+        Ok(printed) => printed,
+        Err(said) => {
+            let what = "the plugin does not build, or does not print its manifest";
+            return vec![Finding::fail("manifest", what, said)];
+        }
+    };
+    let mut findings = vec![manifest(folder, &printed)];
+    if let (true, Ok(manifest)) = (test, Manifest::parse(&printed, "--print-manifest")) {
+        line_to_stderr("running its tests …");
+        findings.push(allowlist(folder, &manifest).await);
+    }
+    findings
+}
+
+fn manifest(folder: &Path, printed: &str) -> Finding {
+    const CHECK: &str = "manifest";
+    if let Err(error) = Manifest::parse(printed, "--print-manifest") {
+        return Finding::fail(
+            CHECK,
+            format!("the manifest breaks a rule: {error}"),
+            "change the attribute that it names",
+        );
+    }
+    let fix = "`NEXO_UPDATE=1 cargo test manifest`, or `cargo run -- --print-manifest > nexo-plugin.toml`";
+    match std::fs::read_to_string(folder.join("nexo-plugin.toml")) {
+        Ok(committed) if committed == printed => Finding::ok(CHECK, "nexo-plugin.toml is what the binary prints"),
+        Ok(_) => Finding::fail(CHECK, "nexo-plugin.toml is not what the binary prints", fix),
+        Err(error) => Finding::fail(CHECK, format!("nexo-plugin.toml: {error}"), fix),
+    }
+}
+
+/// Topics that the manifest allows and no test publishes on.
+async fn allowlist(folder: &Path, manifest: &Manifest) -> Finding {
+    const CHECK: &str = "allowlist";
+    let file = std::env::temp_dir().join(format!("nexo-topics-{}", std::process::id()));
+    let tested = cargo(folder, &["test", "--quiet"], Some(&file)).await;
+    let topics = std::fs::read_to_string(&file).unwrap_or_default();
+    // Where it was never made there is nothing to take away.
+    let _ = std::fs::remove_file(&file);
+    if let Err(said) = tested {
+        return Finding::fail("tests", "its tests fail", said);
+    }
+    let topics: BTreeSet<&str> = topics.lines().collect();
+    let own = format!("daemon.rpc.{}", manifest.plugin.id);
+    let unused: Vec<String> = manifest
+        .plugin
+        .capabilities
+        .broker
+        .publish
+        .iter()
+        .filter(|pattern| **pattern != own && !pattern.starts_with("_inbox"))
+        .filter(|pattern| !topics.iter().any(|topic| matches(pattern, topic)))
+        .map(|pattern| format!("`{pattern}`"))
+        .collect();
+    if unused.is_empty() {
+        return Finding::ok(CHECK, "its tests publish on everything that the manifest allows");
+    }
+    let what = format!("the manifest allows {}, and no test publishes there", unused.join(", "));
+    Finding::warn(CHECK, what, "take it out of `publish = […]` of #[poller], or test it")
+}
+
+/// What Cargo's command wrote to stdout, or the last lines of what went wrong.
+async fn cargo(folder: &Path, arguments: &[&str], topics: Option<&Path>) -> Result<String, String> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    if let Some(topics) = topics {
+        command.env(TOPICS, topics);
+    }
+    let output = command.output().await.map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if output.status.success() {
+        return String::from_utf8(output.stdout).map_err(|error| error.to_string());
+    }
+    let both = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let lines: Vec<&str> = both.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.len().saturating_sub(8);
+    Err(format!("`cargo {}` says:\n        {}", arguments.join(" "), lines[last..].join("\n        ")))
+}

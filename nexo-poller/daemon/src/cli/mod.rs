@@ -1,0 +1,86 @@
+//! The command line.
+//!
+//! Lives here: arguments, asking a running daemon over its admin API, and printing answers for people and for programs.
+//!
+//! May not enter: what happens in the daemon.
+
+mod args;
+mod backup;
+mod check;
+mod client;
+mod commands;
+mod doctor;
+mod events;
+mod pages;
+mod patience;
+mod permissions;
+mod print;
+mod ready;
+mod schema;
+mod top;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Args, Command};
+use crate::boot;
+use crate::core::exit::Exit;
+use crate::core::terminal::line_to_stderr;
+use crate::telemetry::logs;
+
+/// The whole of the program.
+#[must_use]
+pub(crate) fn main() -> ExitCode {
+    let args = Args::parse();
+    let is_daemon = matches!(args.command, Command::Run { job: None });
+    let _traces = match logs::init(args.log_format, &args.log, is_daemon) {
+        Ok(traces) => traces,
+        Err(sentence) => return fail(&sentence).into(),
+    };
+    let mut runtime = match is_daemon {
+        true => tokio::runtime::Builder::new_multi_thread(),
+        false => tokio::runtime::Builder::new_current_thread(),
+    };
+    match runtime.enable_all().build() {
+        Ok(runtime) => {
+            let exit = runtime.block_on(dispatch(&args));
+            // What still blocks (a reader of a pipe, say) must not hold up the end.
+            runtime.shutdown_background();
+            exit.into()
+        }
+        Err(error) => fail(&format!("the runtime cannot start: {error}")).into(),
+    }
+}
+
+async fn dispatch(args: &Args) -> Exit {
+    match &args.command {
+        Command::Run { job: None } => match boot::run(&args.config).await {
+            Ok(()) => Exit::Ok,
+            Err(error) => {
+                fail(&error.to_string());
+                error.exit()
+            }
+        },
+        Command::Completions { shell } => pages::completions(*shell),
+        Command::Man { dir } => pages::manual(dir),
+        Command::Schema => schema::print(&args.config).await,
+        Command::Backup { file, force } => backup::back_up(args, file, *force),
+        Command::Check => check::check(&args.config, args.json).await,
+        Command::NatsPermissions { shared_inbox } => permissions::show(&args.config, *shared_inbox).await,
+        Command::Doctor { folder, no_test } => doctor::doctor(folder, !no_test, args.json).await,
+        command => match commands::ask(command, args).await {
+            Ok(exit) => exit,
+            Err(error) => {
+                fail(&error.sentence);
+                error.exit
+            }
+        },
+    }
+}
+
+/// Errors go to stderr even where logging is turned down.
+fn fail(sentence: &str) -> Exit {
+    line_to_stderr(&format!("nexo-poller: {sentence}"));
+    Exit::Failed
+}

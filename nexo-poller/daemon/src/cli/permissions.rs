@@ -1,0 +1,109 @@
+use std::path::Path;
+
+use nexo_poller::manifest::{Manifest, PluginSection, PollerSection};
+
+use crate::config::{BrokerSettings, PollersFile};
+use crate::core::exit::Exit;
+use crate::core::terminal::line_to_stdout;
+use crate::plugins::set::PluginSet;
+
+/// Where everybody's answers arrive.
+const INBOX: &str = "_inbox.>";
+
+/// Prints what each user of the NATS server needs, and no more.
+pub(super) async fn show(config: &Path, shared_inbox: bool) -> Exit {
+    match text(config, shared_inbox).await {
+        Ok(text) => {
+            line_to_stdout(text.trim_end());
+            Exit::Ok
+        }
+        Err(why) => {
+            crate::cli::fail(&why);
+            Exit::Config
+        }
+    }
+}
+
+async fn text(config: &Path, shared_inbox: bool) -> Result<String, String> {
+    let file = PollersFile::load(config).map_err(|refused| refused.to_string())?;
+    let Some(broker) = &file.settings.broker else {
+        return Err(format!("{} names no `broker`: on one machine there is nobody to keep apart", config.display()));
+    };
+    let plugins = PluginSet::discover(&file.settings).await.map_err(|conflict| conflict.to_string())?;
+    if let Some(fault) = plugins.faults.first() {
+        return Err(fault.to_string());
+    }
+    Ok(authorization(broker, &plugins.remote, shared_inbox))
+}
+
+/// The `authorization` block of the server's configuration.
+fn authorization(broker: &BrokerSettings, plugins: &[Manifest], shared_inbox: bool) -> String {
+    let mut users = vec![daemon(broker, plugins)];
+    users.extend(plugins.iter().map(|manifest| plugin(&manifest.plugin, shared_inbox)));
+    format!(
+        "# For the configuration of nats-server. It takes the passwords from its environment: choose them there.\n\
+         authorization {{\n  users: [\n{}  ]\n}}\n",
+        users.concat()
+    )
+}
+
+/// One user, with what it may do.
+fn user(name: &str, publish: &[String], subscribe: &[String], answers_within: u32) -> String {
+    let list = |topics: &[String]| {
+        let mut topics: Vec<String> = topics.iter().map(|topic| format!("\"{topic}\"")).collect();
+        topics.dedup();
+        topics.join(", ")
+    };
+    let (publish, subscribe, variable) = (list(publish), list(subscribe), name.to_uppercase());
+    format!(
+        "    {{ user: \"{name}\", password: $NEXO_{variable}_PASSWORD, permissions: {{\n      \
+         publish: {{ allow: [{publish}] }}\n      subscribe: {{ allow: [{subscribe}] }}\n      \
+         allow_responses: {{ max: 8, expires: \"{answers_within}s\" }}\n    }} }}\n"
+    )
+}
+
+/// A plugin answers the ticks that it is sent, asks the daemon, publishes what its manifest says, and hears nothing else.
+fn plugin(plugin: &PluginSection, shared_inbox: bool) -> String {
+    let broker = &plugin.capabilities.broker;
+    let inbox = format!("_inbox.{}.>", plugin.id);
+    let tick_topic = plugin.poller.as_ref().map(PollerSection::tick_topic);
+    let own = |topic: &String| topic != INBOX && Some(topic) != tick_topic.as_ref();
+    let mut publish: Vec<String> = broker.publish.iter().filter(|topic| own(topic)).cloned().collect();
+    publish.extend([format!("daemon.rpc.{}", plugin.id), inbox.clone()]);
+    // As a member of its own group only: its ticks are shared, not overheard.
+    let mut subscribe: Vec<String> = tick_topic.iter().map(|topic| format!("{topic} {}", plugin.id)).collect();
+    subscribe.extend(broker.subscribe.iter().filter(|topic| own(topic)).cloned());
+    subscribe.push(inbox);
+    if shared_inbox {
+        publish.push(INBOX.to_owned());
+        subscribe.push(INBOX.to_owned());
+    }
+    publish.sort_unstable();
+    publish.dedup();
+    let timeout = plugin.poller.as_ref().map_or(60, |poller| poller.tick_timeout_secs);
+    user(&plugin.id, &publish, &subscribe, timeout + 10)
+}
+
+/// A daemon orders ticks, answers calls, knows the other daemons, and keeps job state.
+fn daemon(broker: &BrokerSettings, plugins: &[Manifest]) -> String {
+    let ticks = plugins.iter().filter_map(|manifest| manifest.plugin.poller.as_ref()).map(PollerSection::tick_topic);
+    let mut publish: Vec<String> = ticks.collect();
+    let owned = |topics: &[&str]| topics.iter().map(|topic| (*topic).to_owned()).collect::<Vec<_>>();
+    publish.extend(owned(&["plugin.outbound.>", "daemon.members.*", "daemon.relay.*", "_inbox.>"]));
+    if let Some(state) = &broker.state {
+        let bucket = &state.bucket;
+        publish.extend([
+            "$JS.API.INFO".to_owned(),
+            format!("$JS.API.STREAM.*.KV_{bucket}"),
+            format!("$JS.API.STREAM.MSG.GET.KV_{bucket}"),
+            // To look back at cursors.
+            format!("$JS.API.CONSUMER.CREATE.KV_{bucket}"),
+            format!("$JS.API.CONSUMER.CREATE.KV_{bucket}.>"),
+            format!("$JS.FC.KV_{bucket}.>"),
+            format!("$KV.{bucket}.>"),
+        ]);
+    }
+    let subscribe =
+        owned(&["daemon.rpc.*", "daemon.members.*", "daemon.relay.*", "plugin.outbound.console.>", "_inbox.daemon.>"]);
+    user("daemon", &publish, &subscribe, 130)
+}

@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use nexo_poller::broker::{NatsBroker, NatsOptions};
+use nexo_poller::runner::{RunnerOptions, Sharing};
+
+use super::membership::{Listening, Neighbours, STAND_IN_AFTER};
+use crate::config::BrokerSettings;
+
+/// In whose name the daemon connects.
+const NAME: &str = "daemon";
+
+/// Connects to the broker that the settings name, with what the environment says of users and certificates.
+///
+/// # Errors
+/// A sentence without secrets.
+pub(crate) async fn connect(settings: Option<&BrokerSettings>) -> Result<Option<NatsBroker>, String> {
+    let Some(settings) = settings else { return Ok(None) };
+    let options = NatsOptions::new(&settings.url).and_then(NatsOptions::with_environment);
+    let mut options = options.map_err(|error| format!("`broker`: {error}"))?.with_name(NAME);
+    if !settings.stored.is_empty() {
+        options = options.with_stored(settings.stored.clone());
+    }
+    let servers = options.servers();
+    let broker = NatsBroker::connect(options).await.map_err(|error| format!("`broker`: {error}"))?;
+    tracing::info!(servers, "this daemon shares its broker with other machines");
+    Ok(Some(broker))
+}
+
+/// Joins the daemons that have the same bucket, where job state is in one, and makes `options` share with them.
+///
+/// # Errors
+/// A sentence.
+pub(crate) async fn join(
+    settings: Option<&BrokerSettings>,
+    broker: Option<&NatsBroker>,
+    options: &mut RunnerOptions,
+) -> Result<Option<Listening>, String> {
+    let (Some(broker), Some(state)) = (broker, settings.and_then(|settings| settings.state.as_ref())) else {
+        return Ok(None);
+    };
+    let sharing = Arc::new(Sharing::new(&options.owner, STAND_IN_AFTER));
+    options.sharing = Some(Arc::clone(&sharing));
+    let joined = Neighbours::join(Arc::new(broker.clone()), &state.bucket, sharing).await;
+    joined.map(Some).map_err(|error| format!("`broker`: the other daemons cannot be heard: {error}"))
+}

@@ -1,0 +1,29 @@
+//! `pollers.yaml` and the credentials file: what their keys mean.
+//!
+//! Lives here: reading files into [`Settings`], [`JobEntry`]s and accounts, with every problem and its place.
+//!
+//! May not enter: anything that runs. Whether a kind exists, or accepts its config, is found out by whoever knows the kinds.
+
+mod admin;
+mod broker;
+mod config_key;
+pub(crate) mod credentials;
+mod include;
+mod job;
+mod llm_providers;
+mod pollers;
+pub(crate) mod private_file;
+mod settings;
+pub(crate) mod specs;
+mod yaml;
+
+pub(crate) use self::admin::{AdminSettings, DEFAULT_ADMIN_BIND, TlsFiles};
+pub(crate) use self::broker::BrokerSettings;
+pub(crate) use self::config_key::place_in_config;
+pub(crate) use self::job::{JobEntry, ScheduleEntry};
+pub(crate) use self::pollers::{PollersFile, RefusedFile};
+pub(crate) use self::settings::{PluginPaths, Settings};
+pub(crate) use self::yaml::{Place, Problem};
+
+#[cfg(test)]
+mod tests;

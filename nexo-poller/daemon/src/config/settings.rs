@@ -1,0 +1,107 @@
+use std::path::{Path, PathBuf};
+
+use crate::config::yaml::{Node, Place, Sink, Table, Yaml};
+use crate::config::{AdminSettings, BrokerSettings};
+
+/// What `pollers:` says besides its jobs. Paths are absolute or relative to the working directory: those of the file
+/// have been joined to the file's own directory.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settings {
+    /// `enabled`: whether jobs run at all. The daemon answers its commands either way.
+    pub(crate) enabled: bool,
+    /// `state_db`: the SQLite file.
+    pub(crate) state_db: PathBuf,
+    /// `default_jitter_ms`.
+    pub(crate) default_jitter_ms: u64,
+    /// `lease_ttl_factor`.
+    pub(crate) lease_ttl_factor: f64,
+    /// `failure_alert_cooldown_secs`.
+    pub(crate) failure_alert_cooldown_secs: u64,
+    /// `breaker_threshold`.
+    pub(crate) breaker_threshold: u32,
+    /// `plugins`.
+    pub(crate) plugins: PluginPaths,
+    /// `broker`: the NATS server of several machines; without it, this machine is alone.
+    pub(crate) broker: Option<BrokerSettings>,
+    /// `credentials`: the file with the agents' accounts.
+    pub(crate) credentials: Option<PathBuf>,
+    /// `admin`: where the daemon can be asked, and by whom.
+    pub(crate) admin: AdminSettings,
+}
+
+/// Where plugins are found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum PluginPaths {
+    /// Nowhere.
+    #[default]
+    None,
+    /// Every plugin in this directory.
+    Directory(PathBuf),
+    /// These binaries and directories.
+    List(Vec<PathBuf>),
+}
+
+impl Settings {
+    /// What a file in `dir` means that says nothing.
+    #[must_use]
+    pub(crate) fn defaults(dir: &Path) -> Self {
+        Self {
+            enabled: true,
+            state_db: dir.join("data/poller.db"),
+            default_jitter_ms: 5_000,
+            lease_ttl_factor: 2.0,
+            failure_alert_cooldown_secs: 3_600,
+            breaker_threshold: 5,
+            plugins: PluginPaths::None,
+            broker: None,
+            credentials: None,
+            admin: AdminSettings::default(),
+        }
+    }
+
+    pub(super) fn read(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> Self {
+        let defaults = Self::defaults(dir);
+        Self {
+            enabled: table.flag("enabled", defaults.enabled, sink),
+            state_db: table.path("state_db", sink).map_or(defaults.state_db, |path| dir.join(path)),
+            default_jitter_ms: table
+                .whole("default_jitter_ms", 0..=3_600_000, sink)
+                .unwrap_or(defaults.default_jitter_ms),
+            lease_ttl_factor: table.number("lease_ttl_factor", 1.0..=100.0, sink).unwrap_or(defaults.lease_ttl_factor),
+            failure_alert_cooldown_secs: table
+                .whole("failure_alert_cooldown_secs", 0..=31_536_000, sink)
+                .unwrap_or(defaults.failure_alert_cooldown_secs),
+            breaker_threshold: table
+                .whole("breaker_threshold", 0..=1_000_000, sink)
+                .and_then(|threshold| u32::try_from(threshold).ok())
+                .unwrap_or(defaults.breaker_threshold),
+            plugins: read_plugins(table, dir, sink),
+            broker: BrokerSettings::read(table, dir, sink),
+            credentials: table.path("credentials", sink).map(|path| dir.join(path)),
+            admin: AdminSettings::read(table, dir, sink).unwrap_or_default(),
+        }
+    }
+}
+
+fn read_plugins(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> PluginPaths {
+    let Some((key, node)) = table.take("plugins") else { return PluginPaths::None };
+    match &node.value {
+        Yaml::Text(path) if !path.trim().is_empty() => PluginPaths::Directory(dir.join(path)),
+        Yaml::List(items) => {
+            let path = |item: &Node| match &item.value {
+                Yaml::Text(path) if !path.trim().is_empty() => Some(dir.join(path)),
+                other => {
+                    let message = format!("each item of `plugins` must be a path, found {}", other.noun());
+                    sink.add(Place::item(item.at), message);
+                    None
+                }
+            };
+            PluginPaths::List(items.iter().filter_map(path).collect())
+        }
+        other => {
+            let message = format!("`plugins` must be a directory or a list of paths, found {}", other.noun());
+            sink.add(Place::value(key, node.at), message);
+            PluginPaths::None
+        }
+    }
+}

@@ -1,0 +1,179 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use nexo_poller::broker::{Broker, BrokerError, LocalBroker, Subscription};
+use nexo_poller::contract::{PollContext, Poller, TickMemory};
+use nexo_poller::host::{HostServices, InProcessHost, Tick};
+use nexo_poller::router::{PluginPollerRouter, Supervisor, SupervisorOptions};
+use nexo_poller::runner::{Clock, JobSpec, SystemClock};
+use nexo_poller::store::JobState;
+use nexo_poller::wire::Event;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::cursor_view::CursorView;
+use crate::plugins::dry_runner::DryRunner;
+
+/// A process of its own that was started for a dry run may take this long to come up, and to end.
+const PLUGIN_GRACE: Duration = Duration::from_secs(5);
+
+/// Topics on which daemon and plugins talk to each other; everything else is a message to the world.
+const PROTOCOL: [&str; 3] = ["_inbox.", "daemon.rpc.", "plugin.poller."];
+
+/// What a tick would have done.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct DryRun {
+    /// `ok`, `transient`, `permanent`, `config`.
+    pub(crate) outcome: String,
+    /// The message, where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// What it would have published, in its order.
+    pub(crate) published: Vec<Published>,
+    pub(crate) items_seen: u32,
+    pub(crate) items_dispatched: u32,
+    /// Where it started.
+    pub(crate) cursor: Option<CursorView>,
+    /// Where the next tick would have resumed; absent where that is the same place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<CursorView>,
+    pub(crate) took_ms: u64,
+}
+
+/// A message that was kept back.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Published {
+    pub(crate) topic: String,
+    pub(crate) id: String,
+    pub(crate) payload: Value,
+}
+
+/// Runs one tick of `spec` from its stored cursor. Nothing is published, counted or stored; credentials and language models
+/// answer as always.
+///
+/// # Errors
+/// A sentence, where no tick could be run.
+pub(crate) async fn dry_run(
+    runner: DryRunner,
+    spec: &JobSpec,
+    state: &JobState,
+    services: HostServices,
+) -> Result<DryRun, String> {
+    let kept = Arc::new(KeepsBack::default());
+    let services = HostServices { broker: Arc::clone(&kept) as _, metrics: Arc::new(()), ..services };
+    match runner {
+        DryRunner::BuiltIn(poller, limit) => Ok(tick(&*poller, limit, spec, state, services, &kept).await),
+        DryRunner::Plugin(binary) => {
+            let router = PluginPollerRouter::new(Arc::clone(&services.broker)).with_redact(services.redact.clone());
+            let kinds = router.register(&binary).map_err(|error| error.to_string())?;
+            let kind = kinds.into_iter().find(|kind| kind.kind == spec.kind);
+            let kind = kind.ok_or_else(|| format!("its plugin offers the kind `{}` no more", spec.kind))?;
+            let ephemeral = binary.manifest.plugin.is_ephemeral();
+            let options = SupervisorOptions::default();
+            let process = (!ephemeral).then(|| Supervisor::start((*binary).clone(), &router, options));
+            if let Some(process) = &process {
+                // Where it does not come up, the tick says why.
+                let _ = tokio::time::timeout(PLUGIN_GRACE, process.settled()).await;
+            }
+            let limit = Duration::from_secs(kind.tick_timeout_secs.into());
+            let done = tick(&*kind.poller, limit, spec, state, services, &kept).await;
+            if let Some(process) = process {
+                process.shutdown(PLUGIN_GRACE).await;
+            }
+            Ok(done)
+        }
+    }
+}
+
+async fn tick(
+    poller: &dyn Poller,
+    limit: Duration,
+    spec: &JobSpec,
+    state: &JobState,
+    services: HostServices,
+    kept: &KeepsBack,
+) -> DryRun {
+    let now = SystemClock.now();
+    let next = spec.schedule.firings_after(now, 2, &spec.id);
+    let redact = services.redact.clone();
+    let before = state.cursor.as_deref();
+    let identity = Tick {
+        kind: spec.kind.clone(),
+        job_id: spec.id.clone(),
+        agent_id: spec.agent.clone(),
+        cursor_before: before.map(<[u8]>::to_vec),
+    };
+    let context = PollContext {
+        job_id: spec.id.clone(),
+        agent_id: spec.agent.clone(),
+        kind: poller.kind(),
+        config: spec.config.clone(),
+        cursor: before.map(<[u8]>::to_vec),
+        now: now.to_utc(),
+        interval_hint: match next[..] {
+            [first, second, ..] => second.since(first),
+            _ => Duration::ZERO,
+        },
+        cancel: CancellationToken::new(),
+        host: Arc::new(InProcessHost::new(services, identity)),
+        memory: TickMemory::default(),
+    };
+    let started = Instant::now();
+    let ended = tokio::time::timeout(limit, poller.tick(&context)).await;
+    context.cancel.cancel();
+    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (outcome, error, ack) = match ended {
+        Ok(Ok(ack)) => ("ok", None, Some(ack)),
+        Ok(Err(error)) => (error.class().as_str(), Some(redact.text(&error.to_string())), None),
+        Err(_) => ("transient", Some(format!("the tick did not end within {} s", limit.as_secs())), None),
+    };
+    let metrics = ack.as_ref().and_then(|ack| ack.metrics).unwrap_or_default();
+    let after = ack.and_then(|ack| ack.next_cursor).filter(|after| Some(&**after) != before);
+    DryRun {
+        outcome: outcome.to_owned(),
+        error,
+        published: kept.take(),
+        items_seen: metrics.items_seen,
+        items_dispatched: metrics.items_dispatched,
+        cursor: before.map(CursorView::of),
+        next_cursor: after.as_deref().map(CursorView::of),
+        took_ms,
+    }
+}
+
+/// Keeps back every message to the world, and passes on what daemon and plugin say to each other.
+#[derive(Default)]
+struct KeepsBack {
+    inner: LocalBroker,
+    kept: Mutex<Vec<Published>>,
+}
+
+impl KeepsBack {
+    fn take(&self) -> Vec<Published> {
+        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Broker for KeepsBack {
+    async fn publish(&self, event: Event) -> Result<(), BrokerError> {
+        if PROTOCOL.iter().any(|prefix| event.topic.starts_with(prefix)) {
+            return self.inner.publish(event).await;
+        }
+        let Event { topic, id, payload, .. } = event;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(Published { topic, id, payload });
+        Ok(())
+    }
+
+    async fn subscribe(&self, pattern: &str, queue_group: Option<&str>) -> Result<Subscription, BrokerError> {
+        self.inner.subscribe(pattern, queue_group).await
+    }
+
+    async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {
+        self.inner.request(topic, source, body, timeout).await
+    }
+}

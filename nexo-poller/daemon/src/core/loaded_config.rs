@@ -1,0 +1,49 @@
+use std::path::Path;
+
+use nexo_poller::runner::JobSpec;
+
+use crate::config::credentials::{self, CredentialsFile};
+use crate::config::specs::{RefusedJob, specs_of};
+use crate::config::{PollersFile, RefusedFile};
+use crate::plugins::set::{PluginConflict, PluginSet};
+
+/// Everything that a boot or a reload reads, checked before anything is changed.
+pub(crate) struct LoadedConfig {
+    pub(crate) file: PollersFile,
+    pub(crate) secrets: CredentialsFile,
+    pub(crate) plugins: PluginSet,
+    pub(crate) specs: Vec<JobSpec>,
+    pub(crate) refused: Vec<RefusedJob>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// A file is wrong.
+    #[error("{0}")]
+    File(RefusedFile),
+    /// The plugins do not go together.
+    #[error(transparent)]
+    Plugins(#[from] PluginConflict),
+}
+
+impl LoadedConfig {
+    /// Reads the file at `config` and what it names.
+    ///
+    /// # Errors
+    /// [`LoadError`]: nothing of it may be used.
+    pub(crate) async fn read(config: &Path) -> Result<Self, LoadError> {
+        let file = PollersFile::load(config).map_err(LoadError::File)?;
+        let secrets = match &file.settings.credentials {
+            Some(path) => credentials::load(path).map_err(LoadError::File)?,
+            None => CredentialsFile::default(),
+        };
+        let plugins = PluginSet::discover(&file.settings).await?;
+        let (mut specs, problems) = specs_of(&file, &plugins.kinds());
+        if !file.settings.enabled {
+            specs.clear();
+        }
+        let refused = problems.iter().map(RefusedJob::from).collect();
+        Ok(Self { file, secrets, plugins, specs, refused })
+    }
+}

@@ -1,0 +1,95 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use nexo_poller::broker::{Broker, BrokerError, LocalBroker, Subscription};
+use nexo_poller::wire::Event;
+use serde_json::Value;
+
+use crate::telemetry::undelivered::Unheard;
+
+/// Messages to people and services leave here.
+const OUTBOUND: &str = "plugin.outbound.";
+
+/// The daemon's broker. Alone, it notices messages to channels that nobody listens to. Where many machines share a
+/// broker, everything that is not between this daemon and the plugins that it has started goes there.
+pub(crate) struct OutboundBroker {
+    inner: LocalBroker,
+    unheard: Arc<Unheard>,
+    world: Option<Arc<dyn Broker>>,
+}
+
+impl OutboundBroker {
+    pub(crate) fn new(inner: LocalBroker, unheard: Arc<Unheard>) -> Self {
+        Self { inner, unheard, world: None }
+    }
+
+    /// Shares what is not this machine's own on `world`.
+    #[must_use]
+    pub(crate) fn with_world(mut self, world: Option<Arc<dyn Broker>>) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// The broker of many machines, where `topic` is one that they share.
+    fn world_of(&self, topic: &str) -> Option<&Arc<dyn Broker>> {
+        // Ticks, calls and answers of a plugin that this daemon has started never leave it: another daemon's copy would
+        // get them, and this one's supervisor would watch the wrong process.
+        let is_tick = topic.ends_with(".tick") && !topic.starts_with(OUTBOUND);
+        let own = topic.starts_with("_inbox.") || topic.starts_with("daemon.rpc.") || is_tick;
+        self.world.as_ref().filter(|_| !own)
+    }
+}
+
+#[async_trait]
+impl Broker for OutboundBroker {
+    async fn publish(&self, event: Event) -> Result<(), BrokerError> {
+        if let Some(world) = self.world_of(&event.topic) {
+            return world.publish(event).await;
+        }
+        if event.topic.starts_with(OUTBOUND) && !self.inner.has_listeners(&event.topic) {
+            self.unheard.note(&event.topic);
+        }
+        self.inner.publish(event).await
+    }
+
+    async fn subscribe(&self, pattern: &str, queue_group: Option<&str>) -> Result<Subscription, BrokerError> {
+        match self.world_of(pattern) {
+            Some(world) => world.subscribe(pattern, queue_group).await,
+            None => self.inner.subscribe(pattern, queue_group).await,
+        }
+    }
+
+    async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {
+        self.inner.request(topic, source, body, timeout).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_that_reaches_nobody_is_counted_and_is_no_error() {
+        let (local, unheard) = (LocalBroker::new(), Arc::new(Unheard::default()));
+        let broker = OutboundBroker::new(local.clone(), Arc::clone(&unheard));
+        let _heard = local.subscribe("plugin.outbound.console.>", None).await.unwrap();
+        for topic in ["plugin.outbound.console.a", "plugin.outbound.telegram.a", "plugin.poller.x.tick"] {
+            broker.publish(Event::new(topic, "t", json!({}))).await.unwrap();
+        }
+        assert_eq!(unheard.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_between_this_daemon_and_its_plugins_stays_here_and_an_account_may_be_called_tick() {
+        let (local, world) = (LocalBroker::new(), LocalBroker::new());
+        let broker = OutboundBroker::new(local, Arc::default()).with_world(Some(Arc::new(world.clone())));
+        let mut heard = world.subscribe(">", None).await.unwrap();
+        for topic in ["plugin.poller.x.tick", "daemon.rpc.x", "_inbox.x.1", "plugin.outbound.slack.tick"] {
+            broker.publish(Event::new(topic, "t", json!({}))).await.unwrap();
+        }
+        assert_eq!(heard.next().await.unwrap().event.topic, "plugin.outbound.slack.tick");
+    }
+}

@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use nexo_poller::manifest::{Manifest, PluginSection};
+use nexo_poller::router::{DiscoverError, DuplicateKind, PluginBinary, discover};
+use semver::{Version, VersionReq};
+use tokio::process::Command;
+
+use super::built_in;
+use crate::config::{PluginPaths, PollersFile, Problem, Settings};
+
+/// The plugins that `plugins:` names, judged and not yet started.
+#[derive(Default)]
+pub(crate) struct PluginSet {
+    pub(crate) found: Vec<PluginBinary>,
+    /// Those that others start and that serve over the broker.
+    pub(crate) remote: Vec<Manifest>,
+    /// Why other paths are no plugins; each is left out.
+    pub(crate) faults: Vec<PluginFault>,
+}
+
+/// Why a path is no plugin.
+#[derive(Debug, Clone)]
+pub(crate) struct PluginFault {
+    /// The path itself, where the file is there or was.
+    pub(crate) path: Option<PathBuf>,
+    why: String,
+}
+
+/// Why two plugins cannot be used together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PluginConflict {
+    /// Both have one id.
+    #[error("plugin `{id}` is there twice, as {first} and as {second}: remove one of them")]
+    Id { id: String, first: String, second: String },
+    /// Both offer one kind.
+    #[error(transparent)]
+    Kind(#[from] DuplicateKind),
+}
+
+impl From<String> for PluginFault {
+    fn from(why: String) -> Self {
+        Self { path: None, why }
+    }
+}
+
+impl From<&DiscoverError> for PluginFault {
+    fn from(error: &DiscoverError) -> Self {
+        let path = match error {
+            DiscoverError::Io { path, .. }
+            | DiscoverError::NotExecutable { path }
+            | DiscoverError::NoManifest { path, .. } => Some(path.clone()),
+            _ => None,
+        };
+        Self { path, why: error.to_string() }
+    }
+}
+
+impl fmt::Display for PluginFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl PluginSet {
+    /// The variables that the plugins' manifests give their processes.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = (String, String)> {
+        let environments = self.found.iter().flat_map(|plugin| &plugin.manifest.plugin.entrypoint.env);
+        environments.map(|(name, value)| (name.clone(), value.clone()))
+    }
+
+    /// Looks at everything that `settings` name.
+    ///
+    /// # Errors
+    /// [`PluginConflict`] where two plugins claim the same id or kind.
+    pub(crate) async fn discover(settings: &Settings) -> Result<Self, PluginConflict> {
+        let paths = match &settings.plugins {
+            PluginPaths::None => Vec::new(),
+            PluginPaths::Directory(dir) => vec![dir.clone()],
+            PluginPaths::List(paths) => paths.clone(),
+        };
+        let mut set = Self::default();
+        for path in paths {
+            // Absolute, so that a plugin is found whatever it is started from.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            let (found, errors) = discover(&path).await;
+            set.faults.extend(errors.iter().map(PluginFault::from));
+            for plugin in found {
+                match refusal(&plugin.manifest.plugin) {
+                    None => set.found.push(plugin),
+                    Some(why) => set.faults.push(why.into()),
+                }
+            }
+        }
+        for path in settings.broker.iter().flat_map(|broker| &broker.plugins) {
+            match manifests(path) {
+                Ok(manifests) => set.remote.extend(manifests),
+                Err(why) => set.faults.push(why.into()),
+            }
+        }
+        set.refuse_clashes()?;
+        Ok(set)
+    }
+
+    fn refuse_clashes(&self) -> Result<(), PluginConflict> {
+        let (mut ids, mut kinds) = (BTreeMap::new(), BTreeMap::new());
+        let built_in = built_in::OWNER.to_owned();
+        kinds.extend(built_in::kinds().map(|kind| (kind.to_owned(), &built_in)));
+        let over_broker = Path::new("a plugin of the broker");
+        let here = self.found.iter().map(|plugin| (&plugin.manifest.plugin, plugin.program.as_path()));
+        for (plugin, place) in here.chain(self.remote.iter().map(|manifest| (&manifest.plugin, over_broker))) {
+            let id = &plugin.id;
+            if let Some(first) = ids.insert(id, place) {
+                let (first, second) = (first.display().to_string(), place.display().to_string());
+                return Err(PluginConflict::Id { id: id.clone(), first, second });
+            }
+            for kind in plugin.poller.iter().flat_map(|poller| &poller.kinds) {
+                if let Some(first) = kinds.insert(kind.clone(), id) {
+                    let (first, second) = (first.clone(), id.clone());
+                    return Err(DuplicateKind { kind: kind.clone(), first, second }.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every kind that is offered, built-in ones too, in alphabetical order.
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        let here = self.found.iter().map(|plugin| &plugin.manifest);
+        let sections = here.chain(&self.remote).filter_map(|manifest| manifest.plugin.poller.as_ref());
+        let mut kinds: Vec<String> = sections.flat_map(|section| section.kinds.iter().cloned()).collect();
+        kinds.extend(built_in::kinds().map(str::to_owned));
+        kinds.sort_unstable();
+        kinds
+    }
+
+    /// The faults as problems of `file`, which named the paths.
+    pub(crate) fn problems(&self, file: &PollersFile) -> Vec<Problem> {
+        let file = file.path.display().to_string();
+        let problem = |fault: &PluginFault| Problem {
+            file: file.clone(),
+            place: None,
+            job: None,
+            message: format!("`plugins`: {fault}"),
+        };
+        self.faults.iter().map(problem).collect()
+    }
+
+    /// The program that serves `kind`, not yet started.
+    pub(crate) fn command_of(&self, kind: &str) -> Option<Command> {
+        let plugin = self.found.iter().find(|plugin| {
+            plugin.manifest.plugin.poller.iter().any(|poller| poller.kinds.iter().any(|served| served == kind))
+        })?;
+        Some(plugin.command())
+    }
+}
+
+/// The manifests at `path`: one file, or every `.toml` of a directory.
+fn manifests(path: &Path) -> Result<Vec<Manifest>, String> {
+    let failed = |error: std::io::Error| format!("manifest {}: {error}", path.display());
+    let mut files: Vec<PathBuf> = vec![path.to_owned()];
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(failed)?;
+        files = entries.flatten().map(|entry| entry.path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+        files.sort();
+    }
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("manifest {}: {error}", file.display()))?;
+        Manifest::parse(&text, &file.display().to_string()).map_err(|error| error.to_string())
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Why this daemon cannot run the plugin, where it cannot.
+fn refusal(plugin: &PluginSection) -> Option<String> {
+    let needed = plugin.min_nexo_version.as_deref()?;
+    let this = env!("CARGO_PKG_VERSION");
+    let (needed_version, this_version) = (VersionReq::parse(needed).ok()?, Version::parse(this).ok()?);
+    let fits = needed_version.matches(&this_version);
+    (!fits)
+        .then(|| format!("plugin `{}` needs nexo-poller {needed}, and this is {this}: update one of them", plugin.id))
+}

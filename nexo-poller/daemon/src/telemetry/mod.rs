@@ -1,0 +1,13 @@
+//! What the daemon says of itself.
+//!
+//! Lives here: logs, traces, counters, the stream of events, the last ticks, and taking secrets out of all of it.
+//!
+//! May not enter: decisions. Nothing here changes what the daemon does.
+
+pub(crate) mod counters;
+pub(crate) mod feed;
+pub(crate) mod logs;
+pub(crate) mod recent;
+pub(crate) mod redactor;
+pub(crate) mod traces;
+pub(crate) mod undelivered;

@@ -1,0 +1,86 @@
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Between two warnings about one topic.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Topics that are remembered; beyond, the oldest are forgotten, which costs a warning at most.
+const MOST_TOPICS: usize = 1_000;
+
+/// Messages to channels that nobody listens to: counted, and warned about once per topic and minute.
+#[derive(Debug, Default)]
+pub(crate) struct Unheard {
+    count: AtomicU64,
+    warned: Mutex<HashMap<String, Instant>>,
+}
+
+impl Unheard {
+    /// A message on `topic` reached nobody.
+    pub(crate) fn note(&self, topic: &str) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if self.is_due(topic, Instant::now()) {
+            tracing::warn!(
+                topic,
+                "nobody listens: the message is lost; is the channel's plugin running, and its name spelled right?"
+            );
+        }
+    }
+
+    /// How many messages reached nobody.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// The counter in the exposition format of `/metrics`, without its end mark.
+    pub(crate) fn write_metrics(&self, text: &mut String) {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "# HELP poller_outbound_unheard Messages to channels that nobody listens to.\n\
+             # TYPE poller_outbound_unheard counter\npoller_outbound_unheard_total {}\n",
+            self.count()
+        );
+    }
+
+    fn is_due(&self, topic: &str, now: Instant) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.get(topic).is_some_and(|last| now.duration_since(*last) < SILENCE) {
+            return false;
+        }
+        if warned.len() >= MOST_TOPICS {
+            warned.retain(|_, last| now.duration_since(*last) < SILENCE);
+            if warned.len() >= MOST_TOPICS {
+                warned.clear();
+            }
+        }
+        warned.insert(topic.to_owned(), now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_topic_is_warned_about_once_a_minute() {
+        let unheard = Unheard::default();
+        let start = Instant::now();
+        assert!(unheard.is_due("a", start));
+        assert!(!unheard.is_due("a", start + Duration::from_secs(59)));
+        assert!(unheard.is_due("b", start + Duration::from_secs(59)));
+        assert!(unheard.is_due("a", start + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn topics_are_remembered_within_bounds() {
+        let unheard = Unheard::default();
+        let now = Instant::now();
+        for topic in 0..MOST_TOPICS * 3 {
+            unheard.is_due(&topic.to_string(), now);
+        }
+        assert!(unheard.warned.lock().unwrap().len() <= MOST_TOPICS);
+    }
+}

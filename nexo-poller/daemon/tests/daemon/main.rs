@@ -1,0 +1,29 @@
+//! The daemon as a whole: a real process, real plugins, a real file, real sockets.
+
+#![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
+
+mod admin;
+mod backup;
+mod boot;
+mod browser;
+mod config_file;
+mod container;
+mod copies;
+mod doctor;
+mod guide;
+mod home;
+mod host_services;
+mod line;
+mod many;
+mod monitoring;
+mod nats;
+mod openapi;
+mod operate;
+#[cfg(feature = "otel")]
+mod otel;
+mod outside;
+mod page;
+mod permissions;
+mod recorder;
+mod secrets;
+mod systemd;
