@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use nexo_poller::prelude::*;
@@ -91,6 +92,17 @@ pub struct Answer {
     body: Result<Value, ureq::Error>,
     pause: Option<Duration>,
     agent: String,
+}
+
+/// Shows no body.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("pause", &self.pause)
+            .field("agent", &self.agent)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Answer {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io::Write as _;
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -26,6 +27,19 @@ pub struct Suite<P, W> {
     skipped: Vec<(&'static str, &'static str)>,
     now: DateTime<Utc>,
     of: PhantomData<fn() -> (P, W)>,
+}
+
+/// Shows how many configs there are, and none of them.
+impl<P, W> fmt::Debug for Suite<P, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suite")
+            .field("bin", &self.bin)
+            .field("folder", &self.folder)
+            .field("good", &self.good.len())
+            .field("bad", &self.bad.len())
+            .field("skipped", &self.skipped)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A job in a world, past its first tick: what has happened since is news to it.

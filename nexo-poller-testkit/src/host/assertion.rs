@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fmt::{Display, Write as _};
 
 use serde_json::Value;
@@ -22,6 +23,12 @@ pub struct Selection {
     chosen: Vec<usize>,
     /// What was asked for so far, as words.
     wanted: String,
+}
+
+impl fmt::Debug for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selection").field("wanted", &self.wanted).field("chosen", &self.chosen).finish_non_exhaustive()
+    }
 }
 
 impl Selection {

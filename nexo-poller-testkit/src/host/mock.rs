@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,6 +40,13 @@ use super::{Method, Selection};
 /// ```
 #[derive(Clone)]
 pub struct MockPollerHost(Arc<Mutex<Inner>>);
+
+/// Shows nothing of what it was asked: a message or an account may hold a secret.
+impl fmt::Debug for MockPollerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockPollerHost").finish_non_exhaustive()
+    }
+}
 
 pub(super) struct Inner {
     pub(super) script: Script,

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,13 @@ const HOP_BY_HOP: [&str; 7] =
 pub struct HttpRecorder {
     server: MockServer,
     taken: Arc<Mutex<Taken>>,
+}
+
+/// Shows nothing of what was recorded: it is scrubbed only when it is saved.
+impl fmt::Debug for HttpRecorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRecorder").finish_non_exhaustive()
+    }
 }
 
 struct Taken {

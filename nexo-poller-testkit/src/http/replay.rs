@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,12 @@ use super::{HttpError, Scrub};
 pub struct HttpReplay {
     server: Arc<MockServer>,
     tape: Arc<Mutex<Tape>>,
+}
+
+impl fmt::Debug for HttpReplay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpReplay").field("address", &self.server.base_url()).finish_non_exhaustive()
+    }
 }
 
 /// So many servers that were dropped last are kept from other tests, so that whoever still asks them can be told. All servers of a

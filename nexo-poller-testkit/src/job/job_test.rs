@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,17 @@ pub struct JobTest {
     interval_hint: Duration,
     clock: TestClock,
     host: MockPollerHost,
+}
+
+/// Shows no config and no cursor: either may hold a secret.
+impl fmt::Debug for JobTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobTest")
+            .field("kind", &self.poller.kind())
+            .field("job_id", &self.job_id)
+            .field("cursor_bytes", &self.cursor.as_ref().map(Vec::len))
+            .finish_non_exhaustive()
+    }
 }
 
 impl JobTest {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -33,6 +34,12 @@ pub struct PluginPipes {
     stdin: Option<ChildStdin>,
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: ChildStderr,
+}
+
+impl fmt::Debug for PluginPipes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginPipes").field("pid", &self.child.id()).finish_non_exhaustive()
+    }
 }
 
 impl PluginPipes {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,15 @@ pub struct PluginProcess {
     broker: HostBroker,
     host: MockPollerHost,
     supervisor: Option<Supervisor>,
+}
+
+impl fmt::Debug for PluginProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginProcess")
+            .field("plugin", &self.plugin.manifest.plugin.id)
+            .field("program", &self.plugin.program)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PluginProcess {

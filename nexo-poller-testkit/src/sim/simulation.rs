@@ -1,3 +1,4 @@
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,16 @@ pub struct Simulation {
     pub(super) asked: Vec<Asked>,
     pub(super) random_faults: usize,
     pub(super) with_engine: bool,
+}
+
+impl fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulation")
+            .field("seed", &self.seed)
+            .field("start", &self.start)
+            .field("jobs", &self.jobs.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Makes the store of a simulation of the one that it would have.

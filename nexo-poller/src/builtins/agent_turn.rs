@@ -1,5 +1,6 @@
 //! `agent_turn`: one turn of a language model on a schedule, delivered as a message.
 
+use std::fmt;
 use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
@@ -30,6 +31,17 @@ pub struct TurnConfig {
     max_tokens: Option<NonZeroU32>,
     /// Where the answer goes.
     deliver: Deliver,
+}
+
+/// Shows no prompt.
+impl fmt::Debug for TurnConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnConfig")
+            .field("provider", &self.llm.provider)
+            .field("model", &self.llm.model)
+            .field("deliver", &self.deliver)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A model of a provider.

@@ -1,6 +1,7 @@
 //! `webhook_poll`: asks an HTTP API for a list and announces what is new in it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 
 use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Method, Url};
@@ -53,6 +54,17 @@ pub struct WebhookConfig {
     /// Allows addresses that are not on the public internet.
     #[serde(default)]
     allow_private_networks: bool,
+}
+
+/// Shows no address, no header's value and no body: each may hold a key.
+impl fmt::Debug for WebhookConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookConfig")
+            .field("method", &self.method)
+            .field("headers", &self.headers.keys())
+            .field("deliver", &self.deliver)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]

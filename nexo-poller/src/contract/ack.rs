@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -22,7 +23,7 @@ use super::PollerError;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TickAck {
     /// Where the next tick resumes. `None` keeps the old cursor; an empty one resets it.
     pub next_cursor: Option<Vec<u8>>,
@@ -30,6 +31,17 @@ pub struct TickAck {
     pub next_interval_hint: Option<Duration>,
     /// How many items the tick saw and dispatched.
     pub metrics: Option<TickMetrics>,
+}
+
+/// Shows no cursor: it may hold a secret.
+impl fmt::Debug for TickAck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TickAck")
+            .field("next_cursor_bytes", &self.next_cursor.as_ref().map(Vec::len))
+            .field("next_interval_hint", &self.next_interval_hint)
+            .field("metrics", &self.metrics)
+            .finish()
+    }
 }
 
 /// Item counts of one tick.

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -27,6 +29,18 @@ pub struct InProcessHost {
     tick: Tick,
     allowed: Option<Vec<String>>,
     sent: SentIds,
+}
+
+/// Shows no cursor: it may hold a secret.
+impl fmt::Debug for InProcessHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InProcessHost")
+            .field("kind", &self.tick.kind)
+            .field("job_id", &self.tick.job_id)
+            .field("agent_id", &self.tick.agent_id)
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl InProcessHost {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -41,4 +42,10 @@ pub struct HostServices {
     pub llm: Option<Arc<dyn LlmProvider>>,
     /// Applied to what pollers log.
     pub redact: Redact,
+}
+
+impl fmt::Debug for HostServices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostServices").field("has_llm", &self.llm.is_some()).finish_non_exhaustive()
+    }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -22,6 +23,14 @@ use crate::manifest::{Declaration, DeclarationConflict, DeclaredPoller, Manifest
 #[derive(Default)]
 pub struct PollerHandler {
     kinds: Vec<Kind>,
+}
+
+impl fmt::Debug for PollerHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PollerHandler")
+            .field("kinds", &self.kinds.iter().map(|kind| kind.declaration.kind).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 impl PollerHandler {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,18 @@ pub struct BrokerPollerHost {
     timeouts: HostTimeouts,
     tick: TickIdentity,
     sent: SentIds,
+}
+
+/// Shows no cursor: it may hold a secret.
+impl fmt::Debug for BrokerPollerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerPollerHost")
+            .field("kind", &self.tick.kind)
+            .field("job_id", &self.tick.job_id)
+            .field("agent_id", &self.tick.agent_id)
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What of a tick its host needs: who asks, and what the ids of its publishes are derived from.

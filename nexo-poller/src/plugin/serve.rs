@@ -1,3 +1,4 @@
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -21,6 +22,15 @@ pub struct TickServer {
     allowlist: Arc<Allowlist>,
     timeouts: HostTimeouts,
     topic: String,
+}
+
+impl fmt::Debug for TickServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TickServer")
+            .field("topic", &self.topic)
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TickServer {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,15 @@ pub struct TickRunner {
     grace: TickGrace,
     stopping: CancellationToken,
     running: RunningJobs,
+}
+
+impl fmt::Debug for TickRunner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TickRunner")
+            .field("kinds", &self.kinds.iter().map(|(kind, _)| kind.declaration.kind).collect::<Vec<_>>())
+            .field("grace", &self.grace)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TickRunner {

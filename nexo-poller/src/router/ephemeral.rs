@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,15 @@ pub struct EphemeralPollerProxy {
     broker: Arc<dyn Broker>,
     in_flight: InFlight,
     redact: Redact,
+}
+
+impl fmt::Debug for EphemeralPollerProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EphemeralPollerProxy")
+            .field("kind", &self.kind)
+            .field("program", &self.plugin.program)
+            .finish_non_exhaustive()
+    }
 }
 
 impl EphemeralPollerProxy {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,17 @@ pub struct PluginPollerProxy {
     link: PluginLink,
     in_flight: InFlight,
     redact: Redact,
+}
+
+impl fmt::Debug for PluginPollerProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginPollerProxy")
+            .field("kind", &self.kind)
+            .field("plugin", &self.plugin)
+            .field("topic", &self.topic)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PluginPollerProxy {

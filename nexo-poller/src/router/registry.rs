@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{EphemeralPollerProxy, InFlight, PluginBinary, PluginLink, PluginPollerProxy};
@@ -13,6 +14,12 @@ pub struct PluginPollerRouter {
     in_flight: InFlight,
     redact: Redact,
     plugins: Arc<RwLock<BTreeMap<String, Entry>>>,
+}
+
+impl fmt::Debug for PluginPollerRouter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginPollerRouter").finish_non_exhaustive()
+    }
 }
 
 struct Entry {
@@ -33,6 +40,17 @@ pub struct PluginKind {
     pub tick_timeout_secs: u32,
     /// The kind as a poller.
     pub poller: Arc<dyn Poller>,
+}
+
+impl fmt::Debug for PluginKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginKind")
+            .field("kind", &self.kind)
+            .field("plugin", &self.plugin)
+            .field("max_concurrent_ticks", &self.max_concurrent_ticks)
+            .field("tick_timeout_secs", &self.tick_timeout_secs)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Two plugins want to serve one kind.

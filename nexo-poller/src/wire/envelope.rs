@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::random_id;
 
 /// What every broker message is: one JSON object around a payload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// A UUID. Equal ids mean the same message, published again by a tick that was repeated.
     #[serde(default)]
@@ -28,7 +28,7 @@ pub struct Event {
 }
 
 /// The payload of an event that asks for an answer, or gives one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// A UUID.
     #[serde(default)]

@@ -5,6 +5,7 @@
 //! May not enter: sockets, pipes, tasks. Imports [`contract`](crate::contract) only.
 
 mod cursor;
+mod debug;
 mod envelope;
 mod host_answer;
 mod id;

@@ -4,7 +4,7 @@ use super::{Event, SentId, SentIds, publish_id};
 use crate::contract::HostError;
 
 /// Who publishes: what the ids of a tick's publishes are derived from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Publisher<'t> {
     /// The poller's kind.
     pub kind: &'t str,

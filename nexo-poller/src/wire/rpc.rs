@@ -96,7 +96,7 @@ pub fn open_answer(payload: Value) -> Value {
 }
 
 /// One reverse call: what a plugin asks of the daemon, in the name of a job.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct HostCall {
     /// `credentials_get`, `log`, `metric_inc` or `llm_invoke`.
     pub method: String,

@@ -28,6 +28,16 @@ pub struct SentId<'t> {
     kept: bool,
 }
 
+impl fmt::Debug for SentId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentId")
+            .field("first", &self.first)
+            .field("copy", &self.copy)
+            .field("kept", &self.kept)
+            .finish_non_exhaustive()
+    }
+}
+
 impl SentIds {
     /// Nothing was published yet.
     #[must_use]

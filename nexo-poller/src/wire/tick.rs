@@ -8,7 +8,7 @@ use super::{RpcError, decode_cursor, encode_cursor};
 use crate::contract::{PollContext, PollerError, TickAck, TickMetrics, describe_decode_error};
 
 /// The order to run one tick: what a [`TickRequest`] holds once it is read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct TickOrder {
     /// The kind that is asked for.
     pub kind: String,
@@ -27,7 +27,7 @@ pub struct TickOrder {
 }
 
 /// The parameters of `poll_tick` as they travel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct TickRequest {
     /// The kind that is asked for.
     pub kind: String,
@@ -98,7 +98,7 @@ impl TickRequest {
 }
 
 /// The result of `poll_tick` as it travels; each field is optional.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TickReply {
     /// URL-safe base64. Absent or null keeps the old cursor, empty resets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +40,12 @@ pub struct Hello {
 pub struct StdioBroker {
     incoming: LocalBroker,
     output: Output,
+}
+
+impl fmt::Debug for StdioBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StdioBroker").finish_non_exhaustive()
+    }
 }
 
 /// How the bridge ends, seen from the plugin.

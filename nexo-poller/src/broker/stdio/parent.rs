@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,17 @@ pub struct ParentOptions {
     pub max_line: usize,
     /// Told of everything that the child does wrong.
     pub observer: Arc<dyn BridgeObserver>,
+}
+
+impl fmt::Debug for ParentOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParentOptions")
+            .field("label", &self.label)
+            .field("nexo_version", &self.nexo_version)
+            .field("handshake_timeout", &self.handshake_timeout)
+            .field("max_line", &self.max_line)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for ParentOptions {

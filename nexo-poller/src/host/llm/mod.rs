@@ -7,6 +7,7 @@ mod settings;
 mod usage;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -39,6 +40,13 @@ pub struct LlmRegistry {
     providers: RwLock<Arc<BTreeMap<String, Provider>>>,
     spent: Mutex<Spent>,
     usage: Mutex<Usage>,
+}
+
+/// Shows no provider: its key is a secret.
+impl fmt::Debug for LlmRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmRegistry").finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone)]

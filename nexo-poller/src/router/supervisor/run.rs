@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ const TERM_GRACE: Duration = Duration::from_secs(2);
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 /// How plugins are kept up.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SupervisorOptions {
     /// When an ended plugin is started again.
     pub restart: RestartPolicy,
@@ -42,6 +43,12 @@ pub struct Supervisor {
     stop: mpsc::Sender<Duration>,
     task: JoinHandle<()>,
     calls: JoinHandle<()>,
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervisor").field("plugin", &self.shared.plugin.manifest.plugin.id).finish_non_exhaustive()
+    }
 }
 
 struct Shared {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use super::edit::ends_ahead;
@@ -24,7 +25,7 @@ pub struct Run {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Acknowledged.
     Ok {
@@ -42,6 +43,18 @@ pub enum Outcome {
         /// The source's own word on when to come back.
         retry_after: Option<Duration>,
     },
+}
+
+/// Shows no cursor and no message: either may hold a secret.
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok { hint, .. } => f.debug_struct("Ok").field("hint", hint).finish_non_exhaustive(),
+            Self::Failed { class, retry_after, .. } => {
+                f.debug_struct("Failed").field("class", class).field("retry_after", retry_after).finish_non_exhaustive()
+            }
+        }
+    }
 }
 
 /// What follows from a run's end.
