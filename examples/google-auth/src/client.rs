@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use nexo_poller::prelude::*;
 use ureq::Agent;
-use ureq::http::{HeaderValue, Method, Request};
+use ureq::http::{Method, Request, Response};
 use url::Url;
 
 use crate::{AccessToken, access_token};
@@ -77,8 +77,7 @@ impl Google {
         };
         let sent = sent.map_err(|_| PollerError::config("the access token has characters that no header can hold"))?;
         let mut response = sent.transient("Google cannot be reached")?;
-        let header = response.headers().get("retry-after").map(HeaderValue::to_str);
-        let pause = header.and_then(|value| read_retry_after(value.ok()?, self.now));
+        let pause = retry_after(&response, self.now);
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(LONGEST).read_json::<Value>();
         let status = true_status(status, body.as_ref().unwrap_or(&Value::Null));
@@ -127,6 +126,11 @@ impl Answer {
     pub fn refused(&self) -> HttpStatus<'_> {
         HttpStatus::new("Google", self.status).account(&self.agent, "google").retry_after(self.pause)
     }
+}
+
+/// How long Google wants to be left alone.
+pub(crate) fn retry_after<B>(response: &Response<B>, now: DateTime<Utc>) -> Option<Duration> {
+    response.headers().get("retry-after").and_then(|value| read_retry_after(value.to_str().ok()?, now))
 }
 
 fn true_status(status: u16, answer: &Value) -> u16 {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use nexo_poller::contract::ErrorClass;
 use nexo_poller::prelude::*;
 use oauth2::basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse};
 use oauth2::{
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::account::read;
+use crate::client::retry_after;
 use crate::{Account, Http};
 
 /// A token that ends sooner is refreshed: the tick must get through with it.
@@ -63,7 +65,7 @@ fn current_or_new(account: &Account, agent: &str, now: DateTime<Utc>) -> Result<
     if let Some(token) = file.current(now) {
         return Ok(token);
     }
-    let answer = refresh(account, agent, file.text("refresh_token"))?;
+    let answer = refresh(account, agent, file.text("refresh_token"), now)?;
     file.take(&answer, now);
     file.write(&account.token_path)?;
     Ok(AccessToken(answer.access_token().secret().clone()))
@@ -133,7 +135,12 @@ impl TokenFile {
     }
 }
 
-fn refresh(account: &Account, agent: &str, refresh_token: String) -> Result<BasicTokenResponse, PollerError> {
+fn refresh(
+    account: &Account,
+    agent: &str,
+    refresh_token: String,
+    now: DateTime<Utc>,
+) -> Result<BasicTokenResponse, PollerError> {
     let id = read(&account.client_id_path, "client_id_path", agent)?;
     let secret = read(&account.client_secret_path, "client_secret_path", agent)?;
     let url = TokenUrl::new(account.token_uri.as_ref().map_or(GOOGLE, Url::as_str).to_owned())
@@ -155,6 +162,7 @@ fn refresh(account: &Account, agent: &str, refresh_token: String) -> Result<Basi
             _ => account,
         })
     };
+    let send = |request| send(request, now);
     client.exchange_refresh_token(&RefreshToken::new(refresh_token)).request(&send).map_err(|error| match error {
         RequestTokenError::ServerResponse(answer) => refused(answer.error()),
         RequestTokenError::Request(error) => error,
@@ -165,12 +173,13 @@ fn refresh(account: &Account, agent: &str, refresh_token: String) -> Result<Basi
     })
 }
 
-/// One request to the token server.
-fn send(request: HttpRequest) -> Result<HttpResponse, PollerError> {
+/// One request to the token server. An answer that refuses the account is OAuth's to read.
+fn send(request: HttpRequest, now: DateTime<Utc>) -> Result<HttpResponse, PollerError> {
     let response = Http::default().0.run(request).transient("Google's token server cannot be reached")?;
-    let status = response.status().as_u16();
-    if status == 429 || status >= 500 {
-        return Err(PollerError::transient(format!("Google's token server answered with status {status}")));
+    let pause = retry_after(&response, now);
+    let status = HttpStatus::new("Google's token server", response.status().as_u16()).retry_after(pause);
+    if status.class() == ErrorClass::Transient {
+        return Err(status.error());
     }
     let (head, mut body) = response.into_parts();
     let body = body.read_to_vec().transient("Google's token server broke off")?;

@@ -25,15 +25,22 @@ struct RssConfig {
     max_per_tick: usize,
     /// `{title}`, `{link}` and `{summary}` are replaced.
     #[serde(default = "title_and_link")]
-    message_template: String,
+    message_template: MessageTemplate<EntryFields>,
 }
 
 fn five() -> usize {
     5
 }
 
-fn title_and_link() -> String {
-    "{title}\n{link}".to_owned()
+fn title_and_link() -> MessageTemplate<EntryFields> {
+    MessageTemplate::from_static("{title}\n{link}")
+}
+
+/// What a message can name of an entry.
+struct EntryFields;
+
+impl TemplateFields for EntryFields {
+    const FIELDS: &'static [&'static str] = &["title", "link", "summary"];
 }
 
 /// What was announced, and the version of the feed that held nothing else.
@@ -65,9 +72,9 @@ async fn rss(
     State(http): State<Http>,
 ) -> Result<TickAck, PollerError> {
     // The client blocks and a long feed takes a while to read, so both get a thread of their own.
-    let (url, old) = (config.feed_url, seen.etag);
+    let (url, old, now) = (config.feed_url, seen.etag, ctx.now);
     let fetched = tokio::task::spawn_blocking(move || {
-        let Some((body, etag)) = fetch(&http.0, &url, old.as_deref())? else { return Ok(None) };
+        let Some((body, etag)) = fetch(&http.0, &url, old.as_deref(), now)? else { return Ok(None) };
         Ok::<_, PollerError>(Some((newest(&body)?, etag)))
     });
     let Some((entries, etag)) = fetched.await.transient("fetching died")?? else { return Ok(TickAck::new()) };
@@ -76,12 +83,12 @@ async fn rss(
     let news: Vec<&Entry> = entries.iter().filter(|entry| !known.contains(&entry.id)).rev().collect();
     let announced = &news[..news.len().min(config.max_per_tick)];
     for entry in announced {
-        let text = fill_template(&config.message_template, |name| match name {
-            "title" => Some(entry.title.as_ref().map_or("(untitled)", |title| title.content.as_str())),
-            "link" => Some(entry.links.first().map_or("", |link| link.href.as_str())),
-            "summary" => Some(entry.summary.as_ref().map_or("", |summary| summary.content.as_str())),
-            _ => None,
+        let fields = json!({
+            "title": entry.title.as_ref().map_or("(untitled)", |title| &title.content),
+            "link": entry.links.first().map_or("", |link| &link.href),
+            "summary": entry.summary.as_ref().map_or("", |summary| &summary.content),
         });
+        let text = config.message_template.fill_from(&fields)?;
         config.deliver.send(ctx, &text).await?;
     }
 
@@ -105,7 +112,7 @@ fn newest(feed: &[u8]) -> Result<Vec<Entry>, PollerError> {
 type Version = (Vec<u8>, Option<String>);
 
 /// The feed, unless it is still the `old` one. Errors do not show the address: it may hold a key.
-fn fetch(http: &Agent, url: &Url, old: Option<&str>) -> Result<Option<Version>, PollerError> {
+fn fetch(http: &Agent, url: &Url, old: Option<&str>, now: DateTime<Utc>) -> Result<Option<Version>, PollerError> {
     let request = old.into_iter().fold(http.get(url.as_str()), |request, etag| request.header("if-none-match", etag));
     let mut response = request.call().transient("the feed cannot be fetched")?;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -116,7 +123,10 @@ fn fetch(http: &Agent, url: &Url, old: Option<&str>) -> Result<Option<Version>, 
             let body = response.body_mut().with_config().limit(64 << 20).read_to_vec();
             Ok(Some((body.transient("the feed ended early or is larger than 64 MiB")?, etag)))
         }
-        _ => Err(PollerError::http_status("the feed's server", status, pause.as_deref())),
+        _ => {
+            let pause = pause.and_then(|pause| read_retry_after(&pause, now));
+            Err(HttpStatus::new("the feed's server", status).retry_after(pause).error())
+        }
     }
 }
 

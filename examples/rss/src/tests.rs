@@ -104,14 +104,25 @@ async fn a_template_is_filled_in_one_pass() {
     let (url, _server) = replay([ok("v1", &feed(1..=1))]);
     let config = json!({
         "feed_url": url,
-        "message_template": "{summary} | {link} | {unknown} {",
+        "message_template": "{summary} | {link} | {{title}} {{",
         "deliver": {"channel": "telegram", "recipient": "42"},
     });
     let mut job = job(&url).config(config);
     job.tick().await;
     job.host()
         .assert_published(TOPIC)
-        .with_payload(json!({"to": "42", "text": "Summary of {title} 1 | https://example.org/1 | {unknown} {"}));
+        .with_payload(json!({"to": "42", "text": "Summary of {title} 1 | https://example.org/1 | {title} {"}));
+}
+
+#[test]
+fn a_field_that_no_entry_has_is_refused_when_the_job_is_loaded() {
+    let config = json!({
+        "feed_url": "https://example.org/feed",
+        "message_template": "{titel}",
+        "deliver": {"channel": "telegram", "to": "42"},
+    });
+    let error = Rss.validate(&config).unwrap_err().to_string();
+    assert!(error.contains("`message_template`") && error.contains("there are title, link, summary"), "{error}");
 }
 
 #[tokio::test]

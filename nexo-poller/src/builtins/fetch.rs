@@ -3,13 +3,14 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use chrono::Utc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use super::address::is_public;
-use crate::contract::{PollerError, WarmState};
+use crate::contract::{HttpStatus, PollerError, WarmState, read_retry_after};
 
 /// From the first connection to the last byte, redirects included.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -156,8 +157,8 @@ async fn read(mut response: Response) -> Result<Answer, PollerError> {
         return Ok(Answer::Unchanged);
     }
     if !status.is_success() {
-        let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
-        return Err(PollerError::http_status("the server", status.as_u16(), after));
+        let after = text_of(response.headers(), &RETRY_AFTER).and_then(|after| read_retry_after(&after, Utc::now()));
+        return Err(HttpStatus::new("the server", status.as_u16()).retry_after(after).error());
     }
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {

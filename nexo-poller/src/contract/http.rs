@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::PollerError;
+use super::{ErrorClass, PollerError};
 
 /// A status with which an HTTP source refuses to answer, as the error of a tick: what it means, and what the operator can do.
 ///
@@ -63,10 +63,19 @@ impl<'a> HttpStatus<'a> {
         self
     }
 
+    /// What it means for the job, for whoever makes an error of another kind of it.
+    #[must_use]
+    pub fn class(self) -> ErrorClass {
+        match self.status {
+            408 | 425 | 429 | 500.. => ErrorClass::Transient,
+            _ => ErrorClass::Permanent,
+        }
+    }
+
     /// The error of the tick.
     #[must_use]
     pub fn error(self) -> PollerError {
-        let passes = matches!(self.status, 408 | 425 | 429 | 500..);
+        let passes = self.class() == ErrorClass::Transient;
         let message = self.message(passes);
         if passes {
             PollerError::Transient { message, retry_after: self.retry_after, source: None }
@@ -115,28 +124,6 @@ impl From<HttpStatus<'_>> for PollerError {
     }
 }
 
-impl PollerError {
-    /// The error that an HTTP status stands for: an [`HttpStatus`] in short, for a source that is asked without credentials.
-    /// `retry_after` is the response's `Retry-After` header, seconds or a date.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use nexo_poller::prelude::*;
-    ///
-    /// let error = PollerError::http_status("the tracker", 429, Some("90"));
-    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(90)));
-    /// assert_eq!(
-    ///     error.to_string(),
-    ///     "the tracker answered with HTTP status 429: it is asked too often; if it stays so, give the job a longer interval"
-    /// );
-    /// ```
-    #[must_use]
-    pub fn http_status(what: &str, status: u16, retry_after: Option<&str>) -> Self {
-        let pause = retry_after.and_then(|header| read_retry_after(header, Utc::now()));
-        HttpStatus::new(what, status).retry_after(pause).error()
-    }
-}
-
 /// What a `Retry-After` header asks for, whichever HTTP client has read it: a number of seconds, or a date in any of the three
 /// forms that HTTP knows ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). A date is counted from
 /// `now`, the tick's own time; one that has passed is no time at all. `None` where the header is neither.
@@ -174,7 +161,6 @@ pub fn read_retry_after(header: &str, now: DateTime<Utc>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::ErrorClass;
 
     #[test]
     fn each_status_has_its_class() {
@@ -187,7 +173,8 @@ mod tests {
             (500, ErrorClass::Transient),
             (599, ErrorClass::Transient),
         ] {
-            assert_eq!(PollerError::http_status("x", status, None).class(), class, "status {status}");
+            let refused = HttpStatus::new("x", status);
+            assert_eq!((refused.class(), refused.error().class()), (class, class), "status {status}");
         }
     }
 

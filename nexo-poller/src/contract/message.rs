@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::PollerError;
+use super::path::at_path;
 
-/// A message with `{fields}` in it, strict where [`fill_template`](super::fill_template) is lenient: its form is checked when
-/// the job is loaded, and a field that an item does not have is an error that names it. `{{` and `}}` are braces.
+/// A message with `{fields}` in it: its form is checked when the job is loaded, and a field that an item does not have is an
+/// error that names it. A value that itself looks like a field stays as it is. `{{` and `}}` are braces.
 ///
 /// ```
 /// use nexo_poller::contract::MessageTemplate;
@@ -118,6 +119,39 @@ pub enum TemplateError {
     },
 }
 
+impl<F: TemplateFields> MessageTemplate<F> {
+    /// The template that a poller's own code holds: a default, say.
+    ///
+    /// ```
+    /// use nexo_poller::prelude::*;
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct FeedConfig {
+    ///     #[serde(default = "title_and_link")]
+    ///     message_template: MessageTemplate,
+    /// }
+    ///
+    /// fn title_and_link() -> MessageTemplate {
+    ///     MessageTemplate::from_static("{title}\n{link}")
+    /// }
+    ///
+    /// let config: FeedConfig = serde_json::from_value(json!({}))?;
+    /// assert_eq!(config.message_template.to_string(), "{title}\n{link}");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// Where `text` is not a template of these fields. What an operator writes is parsed instead.
+    #[must_use]
+    #[track_caller]
+    pub fn from_static(text: &'static str) -> Self {
+        match text.parse() {
+            Ok(template) => template,
+            Err(error) => panic!("{text:?} is not a message template: {error}"),
+        }
+    }
+}
+
 impl<F> MessageTemplate<F> {
     /// The names between braces, in the order of the text.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
@@ -168,17 +202,6 @@ impl<F> MessageTemplate<F> {
         };
         self.fill(value, &known)
     }
-}
-
-/// What stands at a dotted path of `value`; numbers are places of a list, and below `null` is `null`: an issue without an
-/// assignee has no assignee's name either. An empty path is the value itself.
-pub(crate) fn at_path<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').filter(|step| !step.is_empty()).try_fold(value, |value, step| match value {
-        Value::Object(fields) => fields.get(step),
-        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-        Value::Null => Some(value),
-        _ => None,
-    })
 }
 
 impl<F: TemplateFields> FromStr for MessageTemplate<F> {
@@ -255,6 +278,12 @@ impl<F> fmt::Display for MessageTemplate<F> {
 impl<'de, F: TemplateFields> Deserialize<'de> for MessageTemplate<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl<F> Serialize for MessageTemplate<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -19,9 +19,9 @@ mod message;
 mod name;
 #[cfg(test)]
 mod outbox;
+mod path;
 mod poller;
 mod redact;
-mod template;
 mod topic;
 
 pub use self::ack::{TickAck, TickMetrics};
@@ -34,11 +34,10 @@ pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
 pub use self::http::{HttpStatus, read_retry_after};
 pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
 pub use self::memory::TickMemory;
-#[cfg(feature = "builtins")]
-pub(crate) use self::message::at_path;
 pub use self::message::{AnyField, MessageTemplate, TemplateError, TemplateFields};
 pub use self::name::{KindError, check_kind};
+#[cfg(feature = "builtins")]
+pub(crate) use self::path::at_path;
 pub use self::poller::Poller;
 pub use self::redact::Redact;
-pub use self::template::fill_template;
 pub use self::topic::{Pattern, PatternError, matches};

@@ -38,6 +38,7 @@ impl Client {
         base_url: &Url,
         after: u64,
         page: Option<&str>,
+        now: DateTime<Utc>,
     ) -> Result<Page, PollerError> {
         let mut url = base_url
             .join("items")
@@ -58,8 +59,9 @@ impl Client {
             let pause = response
                 .headers()
                 .get("retry-after")
-                .and_then(|value| value.to_str().ok());
-            return Err(PollerError::http_status("the service", status, pause));
+                .and_then(|value| read_retry_after(value.to_str().ok()?, now));
+            let refused = HttpStatus::new("the service", status);
+            return Err(refused.retry_after(pause).error());
         }
         response
             .body_mut()

@@ -47,8 +47,8 @@ async fn {{kind}}(
     State(client): State<Client>,
 ) -> Result<TickAck, PollerError> {
     // The client blocks, so it gets a thread of its own.
-    let (client, base_url) = (Client::clone(&client), config.base_url);
-    let fetched = tokio::task::spawn_blocking(move || news(&client, &base_url, up_to));
+    let (client, base_url, now) = (Client::clone(&client), config.base_url, ctx.now);
+    let fetched = tokio::task::spawn_blocking(move || news(&client, &base_url, up_to, now));
     let (items, more) = fetched.await.transient("fetching died")??;
     for item in &items {
         // Awaited one by one: where a publish fails, `?` ends the tick, the cursor stays, and nothing is lost.
@@ -67,10 +67,15 @@ async fn {{kind}}(
 }
 
 /// What came after the item `up_to`, and whether there is more of it.
-fn news(client: &Client, base_url: &Url, up_to: u64) -> Result<(Vec<Item>, bool), PollerError> {
+fn news(
+    client: &Client,
+    base_url: &Url,
+    up_to: u64,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Item>, bool), PollerError> {
     let (mut items, mut next) = (Vec::new(), None);
     for _ in 0..MOST_PAGES {
-        let page = client.items(base_url, up_to, next.as_deref())?;
+        let page = client.items(base_url, up_to, next.as_deref(), now)?;
         // A service may count "after" differently than we do.
         items.extend(page.items.into_iter().filter(|item| item.id > up_to));
         next = page.next;

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
 
 use super::{LlmSettings, refused};
-use crate::contract::{ErrorClass, HostError, read_retry_after};
+use crate::contract::{ErrorClass, HostError, HttpStatus, read_retry_after};
 
 /// As much of a provider's own sentence is passed on.
 const LONGEST: usize = 200;
@@ -66,7 +66,7 @@ fn of_status(
             ErrorClass::Config,
             format!("{who} has no model `{model}`, or its `base_url` is wrong (HTTP status 404)"),
         ),
-        408 | 425 | 429 | 500.. => {
+        _ if HttpStatus::new(&who, code).class() == ErrorClass::Transient => {
             let limit = if code == 429 { "is over its limit" } else { "is in trouble" };
             HostError::RateLimited { reason: format!("{who} {limit} (HTTP status {code})"), retry_after }
         }
