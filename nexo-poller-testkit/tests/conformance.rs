@@ -74,20 +74,9 @@ impl<const FAULT: u8> Poller for Numbers<FAULT> {
 }
 
 impl<const FAULT: u8> DeclaredPoller for Numbers<FAULT> {
-    const DECLARATION: Declaration = Declaration {
-        kind: "numbers",
-        description: "",
-        publish: &["plugin.outbound.>"],
-        subscribe: &[],
-        lifecycle: None,
-        max_concurrent_ticks: None,
-        tick_timeout_secs: Some(1),
-        plugin_id: None,
-        name: None,
-        topic_prefix: None,
-        min_nexo_version: None,
-        package: Package { name: "numbers", version: "0.1.0", description: "", bin: None },
-    };
+    const DECLARATION: Declaration = Declaration::new("numbers", Package::new("numbers", "0.1.0"))
+        .publish(&["plugin.outbound.>"])
+        .tick_timeout_secs(1);
 
     fn config_schema() -> Option<schemars::Schema> {
         let kind = if FAULT == LIES_IN_ITS_SCHEMA { "string" } else { "integer" };

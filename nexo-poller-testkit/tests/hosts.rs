@@ -21,20 +21,8 @@ use tokio_util::sync::CancellationToken;
 struct Asks(Arc<Mutex<Vec<String>>>);
 
 impl DeclaredPoller for Asks {
-    const DECLARATION: Declaration = Declaration {
-        kind: "asks",
-        description: "",
-        publish: &["plugin.outbound.>"],
-        subscribe: &[],
-        lifecycle: None,
-        max_concurrent_ticks: None,
-        tick_timeout_secs: None,
-        plugin_id: None,
-        name: None,
-        topic_prefix: None,
-        min_nexo_version: None,
-        package: Package { name: "asks", version: "0.1.0", description: "", bin: None },
-    };
+    const DECLARATION: Declaration =
+        Declaration::new("asks", Package::new("asks", "0.1.0")).publish(&["plugin.outbound.>"]);
 }
 
 #[async_trait]

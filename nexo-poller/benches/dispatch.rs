@@ -271,20 +271,11 @@ impl<const ONCE: bool> Poller for Served<ONCE> {
 }
 
 impl<const ONCE: bool> DeclaredPoller for Served<ONCE> {
-    const DECLARATION: Declaration = Declaration {
-        kind: if ONCE { "bench_once" } else { "bench" },
-        description: "Answers at once.",
-        publish: &[],
-        subscribe: &[],
-        lifecycle: Some(if ONCE { Lifecycle::Ephemeral } else { Lifecycle::LongLived }),
-        max_concurrent_ticks: Some(IN_FLIGHT as u32),
-        tick_timeout_secs: None,
-        plugin_id: None,
-        name: None,
-        topic_prefix: None,
-        min_nexo_version: None,
-        package: Package { name: "bench", version: "0.1.0", description: "", bin: None },
-    };
+    const DECLARATION: Declaration =
+        Declaration::new(if ONCE { "bench_once" } else { "bench" }, Package::new("bench", "0.1.0"))
+            .description("Answers at once.")
+            .lifecycle(if ONCE { Lifecycle::Ephemeral } else { Lifecycle::LongLived })
+            .max_concurrent_ticks(IN_FLIGHT as u32);
 }
 
 fn own_binary<const ONCE: bool>() -> PluginBinary {

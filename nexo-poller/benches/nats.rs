@@ -310,20 +310,9 @@ impl Poller for Served {
 }
 
 impl DeclaredPoller for Served {
-    const DECLARATION: Declaration = Declaration {
-        kind: "bench",
-        description: "Answers at once.",
-        publish: &[],
-        subscribe: &[],
-        lifecycle: None,
-        max_concurrent_ticks: Some(64),
-        tick_timeout_secs: None,
-        plugin_id: None,
-        name: None,
-        topic_prefix: None,
-        min_nexo_version: None,
-        package: Package { name: "bench", version: "0.1.0", description: "", bin: None },
-    };
+    const DECLARATION: Declaration = Declaration::new("bench", Package::new("bench", "0.1.0"))
+        .description("Answers at once.")
+        .max_concurrent_ticks(64);
 }
 
 /// Counts its ticks in memory and in the cursor.

@@ -19,7 +19,7 @@ use crate::host::{MockPollerHost, TickIdentity};
 /// use std::time::Duration;
 /// use nexo_poller::prelude::*;
 /// use nexo_poller_testkit::JobTest;
-/// # use nexo_poller::manifest::{Declaration, DeclaredPoller, Package};
+/// # use nexo_poller::manifest::{Declaration, DeclaredPoller};
 /// # struct Counter;
 /// # #[async_trait]
 /// # impl Poller for Counter {
@@ -32,11 +32,8 @@ use crate::host::{MockPollerHost, TickIdentity};
 /// #     }
 /// # }
 /// # impl DeclaredPoller for Counter {
-/// #     const DECLARATION: Declaration = Declaration {
-/// #         kind: "counter", description: "", publish: &["plugin.outbound.>"], subscribe: &[], lifecycle: None,
-/// #         max_concurrent_ticks: None, tick_timeout_secs: None, plugin_id: None, name: None, topic_prefix: None,
-/// #         min_nexo_version: None, package: Package { name: "c", version: "0.1.0", description: "", bin: None },
-/// #     };
+/// #     const DECLARATION: Declaration =
+/// #         Declaration::new("counter", nexo_poller::package!()).publish(&["plugin.outbound.>"]);
 /// # }
 ///
 /// # #[tokio::main(flavor = "current_thread")]

@@ -1,4 +1,4 @@
-use nexo_poller::manifest::{Declaration, DeclaredPoller, Package};
+use nexo_poller::manifest::{Declaration, DeclaredPoller};
 use nexo_poller::plugin::PollerHandler;
 use nexo_poller::prelude::*;
 
@@ -64,20 +64,8 @@ impl Poller for PricesPoller {
 }
 
 impl DeclaredPoller for PricesPoller {
-    const DECLARATION: Declaration = Declaration {
-        kind: "prices",
-        description: "Announces prices that changed.",
-        publish: &["plugin.outbound.>"],
-        subscribe: &[],
-        lifecycle: None,
-        max_concurrent_ticks: None,
-        tick_timeout_secs: None,
-        plugin_id: None,
-        name: None,
-        topic_prefix: None,
-        min_nexo_version: None,
-        package: Package { name: "prices", version: "0.1.0", description: "", bin: None },
-    };
+    const DECLARATION: Declaration =
+        Declaration::new("prices", nexo_poller::package!()).publish(&["plugin.outbound.>"]);
 }
 
 /// The binary's `main`.

@@ -24,6 +24,8 @@ use super::{PollContext, PollerError, TickAck};
 ///     }
 /// }
 /// ```
+///
+/// A few lines more make a plugin of it; see [`DeclaredPoller`](crate::manifest::DeclaredPoller).
 #[async_trait]
 pub trait Poller: Send + Sync + 'static {
     /// The name that `kind:` selects in `pollers.yaml`: `^[a-z][a-z0-9_]+$`.

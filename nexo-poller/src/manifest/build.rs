@@ -15,6 +15,14 @@ pub enum DeclarationConflict {
         /// The kind.
         kind: String,
     },
+    /// The poller and its declaration name two kinds.
+    #[error("a poller of kind `{kind}` is declared as kind `{declared}`; `Poller::kind` and its declaration name one")]
+    OtherKind {
+        /// What [`Poller::kind`](crate::contract::Poller::kind) says.
+        kind: String,
+        /// What the declaration says.
+        declared: String,
+    },
     /// Both say something, and not the same.
     #[error("kinds `{first}` and `{second}` share one plugin but disagree on `{key}`: {first_says} and {second_says}")]
     Disagree {

@@ -134,20 +134,8 @@ fn what_is_left_out_has_the_default_of_the_protocol() {
 }
 
 const fn declared(kind: &'static str) -> Declaration {
-    Declaration {
-        kind,
-        description: "Announces things.",
-        publish: &["plugin.outbound.>"],
-        subscribe: &[],
-        lifecycle: None,
-        max_concurrent_ticks: None,
-        tick_timeout_secs: None,
-        plugin_id: None,
-        name: None,
-        topic_prefix: None,
-        min_nexo_version: None,
-        package: Package { name: "desk-poller", version: "1.2.3", description: "Polls a desk.", bin: None },
-    }
+    let package = Package::new("desk-poller", "1.2.3").description("Polls a desk.");
+    Declaration::new(kind, package).description("Announces things.").publish(&["plugin.outbound.>"])
 }
 
 #[test]
@@ -165,18 +153,11 @@ fn one_declaration_makes_a_manifest_that_keeps_every_rule() {
 
 #[test]
 fn several_declarations_share_an_id_and_their_topics_and_the_largest_numbers() {
-    let first = Declaration {
-        plugin_id: Some("desk"),
-        max_concurrent_ticks: Some(2),
-        lifecycle: Some(Lifecycle::Ephemeral),
-        ..declared("jira")
-    };
-    let second = Declaration {
-        publish: &["plugin.outbound.>", "news.*"],
-        tick_timeout_secs: Some(90),
-        lifecycle: Some(Lifecycle::Ephemeral),
-        ..declared("rss")
-    };
+    let first = declared("jira").plugin_id("desk").max_concurrent_ticks(2).lifecycle(Lifecycle::Ephemeral);
+    let second = declared("rss")
+        .publish(&["plugin.outbound.>", "news.*"])
+        .tick_timeout_secs(90)
+        .lifecycle(Lifecycle::Ephemeral);
     let manifest = manifest_of(&[first, second]).unwrap();
     manifest.check("made").unwrap();
     let poller = manifest.plugin.poller.unwrap();
@@ -193,8 +174,8 @@ fn declarations_that_cannot_share_a_plugin_are_told_apart() {
     assert_eq!(manifest_of(&[]).unwrap_err(), DeclarationConflict::Empty);
     let twice = manifest_of(&[declared("jira"), declared("jira")]).unwrap_err();
     assert_eq!(twice.to_string(), "kind `jira` is added twice");
-    let first = Declaration { plugin_id: Some("desk"), ..declared("jira") };
-    let second = Declaration { plugin_id: Some("news"), ..declared("rss") };
+    let first = declared("jira").plugin_id("desk");
+    let second = declared("rss").plugin_id("news");
     let error = manifest_of(&[first, second]).unwrap_err().to_string();
     assert_eq!(error, "kinds `jira` and `rss` share one plugin but disagree on `plugin_id`: desk and news");
 }

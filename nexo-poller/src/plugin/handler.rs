@@ -20,6 +20,8 @@ use crate::manifest::{Declaration, DeclarationConflict, DeclaredPoller, Manifest
 ///     PollerHandler::new().with(Gmail).with(Calendar).main()
 /// }
 /// ```
+///
+/// A [`Poller`](crate::contract::Poller) that is written by hand is added as a [`DeclaredPoller`].
 #[derive(Default)]
 pub struct PollerHandler {
     kinds: Vec<Kind>,
@@ -43,7 +45,11 @@ impl PollerHandler {
     /// Adds a poller.
     #[must_use]
     pub fn with<P: DeclaredPoller>(mut self, poller: P) -> Self {
-        self.kinds.push(Kind { declaration: P::DECLARATION, poller: Arc::new(poller), schema: P::config_schema });
+        let mut declaration = P::DECLARATION;
+        if declaration.description.is_empty() {
+            declaration.description = poller.description();
+        }
+        self.kinds.push(Kind { declaration, poller: Arc::new(poller), schema: P::config_schema });
         self
     }
 
@@ -52,6 +58,14 @@ impl PollerHandler {
     /// # Errors
     /// [`DeclarationConflict`] where the pollers cannot share one plugin.
     pub fn manifest(&self) -> Result<Manifest, DeclarationConflict> {
+        for Kind { declaration, poller, .. } in &self.kinds {
+            if poller.kind() != declaration.kind {
+                return Err(DeclarationConflict::OtherKind {
+                    kind: poller.kind().to_owned(),
+                    declared: declaration.kind.to_owned(),
+                });
+            }
+        }
         let declarations: Vec<Declaration> = self.kinds.iter().map(|kind| kind.declaration).collect();
         manifest_of(&declarations)
     }

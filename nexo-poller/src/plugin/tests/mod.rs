@@ -1,5 +1,6 @@
 //! The plugin side against an in-process broker, on a paused clock.
 
+mod by_hand;
 mod host;
 mod probe;
 mod serve;

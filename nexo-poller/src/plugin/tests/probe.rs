@@ -124,20 +124,11 @@ impl Poller for Other {
 }
 
 const fn declaration(kind: &'static str) -> Declaration {
-    Declaration {
-        kind,
-        description: "",
-        publish: &["plugin.outbound.>"],
-        subscribe: &[],
-        lifecycle: None,
-        max_concurrent_ticks: Some(2),
-        tick_timeout_secs: Some(TIMEOUT.as_secs() as u32),
-        plugin_id: Some("probe"),
-        name: None,
-        topic_prefix: None,
-        min_nexo_version: None,
-        package: Package { name: "probe", version: "0.1.0", description: "", bin: None },
-    }
+    Declaration::new(kind, Package::new("probe", "0.1.0"))
+        .publish(&["plugin.outbound.>"])
+        .max_concurrent_ticks(2)
+        .tick_timeout_secs(TIMEOUT.as_secs() as u32)
+        .plugin_id("probe")
 }
 
 pub(super) fn order(job_id: &str, config: Value) -> TickOrder {
