@@ -23,6 +23,6 @@ pub use self::ephemeral::EphemeralPollerProxy;
 pub use self::in_flight::InFlight;
 pub use self::link::PluginLink;
 pub use self::proxy::PluginPollerProxy;
-pub use self::registry::{DuplicateKind, PluginKind, PluginPollerRouter};
+pub use self::registry::{PluginKind, PluginPollerRouter, PollerRouteRegistrationError};
 pub use self::relay::serve_relayed_calls;
 pub use self::supervisor::{PluginState, PluginStatus, ProcessGroup, RestartPolicy, Supervisor, SupervisorOptions};

@@ -53,18 +53,22 @@ impl fmt::Debug for PluginKind {
     }
 }
 
-/// Two plugins want to serve one kind.
+/// Why a plugin's kinds get no route. An operator sees it when the daemon starts or reloads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "kind `{kind}` is declared by plugin `{first}` and by plugin `{second}`: remove one of them, or rename its kind"
-)]
-pub struct DuplicateKind {
-    /// The kind.
-    pub kind: String,
-    /// The plugin that was there first.
-    pub first: String,
-    /// The other.
-    pub second: String,
+#[non_exhaustive]
+pub enum PollerRouteRegistrationError {
+    /// Two plugins declare one kind.
+    #[error(
+        "kind `{kind}` is declared by plugin `{first}` and by plugin `{second}`: remove one of them, or rename its kind"
+    )]
+    DuplicateKind {
+        /// The kind.
+        kind: String,
+        /// The plugin that was there first.
+        first: String,
+        /// The other.
+        second: String,
+    },
 }
 
 impl PluginPollerRouter {
@@ -101,8 +105,8 @@ impl PluginPollerRouter {
     /// Adds a plugin that was found on this machine, or replaces its entry; the kinds that it serves from now on.
     ///
     /// # Errors
-    /// [`DuplicateKind`] where another plugin serves one of its kinds; nothing is changed then.
-    pub fn register(&self, binary: &PluginBinary) -> Result<Vec<PluginKind>, DuplicateKind> {
+    /// [`PollerRouteRegistrationError::DuplicateKind`] where another plugin serves one of its kinds; nothing is changed then.
+    pub fn register(&self, binary: &PluginBinary) -> Result<Vec<PluginKind>, PollerRouteRegistrationError> {
         let manifest = &binary.manifest;
         let ephemeral = manifest.plugin.is_ephemeral();
         self.enter(manifest, PluginLink::new(&manifest.plugin.id), |kind, link| {
@@ -121,8 +125,8 @@ impl PluginPollerRouter {
     /// Adds a plugin that runs elsewhere and is reached through the broker, or replaces its entry.
     ///
     /// # Errors
-    /// [`DuplicateKind`], as [`register`](Self::register).
-    pub fn register_remote(&self, manifest: &Manifest) -> Result<Vec<PluginKind>, DuplicateKind> {
+    /// As [`register`](Self::register).
+    pub fn register_remote(&self, manifest: &Manifest) -> Result<Vec<PluginKind>, PollerRouteRegistrationError> {
         self.enter(manifest, PluginLink::always_up(), |kind, link| self.proxy(kind, manifest, link))
     }
 
@@ -154,7 +158,7 @@ impl PluginPollerRouter {
         manifest: &Manifest,
         link: PluginLink,
         poller: impl Fn(&str, &PluginLink) -> Arc<dyn Poller>,
-    ) -> Result<Vec<PluginKind>, DuplicateKind> {
+    ) -> Result<Vec<PluginKind>, PollerRouteRegistrationError> {
         let id = &manifest.plugin.id;
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         // A plugin that is registered again keeps the link that its supervisor holds.
@@ -166,7 +170,11 @@ impl PluginPollerRouter {
                     .iter()
                     .find(|(other, entry)| *other != id && entry.kinds.iter().any(|served| served.kind == *kind));
                 if let Some((first, _)) = taken {
-                    return Err(DuplicateKind { kind: kind.clone(), first: first.clone(), second: id.clone() });
+                    return Err(PollerRouteRegistrationError::DuplicateKind {
+                        kind: kind.clone(),
+                        first: first.clone(),
+                        second: id.clone(),
+                    });
                 }
                 kinds.push(PluginKind {
                     kind: kind.clone(),

@@ -3,7 +3,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use nexo_poller::manifest::{Manifest, PluginSection};
-use nexo_poller::router::{DiscoverError, DuplicateKind, PluginBinary, discover};
+use nexo_poller::router::{DiscoverError, PollerRouteRegistrationError, PluginBinary, discover};
 use semver::{Version, VersionReq};
 use tokio::process::Command;
 
@@ -36,7 +36,7 @@ pub(crate) enum PluginConflict {
     Id { id: String, first: String, second: String },
     /// Both offer one kind.
     #[error(transparent)]
-    Kind(#[from] DuplicateKind),
+    Kind(#[from] PollerRouteRegistrationError),
 }
 
 impl From<String> for PluginFault {
@@ -118,7 +118,8 @@ impl PluginSet {
             for kind in plugin.poller.iter().flat_map(|poller| &poller.kinds) {
                 if let Some(first) = kinds.insert(kind.clone(), id) {
                     let (first, second) = (first.clone(), id.clone());
-                    return Err(DuplicateKind { kind: kind.clone(), first, second }.into());
+                    let kind = kind.clone();
+                    return Err(PollerRouteRegistrationError::DuplicateKind { kind, first, second }.into());
                 }
             }
         }
