@@ -26,9 +26,7 @@ use nexo_poller::broker::{NatsBroker, NatsOptions};
 use nexo_poller::manifest::{Declaration, DeclaredPoller, Package};
 use nexo_poller::prelude::*;
 use nexo_poller::router::PluginPollerRouter;
-use nexo_poller::runner::{
-    JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, Sharing, SystemClock,
-};
+use nexo_poller::runner::{JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, Sharing};
 use nexo_poller::store::{JetStreamOptions, JetStreamStore};
 use nexo_poller::wire::{Event, TickRequest};
 use nexo_poller_testkit::NatsServer;
@@ -260,13 +258,7 @@ async fn durable_ticks(count: usize, time: Duration) -> f64 {
         sharing.set_others(names.iter().cloned());
         let mut options = RunnerOptions::default();
         (options.owner, options.sharing, options.max_in_flight) = (name.clone(), Some(sharing), 4096);
-        let runner = PollerRunner::start(
-            Arc::new(store),
-            registry,
-            Arc::new(Arc::new(NoHost::default())),
-            options,
-            Arc::new(SystemClock),
-        );
+        let runner = PollerRunner::builder(store, registry, Arc::new(NoHost::default())).options(options).start();
         runner.apply(jobs.clone()).await.unwrap();
         runners.push(runner);
     }

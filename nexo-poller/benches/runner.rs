@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use nexo_poller::prelude::*;
 use nexo_poller::runner::{
-    HostProvider, JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, SystemClock, TickIdentity,
+    HostProvider, JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, TickIdentity,
 };
 use nexo_poller::store::{SqliteOptions, SqliteStore};
 
@@ -77,8 +77,8 @@ impl Bench {
         registry.register(Arc::new(Kind(Arc::clone(&noop))), limits).unwrap();
         let mut options = RunnerOptions::default();
         options.max_in_flight = max_in_flight;
-        let hosts = Arc::new(Hosts { host: Arc::new(NoHost::default()), noop: Arc::clone(&noop) });
-        let runner = PollerRunner::start(Arc::new(store), registry, hosts, options, Arc::new(SystemClock));
+        let hosts = Hosts { host: Arc::new(NoHost::default()), noop: Arc::clone(&noop) };
+        let runner = PollerRunner::builder(store, registry, hosts).options(options).start();
         Self { runner, noop, dir }
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexo_poller::prelude::*;
-use nexo_poller::runner::{JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule};
+use nexo_poller::runner::{JobSpec, KindLimits, PollerRegistry, PollerRunner, Schedule};
 use nexo_poller::store::{Clock, MemoryStore, UnixMs, VirtualClock};
 
 use self::no_host::NoHost;
@@ -41,13 +41,13 @@ fn resident_kib() -> f64 {
 async fn a_sink_that_stalls_for_a_day_costs_no_memory() {
     let hours = std::env::var("NEXO_TEST_HOURS").map_or(4, |hours| hours.parse().unwrap());
     let clock = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));
-    let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
+    let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
     let registry = PollerRegistry::new();
     let limits = KindLimits { max_concurrent_ticks: 64, tick_timeout: Duration::from_secs(60) };
     registry.register(Arc::new(Publishes), limits).unwrap();
     // It stalls before it refuses each message.
     let stalled = NoHost { stalls: Some(Duration::from_secs(5)) };
-    let runner = PollerRunner::start(store, registry, Arc::new(Arc::new(stalled)), RunnerOptions::default(), clock);
+    let runner = PollerRunner::builder(store, registry, Arc::new(stalled)).clock(clock).start();
     let every = Schedule::every(Duration::from_secs(300)).unwrap();
     let jobs = (0..1000).map(|n| JobSpec::new(format!("job_{n}"), "publishes", "ana", every.clone())).collect();
     runner.apply(jobs).await.unwrap();

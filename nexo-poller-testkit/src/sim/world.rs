@@ -155,14 +155,14 @@ impl World {
 
     fn runner(&self, process: &Process, life: usize) -> PollerRunner {
         let random = mix(self.sim.seed ^ mix((u64::from(process.runner) << 32) | life as u64));
-        let store = Arc::new(Line {
+        let store = Line {
             store: Arc::clone(&self.store),
             process: process.clone(),
             scenario: Arc::clone(&self.scenario),
             began: self.began,
             latency: self.sim.latency,
             random: Mutex::new(Random::new(random)),
-        });
+        };
         let (recorder, observed) = (Arc::clone(&self.recorder), process.clone());
         let observer = Observer::new(move |event| {
             if !observed.is_dead() {
@@ -172,9 +172,11 @@ impl World {
         let mut options = self.sim.options.clone();
         options.owner.clone_from(&process.owner);
         (options.seed, options.observer) = (mix(random), Some(observer));
-        let hosts = Arc::new(Hosts(self.sim.host.clone()));
-        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        PollerRunner::start(store, self.registry(process), hosts, options, clock)
+        let hosts = Hosts(self.sim.host.clone());
+        PollerRunner::builder(store, self.registry(process), hosts)
+            .options(options)
+            .clock(Arc::clone(&self.clock))
+            .start()
     }
 
     fn registry(&self, process: &Process) -> PollerRegistry {

@@ -112,7 +112,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     });
     let neighbours = many_machines::join(settings.broker.as_ref(), world.as_ref(), &mut options).await;
     let neighbours = neighbours.map_err(BootError::failed)?;
-    let runner = PollerRunner::start(store, registry, plugins.hosts(), options, Arc::new(SystemClock));
+    let runner = PollerRunner::builder(store, registry, plugins.hosts()).options(options).start();
     let daemon = Arc::new(Daemon {
         config: path.to_owned(),
         neighbours: neighbours.map(|neighbours| neighbours.start(runner.clone())),

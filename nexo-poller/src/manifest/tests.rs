@@ -154,10 +154,8 @@ fn one_declaration_makes_a_manifest_that_keeps_every_rule() {
 #[test]
 fn several_declarations_share_an_id_and_their_topics_and_the_largest_numbers() {
     let first = declared("jira").plugin_id("desk").max_concurrent_ticks(2).lifecycle(Lifecycle::Ephemeral);
-    let second = declared("rss")
-        .publish(&["plugin.outbound.>", "news.*"])
-        .tick_timeout_secs(90)
-        .lifecycle(Lifecycle::Ephemeral);
+    let second =
+        declared("rss").publish(&["plugin.outbound.>", "news.*"]).tick_timeout_secs(90).lifecycle(Lifecycle::Ephemeral);
     let manifest = manifest_of(&[first, second]).unwrap();
     manifest.check("made").unwrap();
     let poller = manifest.plugin.poller.unwrap();

@@ -24,9 +24,8 @@ pub struct PollerRunner {
 }
 
 impl PollerRunner {
-    /// Starts a runner without jobs; [`apply`](Self::apply) gives it some. Must be called inside a tokio runtime.
-    #[must_use]
-    pub fn start(
+    /// What [`RunnerBuilder::start`](super::RunnerBuilder::start) does.
+    pub(super) fn start(
         store: Arc<dyn StateStore>,
         registry: PollerRegistry,
         hosts: Arc<dyn HostProvider>,

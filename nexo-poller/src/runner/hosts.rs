@@ -26,6 +26,13 @@ pub trait HostProvider: Send + Sync + 'static {
     fn host_for(&self, tick: &TickIdentity) -> Arc<dyn PollerHost>;
 }
 
+/// A provider that others have as well.
+impl HostProvider for Arc<dyn HostProvider> {
+    fn host_for(&self, tick: &TickIdentity) -> Arc<dyn PollerHost> {
+        (**self).host_for(tick)
+    }
+}
+
 /// The same host for every tick.
 impl<H: PollerHost> HostProvider for Arc<H> {
     fn host_for(&self, _tick: &TickIdentity) -> Arc<dyn PollerHost> {

@@ -6,6 +6,7 @@
 //! [`HostProvider`] makes for it. Imports [`contract`](crate::contract) and [`store`](crate::store) only.
 #![doc = include_str!("../../docs/embedding.md")]
 
+mod builder;
 mod engine;
 mod error;
 mod explain;
@@ -25,6 +26,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use self::builder::RunnerBuilder;
 pub use self::error::RunnerError;
 pub use self::handle::PollerRunner;
 pub use self::hosts::{HostProvider, TickIdentity};

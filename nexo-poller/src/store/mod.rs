@@ -17,6 +17,7 @@ mod jetstream;
 mod memory;
 mod record;
 mod row;
+mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod time;

@@ -211,7 +211,7 @@ impl Word {
 mod tests {
     use super::*;
     use nexo_poller::broker::LocalBroker;
-    use nexo_poller::runner::{PollerRegistry, RunnerOptions, SystemClock};
+    use nexo_poller::runner::PollerRegistry;
     use nexo_poller::store::MemoryStore;
 
     struct NoHosts;
@@ -226,14 +226,7 @@ mod tests {
         let sharing = Arc::new(Sharing::new(me, STAND_IN_AFTER));
         let broker = Arc::new(broker.clone());
         let listening = Neighbours::join(broker, "test", Arc::clone(&sharing)).await.unwrap();
-        let store = Arc::new(MemoryStore::new());
-        let runner = PollerRunner::start(
-            store,
-            PollerRegistry::new(),
-            Arc::new(NoHosts),
-            RunnerOptions::default(),
-            Arc::new(SystemClock),
-        );
+        let runner = PollerRunner::builder(MemoryStore::new(), PollerRegistry::new(), NoHosts).start();
         (listening.start(runner), sharing)
     }
 

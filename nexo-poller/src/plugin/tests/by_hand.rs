@@ -45,7 +45,10 @@ async fn a_poller_that_is_written_by_hand_is_a_plugin() {
     let handler = handler("heartbeat");
     let manifest = handler.manifest().unwrap();
     manifest.check("made").unwrap();
-    assert_eq!((manifest.plugin.id.as_str(), manifest.plugin.version.as_str()), ("heartbeat", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        (manifest.plugin.id.as_str(), manifest.plugin.version.as_str()),
+        ("heartbeat", env!("CARGO_PKG_VERSION"))
+    );
     assert_eq!(manifest.plugin.description, "Says that it is alive.");
 
     let broker = LocalBroker::new();

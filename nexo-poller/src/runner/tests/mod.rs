@@ -131,13 +131,10 @@ impl Rig {
     fn on(store: Arc<dyn StateStore>, clock: Arc<VirtualClock>, options: RunnerOptions) -> Self {
         let (registry, hosts) = (PollerRegistry::new(), Hosts::default());
         let options = RunnerOptions { seed: 7, ..options };
-        let runner = PollerRunner::start(
-            store,
-            registry.clone(),
-            Arc::new(hosts.clone()),
-            options,
-            Arc::clone(&clock) as Arc<dyn Clock>,
-        );
+        let runner = PollerRunner::builder(store, registry.clone(), hosts.clone())
+            .options(options)
+            .clock(Arc::clone(&clock))
+            .start();
         Self { runner, registry, hosts, clock }
     }
 
