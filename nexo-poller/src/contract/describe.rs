@@ -5,7 +5,7 @@ use serde_json::Value;
 ///
 /// The result reads `` `deliver.channel`: invalid type: integer, expected a string ``.
 #[must_use]
-pub fn describe_decode_error(error: &serde_path_to_error::Error<serde_json::Error>, root: &Value) -> String {
+pub(crate) fn describe_decode_error(error: &serde_path_to_error::Error<serde_json::Error>, root: &Value) -> String {
     let path = error.path().to_string();
     let message = redact(&without_position(&error.inner().to_string()), root);
     if path == "." { message } else { format!("`{path}`: {message}") }

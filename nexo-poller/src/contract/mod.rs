@@ -27,7 +27,7 @@ mod topic;
 pub use self::ack::{TickAck, TickMetrics};
 pub use self::context::PollContext;
 pub use self::deliver::Deliver;
-pub use self::describe::describe_decode_error;
+pub(crate) use self::describe::describe_decode_error;
 pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
 pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState, WarmStates};
 pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
