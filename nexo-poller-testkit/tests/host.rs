@@ -14,14 +14,7 @@ async fn publish(host: &MockPollerHost, topic: &str, payload: &str) -> Result<()
 }
 
 fn request() -> LlmInvokeRequest {
-    let messages = vec![LlmMessage { role: "user".into(), content: "hi".into() }];
-    LlmInvokeRequest {
-        provider: "anthropic".into(),
-        model: "small".into(),
-        messages,
-        max_tokens: None,
-        temperature: None,
-    }
+    LlmInvokeRequest::new("anthropic", "small", vec![LlmMessage::user("hi")])
 }
 
 #[tokio::test]
@@ -88,7 +81,7 @@ async fn a_model_answers_from_a_list_or_a_closure_and_is_refused_without_either(
     host.llm(move |request| {
         calls += 1;
         let content = format!("{}: {calls}", request.messages[0].content);
-        Ok(LlmInvokeResponse { content, model_id: "m".into(), usage: Some(LlmUsage::default()) })
+        Ok(LlmInvokeResponse::new(content, "m").usage(LlmUsage::default()))
     });
     host.llm_invoke(request()).await.unwrap();
     assert_eq!(host.llm_invoke(request()).await.unwrap().content, "hi: 2");

@@ -59,10 +59,7 @@ impl Poller for Asks {
         note("log", logged.map(|()| Value::Null));
         let counted = host.metric_inc("chats".to_owned(), json!({"room": "a"})).await;
         note("metric", counted.map(|()| Value::Null));
-        let message = LlmMessage { role: "user".into(), content: "hi".into() };
-        let (provider, model) = ("p".to_owned(), "m".to_owned());
-        let request =
-            LlmInvokeRequest { provider, model, messages: vec![message], max_tokens: None, temperature: None };
+        let request = LlmInvokeRequest::new("p", "m", vec![LlmMessage::user("hi")]);
         note("llm", host.llm_invoke(request).await.map(|answer| json!(answer.content)));
         TickAck::with_cursor(&1)
     }
@@ -101,8 +98,7 @@ impl LlmProvider for Model {
 }
 
 fn answer(request: &LlmInvokeRequest) -> LlmInvokeResponse {
-    let content = format!("{} to you", request.messages[0].content);
-    LlmInvokeResponse { content, model_id: request.model.clone(), usage: None }
+    LlmInvokeResponse::new(format!("{} to you", request.messages[0].content), request.model.clone())
 }
 
 /// Topic, payload and id of what has gone out.

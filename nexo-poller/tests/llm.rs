@@ -34,14 +34,8 @@ fn registry(settings: LlmSettings) -> LlmRegistry {
 }
 
 fn request() -> LlmInvokeRequest {
-    let message = |role: &str, content: &str| LlmMessage { role: role.to_owned(), content: content.to_owned() };
-    LlmInvokeRequest {
-        provider: "model".to_owned(),
-        model: "m-1".to_owned(),
-        messages: vec![message("system", "Be brief."), message("user", "Hello")],
-        max_tokens: Some(50),
-        temperature: None,
-    }
+    let messages = vec![LlmMessage::system("Be brief."), LlmMessage::user("Hello")];
+    LlmInvokeRequest::new("model", "m-1", messages).max_tokens(50)
 }
 
 async fn ask(registry: &LlmRegistry, job: &str) -> Result<LlmInvokeResponse, HostError> {
@@ -61,8 +55,7 @@ async fn a_server_that_speaks_as_openai_does_is_asked_with_the_key_and_its_usage
     let server = server(Exchange::post("/v1/chat/completions").json(&completion("Hi.")));
     let registry = registry(openai(&server));
     let answer = ask(&registry, "a").await.unwrap();
-    let usage = Some(LlmUsage { input_tokens: 12, output_tokens: 3 });
-    assert_eq!(answer, LlmInvokeResponse { content: "Hi.".to_owned(), model_id: "m-1-2026".to_owned(), usage });
+    assert_eq!(answer, LlmInvokeResponse::new("Hi.", "m-1-2026").usage(LlmUsage::new(12, 3)));
     assert_eq!(server.asked_header("authorization"), [Some(format!("Bearer {KEY}"))]);
     let body = server.asked().remove(0).body.unwrap();
     assert_eq!(body["model"], "m-1");
@@ -102,7 +95,7 @@ async fn anthropic_gemini_and_ollama_are_asked_in_their_own_words() {
         let asked = server.asked();
         let answer = answer.unwrap_or_else(|error| panic!("{api}: {error}; asked was {asked:?}"));
         assert_eq!(answer.content, "Hi.", "{api}");
-        assert_eq!(answer.usage, Some(LlmUsage { input_tokens: 12, output_tokens: 3 }), "{api}");
+        assert_eq!(answer.usage, Some(LlmUsage::new(12, 3)), "{api}");
         if let Some(header) = header {
             assert_eq!(server.asked_header(header), [Some(KEY.to_owned())], "{api}");
         }

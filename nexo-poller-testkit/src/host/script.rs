@@ -72,7 +72,7 @@ impl Script {
         match &mut self.llm {
             Llm::None => refused("the test scripted no model (MockPollerHost::llm_answers or MockPollerHost::llm)"),
             Llm::Answers(answers) => match answers.pop_front() {
-                Some(content) => Ok(LlmInvokeResponse { content, model_id: request.model.clone(), usage: None }),
+                Some(content) => Ok(LlmInvokeResponse::new(content, request.model.clone())),
                 None => refused("the test's scripted answers are used up"),
             },
             Llm::Closure(closure) => closure(request),

@@ -81,17 +81,11 @@ pub async fn agent_turn(
     let system: Vec<&str> = config.system_prompt.as_deref().into_iter().chain(language.as_deref()).collect();
     let mut messages = Vec::new();
     if !system.is_empty() {
-        messages.push(LlmMessage { role: "system".to_owned(), content: system.join("\n\n") });
+        messages.push(LlmMessage::system(system.join("\n\n")));
     }
-    messages.push(LlmMessage { role: "user".to_owned(), content: config.user_prompt.clone() });
-    let request = LlmInvokeRequest {
-        provider: config.llm.provider.clone(),
-        model: config.llm.model.clone(),
-        messages,
-        max_tokens: config.max_tokens.map(NonZeroU32::get),
-        temperature: None,
-    };
-    let answer = ctx.host.llm_invoke(request).await?;
+    messages.push(LlmMessage::user(config.user_prompt.clone()));
+    let request = LlmInvokeRequest::new(config.llm.provider.clone(), config.llm.model.clone(), messages);
+    let answer = ctx.host.llm_invoke(request.max_tokens(config.max_tokens.map(NonZeroU32::get))).await?;
     let text = answer.content.trim();
     if !text.is_empty() {
         config.deliver.send(ctx, text).await?;

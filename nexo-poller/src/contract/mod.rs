@@ -32,7 +32,7 @@ pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
 pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState, WarmStates};
 pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
 pub use self::http::{HttpStatus, read_retry_after};
-pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
+pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmRole, LlmUsage};
 pub use self::memory::TickMemory;
 pub use self::message::{AnyField, MessageTemplate, TemplateError, TemplateFields};
 pub use self::name::{KindError, check_kind};

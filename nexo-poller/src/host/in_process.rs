@@ -194,13 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_daemon_without_a_language_model_says_so_as_a_config_error() {
-        let request = LlmInvokeRequest {
-            provider: "x".into(),
-            model: "y".into(),
-            messages: vec![],
-            max_tokens: None,
-            temperature: None,
-        };
+        let request = LlmInvokeRequest::new("x", "y", vec![]);
         let refused = host(&LocalBroker::new()).llm_invoke(request).await.unwrap_err();
         assert_eq!(refused.class(), crate::contract::ErrorClass::Config);
         assert_eq!(refused.to_string(), "`llm_invoke` was refused: this daemon has no LLM provider configured");

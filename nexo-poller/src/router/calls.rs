@@ -98,8 +98,11 @@ async fn perform(host: &dyn PollerHost, call: HostCall) -> Result<Value, Failure
         },
         "llm_invoke" => {
             // What is asked of the model may stand in the decoder's message, so it is left out.
-            let request = LlmInvokeRequest::deserialize(&params)
-                .map_err(|_| malformed("the parameters are not those of an LLM request"))?;
+            let request = LlmInvokeRequest::deserialize(&params).map_err(|_| {
+                malformed(
+                    "the parameters are not those of an LLM request, or a role is not `system`, `user` or `assistant`",
+                )
+            })?;
             let response = host.llm_invoke(request).await?;
             serde_json::to_value(response).map_err(|_| malformed("the answer cannot be written as JSON"))
         }

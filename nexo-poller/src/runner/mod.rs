@@ -37,5 +37,5 @@ pub use self::plan::{RejectedJob, ReloadPlan};
 pub use self::registry::{KindLimits, PollerRegistry, RegistryError};
 pub use self::schedule::{Schedule, ScheduleError};
 pub use self::sharing::Sharing;
-pub use self::status::{JobPhase, JobStatus, LeaseHolder, RunnerHealth, TickReport};
+pub use self::status::{BreakerState, JobPhase, JobStatus, LeaseHolder, RunnerHealth, TickReport};
 pub use crate::store::{Clock, SystemClock, UnixMs, VirtualClock};

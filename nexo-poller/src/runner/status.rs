@@ -43,8 +43,8 @@ pub struct JobStatus {
     pub consecutive_errors: u32,
     /// Failed attempts at the upcoming run.
     pub attempt: u32,
-    /// `closed`, `half-open` or `open`.
-    pub breaker: String,
+    /// Its breaker.
+    pub breaker: BreakerState,
     /// While the breaker is open: until when.
     pub breaker_until: Option<UnixMs>,
     /// No run before this, after a failure.
@@ -130,6 +130,30 @@ impl JobPhase {
             Self::Quarantined => "quarantined",
             Self::Elsewhere => "elsewhere",
             Self::Finished => "finished",
+        }
+    }
+}
+
+/// A job's breaker: after too many failures in a row the job is only probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BreakerState {
+    /// The job runs by its schedule.
+    Closed,
+    /// The next run is the probe that decides.
+    HalfOpen,
+    /// No run until the cool-down ends.
+    Open,
+}
+
+impl BreakerState {
+    /// The state's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half-open",
+            Self::Open => "open",
         }
     }
 }

@@ -126,7 +126,7 @@ pub(super) fn show(job: &JobStatus) -> String {
     row("last error", job.last_error.clone());
     row("first error", job.first_error.clone().filter(|first| job.last_error.as_ref() != Some(first)));
     row("errors in a row", Some(job.consecutive_errors.to_string()));
-    row("breaker", Some(job.breaker.clone()));
+    row("breaker", Some(job.breaker.as_str().to_owned()));
     row("breaker until", instant(job.breaker_until));
     row("backoff until", instant(job.backoff_until));
     row("paused", job.paused.as_ref().map(paused));

@@ -20,7 +20,7 @@ use self::budget::Spent;
 pub use self::settings::LlmSettings;
 use self::usage::Usage;
 use super::{LlmProvider, Tick};
-use crate::contract::{ErrorClass, HostError, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
+use crate::contract::{ErrorClass, HostError, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmRole, LlmUsage};
 
 /// Reaching a provider; its answer has the provider's own timeout.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -99,7 +99,7 @@ impl LlmRegistry {
         provider: &Provider,
         request: &LlmInvokeRequest,
     ) -> Result<LlmInvokeResponse, HostError> {
-        let messages = request.messages.iter().map(message).collect::<Result<Vec<_>, _>>()?;
+        let messages = request.messages.iter().map(message).collect::<Vec<_>>();
         if messages.is_empty() {
             return Err(refused(ErrorClass::Config, "a request to a language model has no messages".to_owned()));
         }
@@ -177,13 +177,12 @@ fn refused(class: ErrorClass, message: String) -> HostError {
     HostError::Rejected { call: "llm_invoke".to_owned(), code: class.code(), message }
 }
 
-fn message(message: &LlmMessage) -> Result<ChatMessage, HostError> {
+fn message(message: &LlmMessage) -> ChatMessage {
     let content = message.content.clone();
-    match message.role.as_str() {
-        "system" => Ok(ChatMessage::system(content)),
-        "user" => Ok(ChatMessage::user(content)),
-        "assistant" => Ok(ChatMessage::assistant(content)),
-        _ => Err(refused(ErrorClass::Config, "a message's role is `system`, `user` or `assistant`".to_owned())),
+    match message.role {
+        LlmRole::System => ChatMessage::system(content),
+        LlmRole::User => ChatMessage::user(content),
+        LlmRole::Assistant => ChatMessage::assistant(content),
     }
 }
 

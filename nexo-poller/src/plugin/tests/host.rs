@@ -64,13 +64,7 @@ async fn calls_speak_for_the_ticks_agent_and_job() {
     assert_eq!(host.credentials_get("google".into()).await.unwrap()["account_id"], "g");
     host.log(LogLevel::Warn, "careful".into(), json!({"n": 1})).await.unwrap();
     host.metric_inc("seen".into(), json!({"a": "b"})).await.unwrap();
-    let request = LlmInvokeRequest {
-        provider: "p".into(),
-        model: "m".into(),
-        messages: vec![],
-        max_tokens: Some(5),
-        temperature: None,
-    };
+    let request = LlmInvokeRequest::new("p", "m", vec![]).max_tokens(5);
     assert_eq!(host.llm_invoke(request).await.unwrap().model_id, "m-1");
     let call = |method: &str, params| json!({"method": method, "params": params, "agent_id": "ana", "job_id": "job"});
     let expected = vec![
@@ -116,13 +110,7 @@ async fn a_daemon_that_is_silent_or_gone_is_a_transient_error_after_the_calls_ow
 async fn a_malformed_answer_of_a_model_is_an_error_that_does_not_quote_it() {
     let broker = LocalBroker::new();
     daemon(&broker, |_| result_body(json!({"content": ["hunter2"]}))).await;
-    let request = LlmInvokeRequest {
-        provider: "p".into(),
-        model: "m".into(),
-        messages: vec![],
-        max_tokens: None,
-        temperature: None,
-    };
+    let request = LlmInvokeRequest::new("p", "m", vec![]);
     let error = host(&broker, &order("a", json!({}))).llm_invoke(request).await.unwrap_err();
     assert_eq!(error.to_string(), "`llm_invoke` was refused: the daemon's answer is malformed");
 }

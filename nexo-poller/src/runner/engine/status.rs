@@ -4,7 +4,7 @@ use super::Engine;
 use super::job::{Job, Phase};
 use crate::runner::explain::{Facts, explain};
 use crate::runner::metrics::{JobSeries, Snapshot};
-use crate::runner::status::{JobPhase, JobStatus, RunnerHealth};
+use crate::runner::status::{BreakerState, JobPhase, JobStatus, RunnerHealth};
 use crate::runner::{RunnerError, UnixMs};
 use crate::store::{Breaker, PauseCause};
 
@@ -57,7 +57,7 @@ impl Engine {
             first_error: failing.map(|note| note.first.clone()),
             consecutive_errors: state.errors,
             attempt: state.attempt,
-            breaker: breaker.to_owned(),
+            breaker,
             breaker_until,
             backoff_until: state.backoff_until.filter(|until| *until > now),
             paused: state.pause.as_deref().cloned(),
@@ -130,9 +130,9 @@ impl Engine {
             counters: job.rare.as_ref().map(|rare| rare.counters.clone()),
             errors: job.state.errors,
             breaker: match breaker(job.state.breaker, now).0 {
-                "closed" => 0,
-                "half-open" => 1,
-                _ => 2,
+                BreakerState::Closed => 0,
+                BreakerState::HalfOpen => 1,
+                BreakerState::Open => 2,
             },
             freshness_secs: job.state.last_success.map(|at| now.since(at).as_secs()),
             paused: job.state.pause.is_some(),
@@ -148,10 +148,10 @@ impl Engine {
     }
 }
 
-fn breaker(breaker: Breaker, now: UnixMs) -> (&'static str, Option<UnixMs>) {
+fn breaker(breaker: Breaker, now: UnixMs) -> (BreakerState, Option<UnixMs>) {
     match breaker {
-        Breaker::Closed => ("closed", None),
-        Breaker::Open { until, .. } if until <= now => ("half-open", Some(until)),
-        Breaker::Open { until, .. } => ("open", Some(until)),
+        Breaker::Closed => (BreakerState::Closed, None),
+        Breaker::Open { until, .. } if until <= now => (BreakerState::HalfOpen, Some(until)),
+        Breaker::Open { until, .. } => (BreakerState::Open, Some(until)),
     }
 }

@@ -60,7 +60,7 @@ async fn a_tick_that_panics_is_a_failure_of_its_job_only() {
     pass(600).await;
     let status = rig.show("a").await;
     assert_eq!(status.first_error.as_deref(), Some("the poller panicked: boom"));
-    assert!(status.ticks_failed >= 5 && status.breaker == "open", "{status:?}");
+    assert!(status.ticks_failed >= 5 && status.breaker == BreakerState::Open, "{status:?}");
     assert_eq!(rig.show("b").await.ticks_ok, 10);
 }
 

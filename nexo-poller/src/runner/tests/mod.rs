@@ -220,7 +220,7 @@ async fn failures_are_told_once_within_the_cooldown_through_the_host() {
     assert_eq!(published[0].0, "plugin.outbound.telegram.bot");
     assert!(published[0].1["text"].as_str().unwrap().starts_with("job a (broken) failed 5 times in a row"));
     let status = rig.show("a").await;
-    assert_eq!((status.phase, status.breaker.as_str()), (JobPhase::BreakerOpen, "open"));
+    assert_eq!((status.phase, status.breaker), (JobPhase::BreakerOpen, BreakerState::Open));
     assert!(status.why.contains("the cause: no answer"), "{}", status.why);
 }
 
