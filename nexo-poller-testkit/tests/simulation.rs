@@ -104,7 +104,7 @@ fn a_source_that_is_gone_pauses_its_job_until_an_operator_resumes_it() {
 #[test]
 fn what_was_missed_while_the_runner_was_away_is_made_up_for_as_the_job_says() {
     let history = |catch_up| {
-        let spec = JobSpec { catch_up, ..job("inbox", every(300)) };
+        let spec = job("inbox", every(300)).with_catch_up(catch_up);
         Simulation::new(1).job(spec).restart(1, hours(1), hours(1)).run_for(hours(3))
     };
     for (catch_up, runs, catch_ups, skipped) in

@@ -69,7 +69,7 @@ fn everything(sim: Simulation) -> Simulation {
         ("minutely", cron("* * * * *")),
         ("once", Schedule::at(once)),
     ];
-    let jobs = schedules.map(|(id, schedule)| JobSpec { catch_up, ..job(id, schedule) });
+    let jobs = schedules.map(|(id, schedule)| job(id, schedule).with_catch_up(catch_up));
     sim.start_at(start)
         .jobs(jobs)
         .slow("often", hours(0)..hours(12), Duration::from_secs(turn % 30))

@@ -252,7 +252,7 @@ async fn durable_ticks(count: usize, time: Duration) -> f64 {
         let client = async_nats::connect(server.url()).await.unwrap();
         let store = JetStreamStore::open(client, JetStreamOptions::default().with_history(1)).await.unwrap();
         let registry = PollerRegistry::new();
-        let limits = KindLimits { max_concurrent_ticks: usize::MAX, tick_timeout: Duration::from_secs(60) };
+        let limits = KindLimits::new(usize::MAX, Duration::from_secs(60));
         registry.register(Arc::new(Noop(Arc::clone(&ticks))), limits).unwrap();
         let sharing = Arc::new(Sharing::new(name, Duration::from_secs(30)));
         sharing.set_others(names.iter().cloned());

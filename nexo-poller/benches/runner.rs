@@ -73,7 +73,7 @@ impl Bench {
     fn on(dir: tempfile::TempDir, max_in_flight: usize) -> Self {
         let store = SqliteStore::open(dir.path().join("poller.db"), SqliteOptions::default()).unwrap();
         let (registry, noop) = (PollerRegistry::new(), Arc::new(Noop::default()));
-        let limits = KindLimits { max_concurrent_ticks: usize::MAX, tick_timeout: Duration::from_secs(60) };
+        let limits = KindLimits::new(usize::MAX, Duration::from_secs(60));
         registry.register(Arc::new(Kind(Arc::clone(&noop))), limits).unwrap();
         let mut options = RunnerOptions::default();
         options.max_in_flight = max_in_flight;

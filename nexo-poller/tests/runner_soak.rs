@@ -43,7 +43,7 @@ async fn a_sink_that_stalls_for_a_day_costs_no_memory() {
     let clock = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));
     let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
     let registry = PollerRegistry::new();
-    let limits = KindLimits { max_concurrent_ticks: 64, tick_timeout: Duration::from_secs(60) };
+    let limits = KindLimits::new(64, Duration::from_secs(60));
     registry.register(Arc::new(Publishes), limits).unwrap();
     // It stalls before it refuses each message.
     let stalled = NoHost { stalls: Some(Duration::from_secs(5)) };

@@ -140,7 +140,7 @@ impl Decisions<'_> {
             Fire::Run { nominal, attempt } => {
                 let start = Start { slot: nominal, due, attempt, by_hand: false };
                 self.recorder.started(now, number, RUNNER, &start);
-                self.run(number, Run { nominal, started: now, by_hand: false });
+                self.run(number, Run::new(nominal, now, false));
                 self.plan(number);
             }
         }
@@ -216,7 +216,7 @@ impl Decisions<'_> {
 
 impl Decided {
     fn rule(&self) -> JobRule<'_> {
-        JobRule { schedule: &self.spec.schedule, catch_up: self.spec.catch_up, seed: self.seed, config: 0 }
+        JobRule::new(&self.spec.schedule, self.spec.catch_up, self.seed, 0)
     }
 }
 

@@ -129,7 +129,7 @@ impl Simulation {
         let declared = &P::DECLARATION;
         let timeout = declared.tick_timeout_secs.unwrap_or_else(PollerSection::default_tick_timeout_secs);
         let at_once = declared.max_concurrent_ticks.and_then(|most| usize::try_from(most).ok()).unwrap_or(1);
-        let limits = KindLimits { max_concurrent_ticks: at_once, tick_timeout: Duration::from_secs(timeout.into()) };
+        let limits = KindLimits::new(at_once, Duration::from_secs(timeout.into()));
         self.poller_within(poller, limits)
     }
 

@@ -199,7 +199,7 @@ impl World {
         }
         for job in &self.sim.jobs {
             if registry.get(&job.kind).is_none() {
-                let limits = KindLimits { max_concurrent_ticks: usize::MAX, ..KindLimits::default() };
+                let limits = KindLimits::new(usize::MAX, KindLimits::default().tick_timeout);
                 register(lasting(&job.kind), None, limits);
             }
         }

@@ -8,6 +8,7 @@ use crate::contract::check_kind;
 
 /// One job: a kind of poller, an agent that owns it, a schedule, a config.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct JobSpec {
     /// Unique; the name of its state in the store, so a job that is renamed starts over.
     pub id: String,
@@ -30,6 +31,7 @@ pub struct JobSpec {
 /// A channel of the job's agent, and a recipient there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FailureTarget {
     /// The channel's name.
     pub channel: String,
@@ -49,6 +51,13 @@ pub enum CatchUp {
     Skip,
     /// Each is run, oldest first: at most the last 100, and none older than a day.
     All,
+}
+
+impl FailureTarget {
+    /// The recipient `to` on `channel`.
+    pub fn new(channel: impl Into<String>, to: impl Into<String>) -> Self {
+        Self { channel: channel.into(), to: to.into() }
+    }
 }
 
 impl JobSpec {
@@ -71,6 +80,27 @@ impl JobSpec {
     #[must_use]
     pub fn with_config(mut self, config: Value) -> Self {
         self.config = config;
+        self
+    }
+
+    /// The same job, whose end of working `target` is told.
+    #[must_use]
+    pub fn with_failure_to(mut self, target: impl Into<Option<FailureTarget>>) -> Self {
+        self.failure_to = target.into();
+        self
+    }
+
+    /// The same job, paused each time the runner starts.
+    #[must_use]
+    pub fn with_paused_on_boot(mut self, paused: bool) -> Self {
+        self.paused_on_boot = paused;
+        self
+    }
+
+    /// The same job, which makes up for missed runs as `catch_up` says.
+    #[must_use]
+    pub fn with_catch_up(mut self, catch_up: CatchUp) -> Self {
+        self.catch_up = catch_up;
         self
     }
 

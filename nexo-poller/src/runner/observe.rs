@@ -13,6 +13,7 @@ pub struct Observer(Arc<dyn Fn(&RunnerEvent<'_>) + Send + Sync>);
 
 /// Something that happened to a job, or to all of them.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct RunnerEvent<'a> {
     /// When, by the runner's wall clock.
     pub at: UnixMs,
@@ -89,6 +90,14 @@ pub enum RunnerEventKind<'a> {
         /// By how many milliseconds; negative where it was set back.
         by_ms: i64,
     },
+}
+
+impl<'a> RunnerEvent<'a> {
+    /// `what` happened to `job` at `at`; `None` where it concerns the runner.
+    #[must_use]
+    pub const fn new(at: UnixMs, job: Option<&'a str>, what: RunnerEventKind<'a>) -> Self {
+        Self { at, job, what }
+    }
 }
 
 impl Observer {

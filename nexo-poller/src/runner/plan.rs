@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a reload does, by job id, each list in alphabetical order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ReloadPlan {
     /// Jobs that are new. State that the store still has under their id is taken up again.
     pub add: Vec<String>,
@@ -19,9 +20,17 @@ pub struct ReloadPlan {
 
 /// A job definition that was left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct RejectedJob {
     /// The job's id.
     pub id: String,
     /// Why.
     pub reason: String,
+}
+
+impl RejectedJob {
+    /// The job `id` was left out, because of `reason`.
+    pub fn new(id: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { id: id.into(), reason: reason.into() }
+    }
 }

@@ -16,6 +16,7 @@ pub struct PollerRegistry {
 
 /// What a kind may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KindLimits {
     /// Ticks of this kind that run at once.
     pub max_concurrent_ticks: usize,
@@ -42,6 +43,14 @@ pub enum RegistryError {
 pub(crate) struct RegisteredKind {
     pub(crate) poller: Arc<dyn Poller>,
     pub(crate) limits: KindLimits,
+}
+
+impl KindLimits {
+    /// So many ticks at once, and so long for each.
+    #[must_use]
+    pub const fn new(max_concurrent_ticks: usize, tick_timeout: Duration) -> Self {
+        Self { max_concurrent_ticks, tick_timeout }
+    }
 }
 
 impl Default for KindLimits {

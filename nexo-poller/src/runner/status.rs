@@ -8,6 +8,7 @@ use crate::store::{Pause, RunOutcome, UnixMs};
 
 /// Everything about one job that `list` and `show` print.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct JobStatus {
     /// The job.
     pub id: String,
@@ -71,6 +72,7 @@ pub struct JobStatus {
 
 /// Who else runs a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct LeaseHolder {
     /// The other daemon.
     pub owner: String,
@@ -172,6 +174,7 @@ pub struct RunnerHealth {
 
 /// What one tick did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct TickReport {
     /// The job.
     pub job_id: String,

@@ -47,8 +47,7 @@ pub(crate) fn specs_of(file: &PollersFile, kinds: &[String]) -> (Vec<JobSpec>, V
 
 fn spec_of(job: &JobEntry, schedule: Schedule) -> JobSpec {
     let mut spec = JobSpec::new(&job.id, &job.kind, &job.agent, schedule).with_config(job.config.clone());
-    spec.failure_to =
-        job.failure_to.as_ref().map(|(channel, to)| FailureTarget { channel: channel.clone(), to: to.clone() });
+    spec.failure_to = job.failure_to.as_ref().map(|(channel, to)| FailureTarget::new(channel, to));
     spec.paused_on_boot = job.paused_on_boot;
     spec.catch_up = match job.catch_up.as_deref() {
         Some("skip") => CatchUp::Skip,

@@ -21,10 +21,10 @@ pub(crate) struct BuiltIn {
 impl BuiltIn {
     fn of<P: DeclaredPoller>(poller: P) -> Self {
         let (said, default) = (P::DECLARATION, KindLimits::default());
-        let limits = KindLimits {
-            max_concurrent_ticks: said.max_concurrent_ticks.map_or(default.max_concurrent_ticks, |most| most as usize),
-            tick_timeout: said.tick_timeout_secs.map_or(default.tick_timeout, |secs| Duration::from_secs(secs.into())),
-        };
+        let limits = KindLimits::new(
+            said.max_concurrent_ticks.map_or(default.max_concurrent_ticks, |most| most as usize),
+            said.tick_timeout_secs.map_or(default.tick_timeout, |secs| Duration::from_secs(secs.into())),
+        );
         Self { poller: Arc::new(poller), limits, config_schema: P::config_schema() }
     }
 }

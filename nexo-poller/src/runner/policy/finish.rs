@@ -15,6 +15,7 @@ const MIN_HINT: Duration = Duration::from_millis(10);
 
 /// A run that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Run {
     /// Its key within the job.
     pub nominal: UnixMs,
@@ -22,6 +23,14 @@ pub struct Run {
     pub started: UnixMs,
     /// An operator asked for it: the schedule does not move.
     pub by_hand: bool,
+}
+
+impl Run {
+    /// A run of the schedule's, or one that an operator has asked for.
+    #[must_use]
+    pub const fn new(nominal: UnixMs, started: UnixMs, by_hand: bool) -> Self {
+        Self { nominal, started, by_hand }
+    }
 }
 
 /// How it ended.
@@ -59,6 +68,7 @@ impl fmt::Debug for Outcome {
 
 /// What follows from a run's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finished {
     /// What the job becomes.
     pub state: JobState,

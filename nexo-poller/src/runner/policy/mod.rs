@@ -23,6 +23,7 @@ use crate::contract::PollerError;
 
 /// The part of a job's definition that decisions depend on.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct JobRule<'a> {
     /// When it runs.
     pub schedule: &'a Schedule,
@@ -36,6 +37,7 @@ pub struct JobRule<'a> {
 
 /// The numbers of a runner that decisions depend on; see [`RunnerOptions`] for what each means.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Rules {
     /// See [`RunnerOptions::default_jitter`].
     pub default_jitter: Duration,
@@ -74,6 +76,14 @@ impl From<&RunnerOptions> for Rules {
 #[must_use]
 pub fn seed_of(job_id: &str) -> u64 {
     super::seed::of(job_id.as_bytes())
+}
+
+impl<'a> JobRule<'a> {
+    /// The rule of a job with this schedule, whose [number](seed_of) is `seed` and whose config has this fingerprint.
+    #[must_use]
+    pub const fn new(schedule: &'a Schedule, catch_up: CatchUp, seed: u64, config: i64) -> Self {
+        Self { schedule, catch_up, seed, config }
+    }
 }
 
 impl JobRule<'_> {
