@@ -2,6 +2,7 @@ use std::fmt;
 
 /// Why a manifest was refused: every problem at once, each with its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ManifestError {
     /// The file, or what stands in its place ("the manifest that `jira-poller --print-manifest` wrote").
     pub file: String,
@@ -11,6 +12,7 @@ pub struct ManifestError {
 
 /// One rule that a manifest breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ManifestProblem {
     /// The dotted key, as in `plugin.poller.kinds[1]`; empty where the file is not TOML.
     pub key: String,

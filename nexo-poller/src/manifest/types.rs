@@ -3,8 +3,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The whole of `nexo-plugin.toml`. Made by [`Manifest::parse`], which validates it.
+/// The whole of `nexo-plugin.toml`. Made by [`Manifest::parse`], which validates it, or by [`manifest_of`](super::manifest_of) of what
+/// pollers declare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Manifest {
     /// Always 2.
     pub manifest_version: u32,
@@ -14,6 +16,7 @@ pub struct Manifest {
 
 /// `[plugin]`: who the plugin is. Tables that belong to other parts of a daemon are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PluginSection {
     /// `^[a-z][a-z0-9_]{0,31}$`.
     pub id: String,
@@ -50,6 +53,7 @@ impl PluginSection {
 
 /// `[plugin.entrypoint]`: how to start it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Entrypoint {
     /// A name on the PATH, or an absolute path.
     pub command: String,
@@ -63,6 +67,7 @@ pub struct Entrypoint {
 
 /// `[plugin.requires]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Requires {
     /// What the daemon must offer: `broker`.
     #[serde(default)]
@@ -71,6 +76,7 @@ pub struct Requires {
 
 /// `[plugin.capabilities]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// `[plugin.capabilities.broker]`.
     #[serde(default)]
@@ -79,6 +85,7 @@ pub struct Capabilities {
 
 /// `[plugin.capabilities.broker]`: what the plugin may hear and say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct BrokerCapability {
     /// Topic patterns that are forwarded to the plugin.
     #[serde(default)]
@@ -91,6 +98,7 @@ pub struct BrokerCapability {
 /// `[plugin.poller]`: what it polls. Unknown keys are an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct PollerSection {
     /// The kinds that it serves: non-empty, unique, each `^[a-z][a-z0-9_]+$`.
     pub kinds: Vec<String>,
