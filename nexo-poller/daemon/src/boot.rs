@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nexo_poller::broker::{Broker, LocalBroker, NatsBroker};
 use nexo_poller::host::{HostServices, LlmRegistry};
-use nexo_poller::runner::{Observer, PollerRegistry, PollerRunner, RunnerOptions, SystemClock};
+use nexo_poller::runner::{Observer, PollerRegistry, PollerRunner, RunnerOptions};
 use nexo_poller::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore, StoreError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -256,10 +256,10 @@ async fn stop(running: Running, grace: Duration) {
 }
 
 pub(crate) fn offer(registry: &PollerRegistry, kind: PluginKind) {
-    let limits = KindLimits {
-        max_concurrent_ticks: usize::try_from(kind.max_concurrent_ticks).unwrap_or(usize::MAX),
-        tick_timeout: Duration::from_secs(kind.tick_timeout_secs.into()),
-    };
+    let limits = KindLimits::new(
+        usize::try_from(kind.max_concurrent_ticks).unwrap_or(usize::MAX),
+        Duration::from_secs(kind.tick_timeout_secs.into()),
+    );
     if let Err(error) = registry.register(kind.poller, limits) {
         tracing::error!(plugin = kind.plugin, "{error}");
     }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use nexo_poller::manifest::{Manifest, PluginSection};
-use nexo_poller::router::{DiscoverError, PollerRouteRegistrationError, PluginBinary, discover};
+use nexo_poller::router::{DiscoverError, PluginBinary, PollerRouteRegistrationError, discover};
 use semver::{Version, VersionReq};
 use tokio::process::Command;
 
