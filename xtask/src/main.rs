@@ -15,6 +15,7 @@ mod scratch;
 mod semver;
 mod service;
 mod templates;
+mod tests;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["quickstart"] => quickstart::run(None),
         ["quickstart", "--in", folder] => quickstart::run(Some(folder.as_ref())),
-        ["test", rest @ ..] => run::tests(rest),
+        ["test", rest @ ..] => tests::run(rest),
         ["obtain"] => nats_server::obtain(),
         ["check", "msrv"] => msrv::check(),
         ["check", "features"] => features::check(),

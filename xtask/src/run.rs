@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Outcome, nats_server};
+use crate::Outcome;
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -69,14 +69,4 @@ pub(crate) fn binaries() -> Result<PathBuf, String> {
     let metadata = metadata(&["--no-deps", "--offline"])?;
     let target = metadata["target_directory"].as_str().ok_or("`cargo metadata` names no target directory")?;
     Ok(Path::new(target).join("debug"))
-}
-
-/// All tests, with all that they need.
-pub(crate) fn tests(arguments: &[&str]) -> Outcome {
-    nats_server::obtain()?;
-    // Some tests spawn the daemon and the examples' plugins: they are to be this version.
-    // The fixtures build themselves, as authors build their plugins: without the features of everybody else.
-    let workspace = ["--workspace", "--exclude", "fixtures", "--all-features"];
-    finish(cargo().arg("build").args(workspace).args(["--bins", "--examples"]))?;
-    finish(cargo().arg("test").args(workspace).args(arguments))
 }

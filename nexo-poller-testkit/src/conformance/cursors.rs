@@ -3,7 +3,7 @@ use nexo_poller::manifest::DeclaredPoller;
 use nexo_poller::wire::{decode_cursor, encode_cursor};
 
 use super::judge::{Found, Mismatch, list, outcome};
-use super::suite::{Scene, drain, news, succeeds};
+use super::scene::{Scene, drain, news, succeeds};
 use super::{Suite, World};
 
 pub(super) async fn empty<P: DeclaredPoller + Default, W: World>(suite: &Suite<P, W>) -> Found {

@@ -4,7 +4,7 @@ use nexo_poller::contract::{ErrorClass, HostError};
 use nexo_poller::manifest::{DeclaredPoller, PollerSection};
 
 use super::judge::{Found, Mismatch, list, outcome};
-use super::suite::{Scene, news, succeeds};
+use super::scene::{Scene, news, succeeds};
 use super::{Suite, World};
 use crate::{Fault, Method};
 

@@ -44,12 +44,14 @@
 //!   actual: success
 //! ```
 
+mod checks;
 mod configs;
 mod cursors;
 mod failures;
 mod identity;
 mod judge;
 mod processes;
+mod scene;
 mod suite;
 mod world;
 

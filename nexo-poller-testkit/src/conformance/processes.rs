@@ -1,7 +1,7 @@
 use nexo_poller::manifest::DeclaredPoller;
 
 use super::judge::{Found, Mismatch, list};
-use super::suite::{Scene, news, resume, succeeds};
+use super::scene::{Scene, news, resume, succeeds};
 use super::{Suite, World};
 use crate::process::{PluginProcess, built_binary};
 use crate::{JobTest, MockPollerHost};

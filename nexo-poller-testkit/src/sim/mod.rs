@@ -17,6 +17,7 @@ mod query;
 mod random;
 mod random_fault;
 mod recorder;
+mod run;
 mod scenario;
 mod seeds;
 mod simulation;

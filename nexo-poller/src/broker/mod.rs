@@ -7,6 +7,7 @@
 //! [`manifest`](crate::manifest) for the bridge's handshake.
 
 pub mod conformance;
+mod delivery;
 mod error;
 mod local;
 #[cfg(feature = "nats")]
@@ -21,11 +22,12 @@ use serde_json::Value;
 
 use crate::wire::{Event, ReplyTo};
 
+pub use self::delivery::Delivery;
 pub use self::error::BrokerError;
 pub use self::local::{LocalBroker, LocalBrokerOptions};
 #[cfg(feature = "nats")]
 pub use self::nats::{NatsBroker, NatsOptions};
-pub use self::subscription::{Delivery, Subscription};
+pub use self::subscription::Subscription;
 
 /// Publish, subscribe, request.
 ///

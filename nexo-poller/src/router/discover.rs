@@ -4,9 +4,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
 
-use super::supervisor::{ProcessGroup, plugin_command};
+use super::binary::{PluginBinary, plugin_command};
+use super::supervisor::ProcessGroup;
 use crate::manifest::{Manifest, ManifestError};
 
 /// A manifest is a page of text.
@@ -14,27 +14,6 @@ const MAX_MANIFEST: u64 = 256 * 1024;
 
 /// How long a binary may take to print its manifest.
 const PRINT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A plugin that was found on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PluginBinary {
-    /// Who it is and what it serves.
-    pub manifest: Manifest,
-    /// The program to start: a path, or a name on the PATH.
-    pub program: PathBuf,
-}
-
-impl PluginBinary {
-    /// Its program with what the manifest says of arguments and environment, in a process group of its own. Of the
-    /// daemon's environment it inherits all but what is the daemon's own (`NEXO_…`, and what its service manager tells it).
-    #[must_use]
-    pub fn command(&self) -> Command {
-        let entrypoint = &self.manifest.plugin.entrypoint;
-        let mut command = plugin_command(&self.program);
-        command.args(&entrypoint.args).envs(&entrypoint.env);
-        command
-    }
-}
 
 /// Why a path is no plugin.
 #[derive(Debug, thiserror::Error)]

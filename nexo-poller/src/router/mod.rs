@@ -6,6 +6,7 @@
 //! May not enter: schedules and stores (whoever runs ticks sees a `Poller`), what a host does. Imports
 //! [`broker`](crate::broker), [`wire`](crate::wire), [`manifest`](crate::manifest) and [`contract`](crate::contract).
 
+mod binary;
 mod calls;
 mod discover;
 mod ephemeral;
@@ -17,8 +18,9 @@ mod registry;
 mod relay;
 mod supervisor;
 
+pub use self::binary::PluginBinary;
 pub use self::calls::serve_calls;
-pub use self::discover::{DiscoverError, PluginBinary, discover};
+pub use self::discover::{DiscoverError, discover};
 pub use self::ephemeral::EphemeralPollerProxy;
 pub use self::in_flight::InFlight;
 pub use self::link::PluginLink;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use nexo_poller::store::UnixMs;
 
-use super::text;
+use super::sheet::{self, text};
 use crate::sim::History;
 use crate::sim::local::format;
 
@@ -19,7 +19,7 @@ const MOST_LABELS: u64 = 13;
 
 /// Draws the line of a lane at `y`, with labels below it.
 pub(super) fn draw(history: &History, zone: &TimeZone, y: f64, svg: &mut String) {
-    let (left, right) = (super::EDGE, super::WIDTH - super::EDGE);
+    let (left, right) = (sheet::EDGE, sheet::WIDTH - sheet::EDGE);
     let _ = writeln!(svg, "<line x1=\"{left}\" y1=\"{y}\" x2=\"{right}\" y2=\"{y}\" stroke=\"#aab0bd\"/>");
     let length = history.length.as_secs();
     let step = STEPS.into_iter().find(|step| length / step <= MOST_LABELS).unwrap_or(length / MOST_LABELS).max(1);
@@ -44,8 +44,8 @@ pub(super) fn draw(history: &History, zone: &TimeZone, y: f64, svg: &mut String)
 
 fn label(svg: &mut String, (x, y): (f64, f64), words: &str) {
     let anchor = match x {
-        _ if x < super::EDGE + 20.0 => "start",
-        _ if x > super::WIDTH - super::EDGE - 20.0 => "end",
+        _ if x < sheet::EDGE + 20.0 => "start",
+        _ if x > sheet::WIDTH - sheet::EDGE - 20.0 => "end",
         _ => "middle",
     };
     let attributes = format!("font-size=\"10\" fill=\"#6b7280\" text-anchor=\"{anchor}\"");

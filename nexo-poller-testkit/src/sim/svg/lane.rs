@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use nexo_poller::store::UnixMs;
 
+use super::axis;
 use super::marks::{self, Mark};
-use super::{axis, escape, text};
+use super::sheet::{self, escape, text};
 use crate::sim::History;
 use crate::sim::history::{End, Entry, SimulatedJob, What};
 use crate::sim::local::{clock_changes, format, local};
@@ -30,7 +31,7 @@ impl<'a> Lane<'a> {
 
     pub(super) fn draw(&self, svg: &mut String) {
         let title = format!("{}  {}", self.job.id, self.job.schedule);
-        text(svg, (super::EDGE, self.top + 14.0), "font-weight=\"600\" fill=\"#1f2430\"", &title);
+        text(svg, (sheet::EDGE, self.top + 14.0), "font-weight=\"600\" fill=\"#1f2430\"", &title);
         self.bands(svg);
         axis::draw(self.history, &self.zone, self.line(), svg);
         self.clock_changes(svg);
@@ -40,7 +41,7 @@ impl<'a> Lane<'a> {
 
     /// Where the ticks are.
     fn line(&self) -> f64 {
-        self.top + 22.0 + super::BAND
+        self.top + 22.0 + sheet::BAND
     }
 
     fn entries(&self) -> impl Iterator<Item = &'a Entry> {
@@ -87,8 +88,8 @@ impl<'a> Lane<'a> {
 
     fn band(&self, svg: &mut String, (from, until): (UnixMs, UnixMs), color: &str, words: &str) {
         let (Some(left), Some(right)) = (self.history.x_of(from), self.history.x_of(until)) else { return };
-        let (y, width) = (self.line() - super::BAND, (right - left).max(1.0));
-        let (words, height) = (escape(words), super::BAND);
+        let (y, width) = (self.line() - sheet::BAND, (right - left).max(1.0));
+        let (words, height) = (escape(words), sheet::BAND);
         let _ = writeln!(
             svg,
             "<rect x=\"{left}\" y=\"{y}\" width=\"{width:.1}\" height=\"{height}\" fill=\"{color}\"><title>{words}</title></rect>"
@@ -111,12 +112,12 @@ impl<'a> Lane<'a> {
 
     fn upright(&self, svg: &mut String, at: UnixMs, color: &str, label: &str) {
         let Some(x) = self.history.x_of(at) else { return };
-        let (from, until) = (self.line() - super::BAND, self.line() + 6.0);
+        let (from, until) = (self.line() - sheet::BAND, self.line() + 6.0);
         let _ = writeln!(
             svg,
             "<line x1=\"{x}\" y1=\"{from}\" x2=\"{x}\" y2=\"{until}\" stroke=\"{color}\" stroke-dasharray=\"3 2\"/>"
         );
-        let anchor = if x > super::WIDTH - 120.0 { "end" } else { "start" };
+        let anchor = if x > sheet::WIDTH - 120.0 { "end" } else { "start" };
         let x = if anchor == "end" { x - 4.0 } else { x + 4.0 };
         let attributes = format!("font-size=\"10\" fill=\"{color}\" text-anchor=\"{anchor}\"");
         text(svg, (x, from + 9.0), &attributes, label);

@@ -3,23 +3,17 @@
 mod axis;
 mod lane;
 mod marks;
+mod sheet;
 
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
-use nexo_poller::store::UnixMs;
 
 use self::lane::Lane;
+use self::sheet::{EDGE, LANE, WIDTH, text};
 use super::history::History;
 use super::local::format;
 
-/// The drawing's width, in pixels; the lanes begin and end this far from its edges.
-const WIDTH: f64 = 1000.0;
-const EDGE: f64 = 24.0;
-/// A lane's height, its title and its scale included.
-const LANE: f64 = 104.0;
-/// The height of the part above a lane's line where its ticks are.
-const BAND: f64 = 46.0;
 /// Above the first lane.
 const HEAD: f64 = 44.0;
 /// Below the last one: the legend.
@@ -81,21 +75,4 @@ impl History {
         svg.push_str("</svg>\n");
         svg
     }
-
-    /// Where an instant of the wall clock lies from left to right; `None` outside.
-    fn x_of(&self, at: UnixMs) -> Option<f64> {
-        let inside = at >= self.start && at <= self.start.plus(self.length);
-        let share = at.since(self.start).as_secs_f64() / self.length.as_secs_f64().max(0.001);
-        inside.then(|| ((EDGE + share * (WIDTH - 2.0 * EDGE)) * 10.0).round() / 10.0)
-    }
-}
-
-/// Words at a place.
-fn text(svg: &mut String, (x, y): (f64, f64), attributes: &str, words: &str) {
-    let words = escape(words);
-    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" {attributes}>{words}</text>");
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -9,7 +9,7 @@ mod status;
 mod stderr;
 
 pub use self::process::ProcessGroup;
-pub(super) use self::process::{PluginProcess, exit_sentence, plugin_command};
+pub(super) use self::process::{PluginProcess, exit_sentence};
 pub use self::restart::RestartPolicy;
 pub use self::run::{Supervisor, SupervisorOptions};
 pub use self::status::{PluginState, PluginStatus};

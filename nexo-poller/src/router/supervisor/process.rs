@@ -1,9 +1,8 @@
 use std::io;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
 use crate::router::PluginBinary;
 
@@ -32,21 +31,6 @@ impl PluginProcess {
             _ => Err(io::Error::other("a pipe to it is missing")),
         }
     }
-}
-
-/// What a service manager has told the daemon, and nobody else: a plugin that knows these would speak for it.
-const SERVICE_MANAGERS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
-
-/// A command for a plugin's binary: in a process group of its own, without what is the daemon's own in the environment.
-pub(in crate::router) fn plugin_command(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"NEXO_") || SERVICE_MANAGERS.iter().any(|own| name == *own) {
-            command.env_remove(name);
-        }
-    }
-    command.process_group(0).kill_on_drop(true);
-    command
 }
 
 /// The process group of a child: killed whole when it is dropped, so that nothing that the child has forked stays behind.

@@ -2,6 +2,7 @@
 
 mod backup;
 mod open;
+mod options;
 mod rows;
 #[cfg(test)]
 #[cfg(unix)]
@@ -10,15 +11,15 @@ mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 pub use self::backup::Backup;
 use self::open::Problem;
+pub use self::options::{SqliteOptions, Synchronous};
 use self::writer::{Request, Writer};
-use super::{Answers, Batch, Clock, NewJob, StateStore, StoreError, StoredJob, SystemClock, UnixMs};
+use super::{Answers, Batch, Clock, NewJob, StateStore, StoreError, StoredJob, UnixMs};
 
 /// Job state in one SQLite file (WAL mode).
 ///
@@ -40,43 +41,6 @@ pub struct SqliteStore {
     requests: Option<mpsc::Sender<Request>>,
     thread: Option<std::thread::JoinHandle<()>>,
     clock: ClockHandle,
-}
-
-/// How a [`SqliteStore`] behaves.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct SqliteOptions {
-    /// What a power cut may cost.
-    pub synchronous: Synchronous,
-    /// How long a write waits for another process that writes, before it is reported as an error (and tried again).
-    pub busy_timeout: Duration,
-    /// The clock that judges leases.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// What a power cut may cost. A crash of the process alone costs nothing in either.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Synchronous {
-    /// Nothing that was acknowledged.
-    #[default]
-    Full,
-    /// The last commits; the file stays sound.
-    Normal,
-}
-
-impl Default for SqliteOptions {
-    fn default() -> Self {
-        Self { synchronous: Synchronous::Full, busy_timeout: Duration::from_secs(2), clock: Arc::new(SystemClock) }
-    }
-}
-
-impl std::fmt::Debug for SqliteOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SqliteOptions")
-            .field("synchronous", &self.synchronous)
-            .field("busy_timeout", &self.busy_timeout)
-            .finish_non_exhaustive()
-    }
 }
 
 struct ClockHandle(Arc<dyn Clock>);

@@ -3,8 +3,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::writer::CACHE;
-use super::{SqliteOptions, Synchronous};
+use super::options::{CACHE, SqliteOptions, Synchronous};
 use crate::store::StoreError;
 
 /// Marks a file as ours, so that nothing is written into somebody else's database.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Instant;

@@ -5,6 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
 use super::open::{SCHEMA_VERSION, unavailable};
+use super::options::CACHE;
 use super::rows::{COLUMNS, SET_STATE, STATE_PARAMETERS, bind, read};
 use crate::store::row::Row;
 use crate::store::{
@@ -14,9 +15,6 @@ use crate::store::{
 
 /// With more jobs to open than this, the whole table is read once instead of job by job.
 const SCAN_FROM: usize = 512;
-/// Pages that are kept in memory, as SQLite counts: -16,384 is 16 MiB. Measured, at 100,000 jobs: with the usual 2 MiB, half as many
-/// rows are written in a second.
-pub(super) const CACHE: i32 = -16_384;
 /// The most requests that one transaction takes.
 const MAX_GROUP: usize = 64;
 /// With as many rows to write, a transaction is worth its `fdatasync`. What else has come is better off in the next one:
