@@ -1,10 +1,8 @@
 use std::fmt;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::command;
 use super::ticks::{Kind, TickGrace, TickRunner};
 use crate::manifest::{Declaration, DeclarationConflict, DeclaredPoller, Manifest, manifest_of};
 
@@ -75,13 +73,6 @@ impl PollerHandler {
     #[must_use]
     pub fn ticks(&self, authors: Handle, grace: TickGrace) -> TickRunner {
         TickRunner::new(self.kinds.clone(), authors, grace)
-    }
-
-    /// Runs the plugin's command line on the process's own arguments; the value of `fn main`. See the
-    /// [module](super) for the commands.
-    #[must_use]
-    pub fn main(self) -> ExitCode {
-        command::main(&self)
     }
 
     pub(super) fn kinds(&self) -> &[Kind] {

@@ -24,16 +24,20 @@ use self::args::Command;
 use self::failure::Failure;
 use super::{PollerHandler, descriptors};
 
-/// Runs what the process's arguments ask for.
-pub(super) fn main(handler: &PollerHandler) -> ExitCode {
-    match run(handler) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if let Some(message) = failure.message() {
-                // Without a stderr the exit code still tells.
-                let _ = writeln!(std::io::stderr(), "{message}");
+impl PollerHandler {
+    /// Runs the plugin's command line on the process's own arguments; the value of `fn main`. See the
+    /// [module](crate::plugin) for the commands.
+    #[must_use]
+    pub fn main(self) -> ExitCode {
+        match run(&self) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                if let Some(message) = failure.message() {
+                    // Without a stderr the exit code still tells.
+                    let _ = writeln!(std::io::stderr(), "{message}");
+                }
+                failure.exit_code()
             }
-            failure.exit_code()
         }
     }
 }
