@@ -56,7 +56,7 @@ fn implementation(settings: &Settings, function: &Function, poller: &Ident, priv
         (0..arguments.len()).map(|index| format_ident!("argument_{index}", span = Span::mixed_site())).collect();
     let validations = arguments.iter().map(|ty| extractor(ty, private, &quote!(validate(#config)?;)));
     let extractions = arguments.iter().zip(&locals).map(|(ty, local)| {
-        let value = extractor(ty, private, &quote!(from_tick(#ctx).await?));
+        let value = extractor(ty, private, &quote!(from_tick_boxed(#ctx).await?));
         quote!(let #local = #value;)
     });
     let call = quote_spanned!(name.span()=> #name(#(#locals),*).await);
@@ -155,8 +155,8 @@ pub(crate) fn declaration(
     }
 }
 
-/// `<Config<T> as FromTick<'_>>::…`, every token of it spanned on the type: a type that is no extractor is where the
-/// compiler points, and it sees one mistake however often the type is used.
+/// `<Config<T> as FromTick<'_>>::…`, every token of it spanned on the type: the compiler points at a type that is not an
+/// extractor, and drops the repetitions of an error that is the same word for word, however often the type is used.
 fn extractor(ty: &Type, private: &TokenStream, call: &TokenStream) -> TokenStream {
     let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
     let start = spans.next().unwrap_or_else(Span::call_site);

@@ -19,7 +19,7 @@ pub struct Cursor<T>(pub T);
 /// hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a cursor",
-    label = "`{Self}` is kept between ticks",
+    label = "`{Self}` is stored between ticks",
     note = "derive all three: `#[derive(Default, Serialize, Deserialize)]`"
 )]
 pub trait CursorValue: Serialize + DeserializeOwned + Default + Send {}

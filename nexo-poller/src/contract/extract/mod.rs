@@ -7,6 +7,7 @@ mod state;
 mod tests;
 
 use std::future::{Future, ready};
+use std::pin::Pin;
 
 use schemars::Schema;
 use serde_json::Value;
@@ -72,6 +73,16 @@ pub trait FromTick<'t>: Sized {
     /// # Errors
     /// Any [`PollerError`]; the tick ends with it before the function is called.
     fn from_tick(ctx: &'t PollContext) -> impl Future<Output = Result<Self, PollerError>> + Send;
+
+    /// What `#[poller]` calls. The future of [`from_tick`](Self::from_tick) has no name, so the compiler looks it up in
+    /// the impl wherever it is awaited, and would demand the bounds of that impl (`T: JobConfig`) a second time there.
+    #[doc(hidden)]
+    fn from_tick_boxed(ctx: &'t PollContext) -> Pin<Box<dyn Future<Output = Result<Self, PollerError>> + Send + 't>>
+    where
+        Self: 't,
+    {
+        Box::pin(Self::from_tick(ctx))
+    }
 }
 
 impl<'t> FromTick<'t> for &'t PollContext {

@@ -33,7 +33,8 @@ pub struct State<T>(pub Arc<T>);
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`State<{Self}>` does not know how to build a `{Self}`",
-    note = "derive `Default`, or implement `WarmState` for it where building can fail"
+    label = "`{Self}` is built once per process",
+    note = "derive `Default`, or implement `WarmState` for it if building it can fail"
 )]
 pub trait WarmState: Send + Sync + Sized + 'static {
     /// Builds the value, once a process. After an error the next tick tries again.
