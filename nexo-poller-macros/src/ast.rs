@@ -52,6 +52,6 @@ fn not_a_function(tokens: &TokenStream) -> Option<syn::Error> {
     let article = if matches!(found.to_string().as_str(), "enum" | "impl") { "an" } else { "a" };
     Some(syn::Error::new_spanned(
         &found,
-        format!("`#[poller]` goes on an async function, and this is {article} `{found}`"),
+        format!("`#[poller]` goes on an async function, but this is {article} `{found}`"),
     ))
 }

@@ -52,7 +52,7 @@ fn entry(input: ParseStream) -> syn::Result<Entry> {
     if input.peek(syn::Lit) {
         let literal: syn::Lit = input.parse()?;
         rest(input)?;
-        return Err(syn::Error::new_spanned(literal, "a value needs its key in front, as in `kind = \"jira\"`"));
+        return Err(syn::Error::new_spanned(literal, "a value needs a key before it, as in `kind = \"jira\"`"));
     }
     let Ok(key) = input.call(Ident::parse_any) else {
         let tokens: TokenStream = rest(input)?;

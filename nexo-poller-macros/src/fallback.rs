@@ -4,8 +4,8 @@ use quote::quote;
 use crate::expand::{declaration, structure};
 use crate::valid::{Function, Settings};
 
-/// What stands in where there were mistakes: the author's item, a poller that does nothing, and a `main`, so that
-/// whatever uses them is not told that they are missing.
+/// What is generated where there were mistakes: the author's item, a poller that does nothing, and a `main`, so that
+/// whatever uses them causes no errors about missing items.
 pub(crate) fn fallback(
     settings: &Settings,
     function: Option<&Function>,
@@ -20,7 +20,7 @@ pub(crate) fn fallback(
     let Some(function) = function else { return quote!(#errors #item #main) };
     // Somebody who calls the poller `main` has a main.
     let main = main.filter(|_| function.name != "main");
-    let stand_in = function.poller.as_ref().map(|poller| {
+    let poller = function.poller.as_ref().map(|poller| {
         let library = &settings.library;
         let private = quote!(#library::__private);
         let structure = structure(settings, function, poller);
@@ -50,5 +50,5 @@ pub(crate) fn fallback(
             #declaration
         }
     });
-    quote!(#errors #item #stand_in #main)
+    quote!(#errors #item #poller #main)
 }

@@ -2,7 +2,7 @@
 //! not on this one.
 //!
 //! The way of one expansion: `attr` reads the attribute's arguments, `ast` the function, `valid` holds every rule,
-//! and `expand` only quotes; `fallback` stands in where something was wrong.
+//! and `expand` only quotes; `fallback` does so where something was wrong.
 
 mod ast;
 mod attr;

@@ -4,8 +4,8 @@ use crate::mistakes::Mistakes;
 use crate::valid::Valid;
 use crate::{ast, attr, expand, fallback};
 
-/// `attr → ast → valid → expand`. Where the author made mistakes, every one of them is told and a stand-in follows, so
-/// that no second error arises from what is missing.
+/// `attr → ast → valid → expand`. Where the author made mistakes, every one of them is reported and a fallback follows,
+/// so that no second error arises from what is missing.
 pub(crate) fn poller(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let entries = attr::parse(arguments, &mut mistakes);

@@ -2,16 +2,19 @@ use syn::{PathArguments, Type, TypeReference};
 
 use crate::mistakes::Mistakes;
 
-/// Slips that are told better before the compiler looks at the type. Whatever else is no extractor, the compiler says
-/// in the words of `FromTick`.
+/// Slips that are explained better before the compiler looks at the type. About any other type that is not an extractor
+/// the compiler speaks in the words of `FromTick`.
 pub(super) fn check(argument: &Type, mistakes: &mut Mistakes) {
     match argument {
         Type::Reference(reference) => check_reference(reference, mistakes),
         Type::ImplTrait(_) => {
-            mistakes.on(argument, "a poller's arguments have types of their own: `impl Trait` would make it generic");
+            mistakes.on(
+                argument,
+                "a poller's argument needs a concrete type: `impl Trait` would make the function generic",
+            );
         }
         Type::Path(_) if is(argument, "PollContext") => {
-            mistakes.on(argument, "the context is only lent: take `&PollContext`");
+            mistakes.on(argument, "the context is borrowed: take `&PollContext`");
         }
         _ => {}
     }
@@ -23,22 +26,25 @@ fn check_reference(reference: &TypeReference, mistakes: &mut Mistakes) {
         if reference.mutability.is_some() {
             mistakes.on(reference, "the context cannot be changed: take `&PollContext`");
         } else if let Some(lifetime) = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident == "static") {
-            mistakes.on(lifetime, "the context lives as long as its tick: take `&PollContext`");
+            mistakes.on(lifetime, "the context lives only as long as its tick: take `&PollContext`");
         }
         return;
     }
     for extractor in ["Config", "Cursor", "State", "CancellationToken"] {
         if is(inner, extractor) {
             let generic = if extractor == "CancellationToken" { "" } else { "<…>" };
-            mistakes.on(reference, format!("`{extractor}` is taken by value: `{extractor}{generic}` without the `&`"));
+            mistakes.on(
+                reference,
+                format!("`{extractor}` is taken by value: write `{extractor}{generic}` without the `&`"),
+            );
             return;
         }
     }
     if reference.mutability.is_some() {
         mistakes.on(
             reference,
-            "nothing is lent to a poller for changing; what ticks share is a `State<T>`, what a tick leaves to the \
-             next is its cursor",
+            "a poller takes no `&mut` argument: share data between ticks in a `State<T>`, and hand data to the next \
+             tick in the cursor",
         );
     }
 }

@@ -5,6 +5,7 @@ use syn::{Attribute, FnArg, ReturnType, Safety, Signature, Type, Visibility};
 
 use super::argument;
 use super::description::first_paragraph;
+use super::taken::hidden_by;
 use crate::ast::Head;
 use crate::mistakes::Mistakes;
 use crate::names::type_name;
@@ -23,29 +24,6 @@ pub(crate) struct Function {
     pub(crate) arguments: Vec<Type>,
     pub(crate) output: Type,
 }
-
-/// Types that a poller's file uses by these names; a struct made from the function's name would hide them.
-const TAKEN: [&str; 19] = [
-    "Box",
-    "Cursor",
-    "Config",
-    "CancellationToken",
-    "Deliver",
-    "Err",
-    "FromTick",
-    "None",
-    "Ok",
-    "Option",
-    "PollContext",
-    "Poller",
-    "PollerError",
-    "Result",
-    "Some",
-    "State",
-    "String",
-    "TickAck",
-    "Vec",
-];
 
 impl Function {
     pub(super) fn check(head: &Head, main: bool, mistakes: &mut Mistakes) -> Self {
@@ -68,13 +46,13 @@ impl Function {
 fn check_qualifiers(signature: &Signature, mistakes: &mut Mistakes) {
     if signature.asyncness.is_none() {
         let name = &signature.ident;
-        mistakes.on(signature.fn_token, format!("a poller is an async function: `async fn {name}`"));
+        mistakes.on(signature.fn_token, format!("a poller is an async function: write `async fn {name}`"));
     }
     if let Some(word) = &signature.constness {
         mistakes.on(word, "a poller cannot be `const`");
     }
     if let Safety::Unsafe(word) = &signature.safety {
-        mistakes.on(word, "a poller cannot be `unsafe`: the runner could not keep any promise about calling it");
+        mistakes.on(word, "a poller cannot be `unsafe`: the runner calls it without checking any safety contract");
     }
     if let Some(abi) = &signature.abi {
         mistakes.on(abi, "a poller cannot be `extern`");
@@ -83,11 +61,11 @@ fn check_qualifiers(signature: &Signature, mistakes: &mut Mistakes) {
     if !generics.params.is_empty() {
         mistakes.on(
             generics,
-            "a poller cannot be generic: the runner calls it, and would not know what for; \
-             the context is taken as `&PollContext`, without a lifetime",
+            "a poller cannot be generic: the runner calls it and cannot choose its type or lifetime parameters; \
+             take the context as `&PollContext`, without a lifetime",
         );
     } else if let Some(clause) = &generics.where_clause {
-        mistakes.on(clause, "a poller cannot be generic, so it has nothing to say in a `where` clause");
+        mistakes.on(clause, "a poller cannot be generic, so it cannot have a `where` clause");
     }
     if let Some(dots) = &signature.variadic {
         mistakes.on(dots, "a poller takes a fixed number of arguments");
@@ -97,24 +75,26 @@ fn check_qualifiers(signature: &Signature, mistakes: &mut Mistakes) {
 fn poller_name(function: &Ident, main: bool, mistakes: &mut Mistakes) -> Option<Ident> {
     let plain = function.unraw();
     if plain == "main" && main {
-        mistakes.on(function, "`#[poller]` makes a `main` that runs the poller: give the function another name");
+        mistakes.on(function, "`#[poller]` generates a `main` that runs the poller: give the function another name");
         return None;
     }
     let name = type_name(function);
     match &name {
         None => mistakes.on(
             function,
-            format!("`#[poller]` makes a struct named after the function, and cannot make a name of `{plain}`"),
+            format!(
+                "`#[poller]` generates a struct named after the function, but `{plain}` gives no name for a type: \
+                 give the function another name"
+            ),
         ),
         Some(name) if name == function => mistakes.on(
             function,
-            format!("`#[poller]` makes a struct called `{name}`: give the function a name in lower case"),
+            format!("`#[poller]` generates a struct called `{name}`: give the function a name in snake_case"),
         ),
-        Some(name) if TAKEN.iter().any(|taken| name == taken) => mistakes.on(
-            function,
-            format!("`#[poller]` makes a struct called `{name}`, which would hide the type `{name}` that pollers use: give the function another name"),
-        ),
-        Some(_) => return name,
+        Some(poller) => match hidden_by(function, poller) {
+            Some(refusal) => mistakes.on(function, refusal),
+            None => return name,
+        },
     }
     None
 }
@@ -129,7 +109,7 @@ fn arguments(signature: &Signature, mistakes: &mut Mistakes) -> Vec<Type> {
             }
             FnArg::Receiver(receiver) => mistakes.on(
                 receiver,
-                "a poller is a free function, without `self`; what lives longer than one tick is a `State<T>` argument",
+                "a poller is a free function, without `self`: keep what must outlive a tick in a `State<T>` argument",
             ),
         }
     }

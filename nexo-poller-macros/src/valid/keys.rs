@@ -27,36 +27,36 @@ pub(super) const KEYS: [Key; 13] = [
 const ELSEWHERE: [(&str, &str); 16] = [
     (
         "kinds",
-        "one `#[poller]` is one kind: write `kind = \"…\"`. Several kinds share one plugin when each has its own \
-               function with `main = false`, and `main` is `PollerHandler::new().with(A).with(B).main()`",
+        "one `#[poller]` declares one kind: write `kind = \"…\"`. To put several kinds in one plugin, give each its own \
+         function with `main = false`, and write a `main` that calls `PollerHandler::new().with(A).with(B).main()`",
     ),
-    ("id", "the plugin's id is `plugin_id`; it is the kind where it is left out"),
-    ("title", "the plugin's name for people is `name`"),
+    ("id", "the plugin's id is `plugin_id`, and defaults to the kind"),
+    ("title", "the plugin's display name is `name`"),
     ("doc", "write a doc comment on the function, or `description = \"…\"`"),
-    ("version", "the version is the one in your Cargo.toml"),
-    ("interval", "schedules belong to jobs: `schedule:` in `pollers.yaml`"),
-    ("every", "schedules belong to jobs: `schedule:` in `pollers.yaml`"),
-    ("cron", "schedules belong to jobs: `schedule:` in `pollers.yaml`"),
-    ("schedule", "schedules belong to jobs: `schedule:` in `pollers.yaml`"),
+    ("version", "the plugin's version is the one in your Cargo.toml"),
+    ("interval", "a schedule belongs to a job: write `schedule:` in `pollers.yaml`"),
+    ("every", "a schedule belongs to a job: write `schedule:` in `pollers.yaml`"),
+    ("cron", "a schedule belongs to a job: write `schedule:` in `pollers.yaml`"),
+    ("schedule", "a schedule belongs to a job: write `schedule:` in `pollers.yaml`"),
     ("timeout", "the deadline of a tick is `tick_timeout_secs`"),
     ("timeout_secs", "the deadline of a tick is `tick_timeout_secs`"),
-    ("concurrency", "the number of ticks at once is `max_concurrent_ticks`"),
-    ("max_concurrent", "the number of ticks at once is `max_concurrent_ticks`"),
+    ("concurrency", "the limit on ticks that run at once is `max_concurrent_ticks`"),
+    ("max_concurrent", "the limit on ticks that run at once is `max_concurrent_ticks`"),
     ("broker_topic_prefix", "here it is called `topic_prefix`"),
-    ("topics", "topics are `publish` (what ticks say) and `subscribe` (what they hear)"),
-    ("config", "the config's type is an argument of the function: `Config(config): Config<MyConfig>`"),
+    ("topics", "topics are listed in `publish` (what ticks send) and `subscribe` (what the plugin receives)"),
+    ("config", "the config is an argument of the function: `Config(config): Config<MyConfig>`"),
 ];
 
-/// What to tell somebody who wrote `key`, which is no key.
+/// The message for `key`, which does not exist.
 pub(super) fn unknown(key: &str) -> String {
     if let Some((_, advice)) = ELSEWHERE.iter().find(|(name, _)| *name == key) {
-        return format!("there is no key `{key}`: {advice}");
+        return format!("unknown key `{key}`: {advice}");
     }
     let legal: Vec<_> = KEYS.iter().map(|key| format!("`{}`", key.name)).collect();
     let legal = legal.join(", ");
     match nearest(key, KEYS.iter().map(|key| key.name)) {
-        Some(meant) => format!("there is no key `{key}`; did you mean `{meant}`?\nthe keys are {legal}"),
-        None => format!("there is no key `{key}`; the keys are {legal}"),
+        Some(meant) => format!("unknown key `{key}`; did you mean `{meant}`?\nexpected one of {legal}"),
+        None => format!("unknown key `{key}`; expected one of {legal}"),
     }
 }
 

@@ -6,6 +6,7 @@ mod function;
 mod keys;
 mod rules;
 mod settings;
+mod taken;
 mod value;
 
 pub(crate) use self::function::Function;

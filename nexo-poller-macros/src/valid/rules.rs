@@ -9,7 +9,7 @@ pub(super) fn kind(kind: &str) -> Result<(), String> {
     if is_word(kind) && kind.len() >= 2 {
         return Ok(());
     }
-    let rule = "a kind is two or more of a-z, 0-9 and _, and begins with a letter";
+    let rule = "a kind is two or more of the characters a-z, 0-9 and _, and begins with a letter";
     let repaired = kind_like(kind);
     if is_word(&repaired) && repaired.len() >= 2 {
         Err(format!("{rule}; did you mean `{repaired}`?"))
@@ -23,7 +23,7 @@ pub(super) fn plugin_id(id: &str) -> Result<(), String> {
     if is_word(id) && id.len() <= 32 {
         Ok(())
     } else {
-        Err("a plugin's id is 1 to 32 of a-z, 0-9 and _, and begins with a letter".to_owned())
+        Err("a plugin id is 1 to 32 of the characters a-z, 0-9 and _, and begins with a letter".to_owned())
     }
 }
 
@@ -37,16 +37,21 @@ pub(super) fn topic_pattern(pattern: &str) -> Result<(), Cow<'static, str>> {
     let mut segments = pattern.split('.').peekable();
     while let Some(segment) = segments.next() {
         match segment {
-            "" if pattern.is_empty() => return Err("a topic pattern is not empty".into()),
-            "" => return Err("a topic pattern has no empty segment: no dot at its ends, no two in a row".into()),
+            "" if pattern.is_empty() => return Err("a topic pattern must not be empty".into()),
+            "" => {
+                return Err(
+                    "a topic pattern must not have an empty segment: no dot at the start or end, no two dots in a row"
+                        .into(),
+                );
+            }
             ">" if segments.peek().is_some() => {
-                return Err("`>` stands for the rest of a topic, so it can only be the last segment".into());
+                return Err("`>` matches the rest of a topic, so it must be the last segment".into());
             }
             "*" | ">" => {}
             text if text.contains(['*', '>']) => {
-                return Err("a wildcard stands for a whole segment: `orders.*`, not `orders.a*`".into());
+                return Err("a wildcard matches a whole segment: `orders.*`, not `orders.a*`".into());
             }
-            text if text.contains(char::is_whitespace) => return Err("a topic pattern has no spaces".into()),
+            text if text.contains(char::is_whitespace) => return Err("a topic pattern must not contain spaces".into()),
             _ => {}
         }
     }
@@ -56,11 +61,14 @@ pub(super) fn topic_pattern(pattern: &str) -> Result<(), Cow<'static, str>> {
 /// A topic without wildcards, which `.tick` is appended to.
 pub(super) fn topic_prefix(prefix: &str) -> Result<(), Cow<'static, str>> {
     match prefix {
-        "" => Err("a topic prefix is not empty".into()),
-        text if text.contains(['*', '>']) => Err("a topic prefix is one topic: it has no wildcards".into()),
-        text if text.contains(char::is_whitespace) => Err("a topic prefix has no spaces".into()),
+        "" => Err("a topic prefix must not be empty".into()),
+        text if text.contains(['*', '>']) => {
+            Err("a topic prefix is a single topic: it must not contain wildcards".into())
+        }
+        text if text.contains(char::is_whitespace) => Err("a topic prefix must not contain spaces".into()),
         text if text.split('.').any(str::is_empty) => {
-            Err("a topic prefix has no empty segment: no dot at its ends, no two in a row".into())
+            Err("a topic prefix must not have an empty segment: no dot at the start or end, no two dots in a row"
+                .into())
         }
         _ => Ok(()),
     }

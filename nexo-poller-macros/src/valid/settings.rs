@@ -63,7 +63,7 @@ impl Settings {
         for entry in entries {
             let key = entry.key.to_string();
             if seen.contains(&key) {
-                mistakes.on(&entry.key, format!("`{key}` is said twice"));
+                mistakes.on(&entry.key, format!("`{key}` is given twice"));
                 continue;
             }
             settings.take(&key, &entry, mistakes);
@@ -74,7 +74,8 @@ impl Settings {
             let name = function.map(Ident::to_string).filter(|name| rules::kind(name).is_ok());
             let name = name.as_deref().unwrap_or("jira");
             mistakes.on_the_attribute(format!(
-                "a poller needs a kind, the name that `kind:` selects in `pollers.yaml`: `#[poller(kind = \"{name}\")]`"
+                "a poller needs a kind, the name that jobs in `pollers.yaml` select it by: \
+                 write `#[poller(kind = \"{name}\")]`"
             ));
         }
         settings.check_default_plugin_id(mistakes);
@@ -109,7 +110,7 @@ impl Settings {
             mistakes.on(
                 kind,
                 format!(
-                    "the kind is also the plugin's id, which has 32 characters at most, and this has {}: \
+                    "the kind is also the plugin id, which may have at most 32 characters, but this one has {}: \
                      shorten it, or add `plugin_id = \"…\"`",
                     kind.value().len()
                 ),
@@ -139,7 +140,7 @@ fn all_ruled(texts: Vec<LitStr>, mistakes: &mut Mistakes) -> Vec<LitStr> {
 }
 
 fn not_blank(name: &str) -> Result<(), &'static str> {
-    if name.trim().is_empty() { Err("a plugin's name for people is not empty") } else { Ok(()) }
+    if name.trim().is_empty() { Err("a plugin's display name must not be empty") } else { Ok(()) }
 }
 
 fn lifecycle(text: &LitStr, mistakes: &mut Mistakes) -> Option<Lifecycle> {
@@ -149,7 +150,7 @@ fn lifecycle(text: &LitStr, mistakes: &mut Mistakes) -> Option<Lifecycle> {
         _ => {
             mistakes.on(
                 text,
-                "`lifecycle` is \"long_lived\" (one process, many ticks) or \"ephemeral\" (one process per tick)",
+                "`lifecycle` must be \"long_lived\" (one process, many ticks) or \"ephemeral\" (one process per tick)",
             );
             None
         }

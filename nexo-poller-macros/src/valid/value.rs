@@ -35,7 +35,7 @@ impl Entry {
     /// A number from 1 to `most`.
     pub(super) fn number(&self, most: u32, unit: &str, mistakes: &mut Mistakes) -> Option<u32> {
         let value = self.value(mistakes)?;
-        let out_of_range = || format!("`{}` is 1 to {most}{unit}", self.key);
+        let out_of_range = || format!("`{}` must be 1 to {most}{unit}", self.key);
         match value {
             Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
                 let number = number.base10_parse().ok().filter(|number| (1..=most).contains(number));
@@ -48,7 +48,7 @@ impl Entry {
                 mistakes.on(value, out_of_range());
                 None
             }
-            _ => self.refuse(&format!("a number, 1 to {most}{unit}"), value, mistakes),
+            _ => self.refuse(&format!("a number from 1 to {most}{unit}"), value, mistakes),
         }
     }
 
