@@ -213,10 +213,11 @@ impl StateStore for Forgetful {
         self.0.open_jobs(jobs).await
     }
 
-    async fn write(&self, batch: Batch) -> Result<Answers, StoreError> {
-        let claims = batch.claims.iter().map(|_| ClaimAnswer::Missing).collect();
-        let rest = self.0.write(Batch { claims: Vec::new(), ..batch }).await?;
-        Ok(Answers { claims, ..rest })
+    async fn write(&self, mut batch: Batch) -> Result<Answers, StoreError> {
+        let claims = std::mem::take(&mut batch.claims);
+        let mut answers = self.0.write(batch).await?;
+        answers.claims = claims.iter().map(|_| ClaimAnswer::Missing).collect();
+        Ok(answers)
     }
 
     fn now(&self) -> UnixMs {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexo_poller::store::{
-    Batch, Claim, ClaimAnswer, Commit, JetStreamOptions, JetStreamStore, JobState, NewJob, StateStore, StoredJob,
-    UnixMs, VirtualClock, WriteAnswer, conformance,
+    Batch, Claim, ClaimAnswer, Commit, JetStreamOptions, JetStreamStore, JobState, NewJob, Renew, StateStore,
+    StoredJob, UnixMs, VirtualClock, WriteAnswer, conformance,
 };
 use nexo_poller_testkit::NatsServer;
 
@@ -22,13 +22,12 @@ async fn open(server: &NatsServer, clock: Option<Arc<VirtualClock>>) -> JetStrea
 }
 
 async fn job(store: &JetStreamStore, id: &str) -> StoredJob {
-    let job = NewJob { id: id.into(), state: JobState::default() };
+    let job = NewJob::new(id, JobState::default());
     store.open_jobs(vec![job]).await.unwrap().remove(0)
 }
 
 async fn claim(store: &JetStreamStore, owner: &str, job: &StoredJob, ttl: Duration) -> ClaimAnswer {
-    let claim = Claim { key: job.key, revision: job.revision, epoch: job.epoch, ttl };
-    let batch = Batch { claims: vec![claim], ..Batch::of(owner.into()) };
+    let batch = Batch::of(owner.into()).with_claims([Claim::of(job, ttl)]);
     store.write(batch).await.unwrap().claims.remove(0)
 }
 
@@ -48,18 +47,12 @@ async fn the_jetstream_store_keeps_every_rule() {
 async fn of_two_daemons_that_claim_a_thousand_jobs_each_job_has_one() {
     let server = NatsServer::start().unwrap();
     let stores = [open(&server, None).await, open(&server, None).await];
-    let ids =
-        || (0..1000).map(|n| NewJob { id: format!("job.{n} ü").replace(' ', "/").into(), state: JobState::default() });
+    let ids = || (0..1000).map(|n| NewJob::new(format!("job.{n} ü").replace(' ', "/"), JobState::default()));
     let mut granted = Vec::new();
     let claiming = stores.iter().zip(["ana", "bob"]).map(|(store, owner)| async move {
         let jobs = store.open_jobs(ids().collect()).await.unwrap();
-        let claims = jobs.iter().map(|job| Claim {
-            key: job.key,
-            revision: job.revision,
-            epoch: job.epoch,
-            ttl: Duration::from_secs(60),
-        });
-        store.write(Batch { claims: claims.collect(), ..Batch::of(owner.into()) }).await.unwrap().claims
+        let claims = jobs.iter().map(|job| Claim::of(job, Duration::from_secs(60)));
+        store.write(Batch::of(owner.into()).with_claims(claims)).await.unwrap().claims
     });
     for answers in futures_util::future::join_all(claiming).await {
         assert_eq!(answers.len(), 1000);
@@ -80,17 +73,15 @@ async fn a_lease_that_is_renewed_unseen_is_not_taken_however_long_ago_it_was_loo
     (held.epoch, held.revision) = (epoch, revision);
     let seen = job(&bob, "a").await;
     assert!(matches!(claim(&bob, "bob", &seen, ttl).await, ClaimAnswer::Held { .. }));
-    let renew = nexo_poller::store::Renew { key: held.key, epoch, ttl };
-    ana.write(Batch { renewals: vec![renew], ..Batch::of("ana".into()) }).await.unwrap();
+    ana.write(Batch::of("ana".into()).with_renewals([Renew::of(&held, ttl)])).await.unwrap();
     clock.jump(3_600_000);
     assert!(matches!(claim(&bob, "bob", &seen, ttl).await, ClaimAnswer::Held { .. }), "the renewal was not seen");
     // Now he has seen it; without another renewal it runs out.
     clock.jump(60_000);
     let taken = claim(&bob, "bob", &seen, ttl).await;
     assert!(matches!(taken, ClaimAnswer::Granted { takeover: true, .. }), "{taken:?}");
-    let state = JobState { cursor: Some([1].into()), ..JobState::default() };
-    let commit = Commit { key: held.key, epoch: held.epoch, revision: held.revision, state };
-    let answers = ana.write(Batch { commits: vec![commit], ..Batch::of("ana".into()) }).await.unwrap();
+    let commit = Commit::of(&held, JobState::with_cursor([1]));
+    let answers = ana.write(Batch::of("ana".into()).with_commits([commit])).await.unwrap();
     assert_eq!(answers.commits, [WriteAnswer::Fenced]);
 }
 
@@ -104,14 +95,10 @@ async fn what_was_answered_is_there_after_a_restart_and_a_server_that_is_away_is
         panic!("free");
     };
     (held.epoch, held.revision) = (epoch, revision);
-    let commit = |cursor: u8, revision| Batch {
-        commits: vec![Commit {
-            key: held.key,
-            epoch,
-            revision,
-            state: JobState { cursor: Some([cursor].into()), ..JobState::default() },
-        }],
-        ..Batch::of("ana".into())
+    let commit = |cursor: u8, revision| {
+        let mut commit = Commit::of(&held, JobState::with_cursor([cursor]));
+        commit.revision = revision;
+        Batch::of("ana".into()).with_commits([commit])
     };
     store.write(commit(1, held.revision)).await.unwrap();
     server.kill();
@@ -144,9 +131,9 @@ async fn an_operator_can_look_back_at_cursors() {
         else {
             panic!("free");
         };
-        let state = JobState { cursor: Some([cursor].into()), ..JobState::default() };
-        let commit = Commit { key: known.key, epoch, revision, state };
-        store.write(Batch { commits: vec![commit], ..Batch::of("o".into()) }).await.unwrap();
+        (known.epoch, known.revision) = (epoch, revision);
+        let commit = Commit::of(&known, JobState::with_cursor([cursor]));
+        store.write(Batch::of("o".into()).with_commits([commit])).await.unwrap();
         known = job(&store, "a").await;
     }
     let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
@@ -174,10 +161,11 @@ async fn what_is_too_large_or_no_job_state_is_refused_to_its_own_job_alone() {
         else {
             panic!("free");
         };
-        let state = JobState { cursor: Some(vec![7; bytes].into()), ..JobState::default() };
-        commits.push(Commit { key: job.key, epoch, revision, state });
+        let mut claimed = job.clone();
+        (claimed.epoch, claimed.revision) = (epoch, revision);
+        commits.push(Commit::of(&claimed, JobState::with_cursor(vec![7; bytes])));
     }
-    let answers = store.write(Batch { commits, ..Batch::of("o".into()) }).await.unwrap();
+    let answers = store.write(Batch::of("o".into()).with_commits(commits)).await.unwrap();
     assert!(
         matches!(&answers.commits[..], [WriteAnswer::Refused(why), WriteAnswer::Done { .. }] if why.contains("too large")),
         "{:?}",
@@ -188,14 +176,8 @@ async fn what_is_too_large_or_no_job_state_is_refused_to_its_own_job_alone() {
     let bucket = context.get_key_value("nexo-poller").await.unwrap();
     bucket.put("large", "x".into()).await.unwrap();
     let other = job(&store, "other").await;
-    let take = |job: &StoredJob| Claim {
-        key: job.key,
-        revision: job.revision,
-        epoch: job.epoch,
-        ttl: Duration::from_secs(60),
-    };
-    let claims = vec![take(&large), take(&other)];
-    let answers = store.write(Batch { claims, ..Batch::of("o".into()) }).await.unwrap();
+    let claims = [&large, &other].map(|job| Claim::of(job, Duration::from_secs(60)));
+    let answers = store.write(Batch::of("o".into()).with_claims(claims)).await.unwrap();
     assert!(
         matches!(&answers.claims[..], [ClaimAnswer::Refused(why), ClaimAnswer::Granted { .. }] if why.contains("`large`")),
         "{:?}",

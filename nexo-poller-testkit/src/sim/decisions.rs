@@ -193,9 +193,8 @@ impl Decisions<'_> {
                 }
             }
             Act::Pause(job) => {
-                let reason = "an operator paused it".to_owned();
-                let by = "operator".to_owned();
-                self.edit(&job, &Change::Pause(Pause { cause: PauseCause::Operator, reason, by, at: now, config: 0 }));
+                let pause = Pause::new(PauseCause::Operator, "an operator paused it", "operator", now);
+                self.edit(&job, &Change::Pause(pause));
             }
             Act::Resume(job) => self.edit(&job, &Change::Resume),
             Act::Reset(job) => self.edit(&job, &Change::Reset),

@@ -28,7 +28,7 @@ impl StateStore for Unfenced {
     async fn write(&self, mut batch: Batch) -> Result<Answers, StoreError> {
         for commit in &mut batch.commits {
             let id = self.ids.lock().unwrap().get(&commit.key).cloned().unwrap();
-            let now = self.store.open_jobs(vec![NewJob { id, state: JobState::default() }]).await?.remove(0);
+            let now = self.store.open_jobs(vec![NewJob::new(id, JobState::default())]).await?.remove(0);
             (commit.epoch, commit.revision) = (now.epoch, now.revision);
         }
         self.store.write(batch).await

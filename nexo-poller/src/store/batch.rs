@@ -5,6 +5,7 @@ use super::{JobState, UnixMs};
 
 /// A job that the store may not know yet.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NewJob {
     /// The job's id.
     pub id: Arc<str>,
@@ -14,6 +15,7 @@ pub struct NewJob {
 
 /// One job as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredJob {
     /// The store's own name for the job, by which it is written.
     pub key: i64,
@@ -29,6 +31,7 @@ pub struct StoredJob {
 
 /// What to write. Each entry has its own condition; those of one kind are answered in their order.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Batch {
     /// In whose name leases are claimed, kept and given back.
     pub owner: Arc<str>,
@@ -46,6 +49,7 @@ pub struct Batch {
 
 /// The outcome of a run: granted only to the holder of the epoch.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Commit {
     /// The job.
     pub key: i64,
@@ -59,6 +63,7 @@ pub struct Commit {
 
 /// A change by somebody who does not hold the lease: pause, resume, reset, a new schedule.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Edit {
     /// The job.
     pub key: i64,
@@ -72,6 +77,7 @@ pub struct Edit {
 
 /// A lease to take.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Claim {
     /// The job.
     pub key: i64,
@@ -85,6 +91,7 @@ pub struct Claim {
 
 /// A lease to keep.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Renew {
     /// The job.
     pub key: i64,
@@ -96,6 +103,7 @@ pub struct Renew {
 
 /// A lease to give back without a change of state.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Release {
     /// The job.
     pub key: i64,
@@ -154,6 +162,7 @@ pub enum WriteAnswer {
 
 /// The answers to a [`Batch`], list by list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answers {
     /// Of the commits.
     pub commits: Vec<WriteAnswer>,
@@ -167,11 +176,101 @@ pub struct Answers {
     pub releases: Vec<WriteAnswer>,
 }
 
+impl NewJob {
+    /// The job `id`, which begins with `state` where the store does not know it.
+    pub fn new(id: impl Into<Arc<str>>, state: JobState) -> Self {
+        Self { id: id.into(), state }
+    }
+}
+
+impl StoredJob {
+    /// A job that was never claimed and has no lease, under the store's own name for it.
+    #[must_use]
+    pub const fn new(key: i64, state: JobState) -> Self {
+        Self { key, revision: 0, epoch: 0, lease: None, state }
+    }
+}
+
+impl Commit {
+    /// Lets `job` become `state`, under the epoch and from the revision that it has.
+    #[must_use]
+    pub const fn of(job: &StoredJob, state: JobState) -> Self {
+        Self { key: job.key, epoch: job.epoch, revision: job.revision, state }
+    }
+}
+
+impl Edit {
+    /// Lets `job` become `state`, from the revision that it has. With `fence` a run in flight can no longer commit.
+    #[must_use]
+    pub const fn of(job: &StoredJob, state: JobState, fence: bool) -> Self {
+        Self { key: job.key, revision: job.revision, state, fence }
+    }
+}
+
+impl Claim {
+    /// Takes the lease of `job` for `ttl`, if nothing has moved on since it was as it is here.
+    #[must_use]
+    pub const fn of(job: &StoredJob, ttl: Duration) -> Self {
+        Self { key: job.key, revision: job.revision, epoch: job.epoch, ttl }
+    }
+}
+
+impl Renew {
+    /// Keeps the lease of `job`, whose epoch is the one that was granted, for another `ttl`.
+    #[must_use]
+    pub const fn of(job: &StoredJob, ttl: Duration) -> Self {
+        Self { key: job.key, epoch: job.epoch, ttl }
+    }
+}
+
+impl Release {
+    /// Gives back the lease of `job`.
+    #[must_use]
+    pub const fn of(job: &StoredJob) -> Self {
+        Self { key: job.key, epoch: job.epoch }
+    }
+}
+
 impl Batch {
     /// An empty batch in the name of `owner`.
     #[must_use]
     pub fn of(owner: Arc<str>) -> Self {
         Self { owner, ..Self::default() }
+    }
+
+    /// With these commits.
+    #[must_use]
+    pub fn with_commits(mut self, commits: impl IntoIterator<Item = Commit>) -> Self {
+        self.commits = commits.into_iter().collect();
+        self
+    }
+
+    /// With these edits.
+    #[must_use]
+    pub fn with_edits(mut self, edits: impl IntoIterator<Item = Edit>) -> Self {
+        self.edits = edits.into_iter().collect();
+        self
+    }
+
+    /// With these claims.
+    #[must_use]
+    pub fn with_claims(mut self, claims: impl IntoIterator<Item = Claim>) -> Self {
+        self.claims = claims.into_iter().collect();
+        self
+    }
+
+    /// With these renewals.
+    #[must_use]
+    pub fn with_renewals(mut self, renewals: impl IntoIterator<Item = Renew>) -> Self {
+        self.renewals = renewals.into_iter().collect();
+        self
+    }
+
+    /// With these releases.
+    #[must_use]
+    pub fn with_releases(mut self, releases: impl IntoIterator<Item = Release>) -> Self {
+        self.releases = releases.into_iter().collect();
+        self
     }
 
     /// Whether there is nothing to do.

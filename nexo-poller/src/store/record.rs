@@ -7,6 +7,7 @@ use super::UnixMs;
 
 /// Everything about one job that outlives a process, its lease apart.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JobState {
     /// The next run; `None` where nothing is to come.
     pub next: Option<Slot>,
@@ -40,6 +41,7 @@ pub struct JobState {
 
 /// A cursor of the past.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PastCursor {
     /// When it was written, by the clock of whoever keeps the history.
     pub written: UnixMs,
@@ -56,6 +58,7 @@ impl fmt::Debug for PastCursor {
 
 /// One planned run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Slot {
     /// The instant that the schedule names: with the job's id, the run's key.
     pub nominal: UnixMs,
@@ -80,6 +83,7 @@ pub enum Breaker {
 
 /// Why, by whom and since when a job is paused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Pause {
     /// What kind of pause.
     pub cause: PauseCause,
@@ -110,6 +114,7 @@ pub enum PauseCause {
 
 /// How the last run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LastRun {
     /// The run's nominal instant.
     pub nominal: UnixMs,
@@ -137,11 +142,58 @@ pub enum RunOutcome {
 
 /// What went wrong, in words.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FailureNote {
     /// The first failure of the series.
     pub first: String,
     /// The last one.
     pub last: String,
+}
+
+impl JobState {
+    /// The state of a job that was never run, with this cursor.
+    #[must_use]
+    pub fn with_cursor(cursor: impl Into<Box<[u8]>>) -> Self {
+        Self { cursor: Some(cursor.into()), ..Self::default() }
+    }
+}
+
+impl PastCursor {
+    /// What the cursor was when it was written.
+    #[must_use]
+    pub const fn new(written: UnixMs, cursor: Option<Box<[u8]>>) -> Self {
+        Self { written, cursor }
+    }
+}
+
+impl Slot {
+    /// The run that the schedule names `nominal`, to start when it is `due`.
+    #[must_use]
+    pub const fn new(nominal: UnixMs, due: UnixMs) -> Self {
+        Self { nominal, due }
+    }
+}
+
+impl Pause {
+    /// A pause since `at`, by `by`, for the reason given. It is of no config in particular.
+    pub fn new(cause: PauseCause, reason: impl Into<String>, by: impl Into<String>, at: UnixMs) -> Self {
+        Self { cause, reason: reason.into(), by: by.into(), at, config: 0 }
+    }
+}
+
+impl LastRun {
+    /// The run `nominal`, which took from `started` to `ended`.
+    #[must_use]
+    pub const fn new(nominal: UnixMs, started: UnixMs, ended: UnixMs, outcome: RunOutcome) -> Self {
+        Self { nominal, started, ended, outcome }
+    }
+}
+
+impl FailureNote {
+    /// The first message of a series, and the last one.
+    pub fn new(first: impl Into<String>, last: impl Into<String>) -> Self {
+        Self { first: first.into(), last: last.into() }
+    }
 }
 
 impl RunOutcome {
