@@ -281,5 +281,5 @@ impl<const ONCE: bool> DeclaredPoller for Served<ONCE> {
 fn own_binary<const ONCE: bool>() -> PluginBinary {
     let manifest: Manifest = PollerHandler::new().with(Served::<ONCE>).manifest().unwrap();
     let program: PathBuf = std::env::current_exe().unwrap();
-    PluginBinary { manifest, program }
+    PluginBinary::new(manifest, program)
 }

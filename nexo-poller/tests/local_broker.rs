@@ -74,7 +74,7 @@ async fn members_of_a_queue_group_take_turns_and_those_outside_hear_everything()
 
 #[tokio::test]
 async fn a_full_member_of_a_queue_group_is_passed_over_and_only_what_nobody_can_take_is_dropped() {
-    let broker = LocalBroker::with_options(LocalBrokerOptions { queue_capacity: 2 });
+    let broker = LocalBroker::with_options(LocalBrokerOptions::default().with_queue_capacity(2));
     let mut busy = broker.subscribe("work", Some("workers")).await.unwrap();
     let mut idle = broker.subscribe("work", Some("workers")).await.unwrap();
     for number in 0..2 {
@@ -94,7 +94,7 @@ async fn a_full_member_of_a_queue_group_is_passed_over_and_only_what_nobody_can_
 
 #[tokio::test]
 async fn a_slow_listener_loses_its_own_messages_and_nobody_elses_and_their_publisher_is_told() {
-    let broker = LocalBroker::with_options(LocalBrokerOptions { queue_capacity: 3 });
+    let broker = LocalBroker::with_options(LocalBrokerOptions::default().with_queue_capacity(3));
     let mut slow = broker.subscribe("a", None).await.unwrap();
     let mut quick = broker.subscribe("a", None).await.unwrap();
     for number in 0..10 {

@@ -101,9 +101,9 @@ impl PluginProcess {
         let kinds = router.register(&plugin).map_err(|error| ProcessError::NoPlugin(error.to_string()))?;
         let ephemeral =
             plugin.manifest.plugin.poller.as_ref().is_some_and(|poller| poller.lifecycle == Lifecycle::Ephemeral);
-        let mut options = SupervisorOptions::default();
         // A test that kills a plugin does not want to wait for it.
-        options.restart = RestartPolicy { first: Duration::from_millis(50), ..options.restart };
+        let restart = RestartPolicy::default().with_first(Duration::from_millis(50));
+        let options = SupervisorOptions::default().with_restart(restart);
         let supervisor = (!ephemeral).then(|| Supervisor::start(plugin.clone(), &router, options));
         let process = Self { plugin, kinds, broker, host: host.clone(), supervisor };
         process.up(|status| status.state == PluginState::Up).await?;

@@ -6,6 +6,7 @@ use crate::wire::{Event, ReplyTo, open_request};
 
 /// One message as a subscriber gets it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Delivery {
     /// The message.
     pub event: Arc<Event>,

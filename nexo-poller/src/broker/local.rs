@@ -25,9 +25,19 @@ pub struct LocalBroker {
 
 /// Bounds of a [`LocalBroker`].
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LocalBrokerOptions {
     /// Messages that one subscription may have waiting.
     pub queue_capacity: usize,
+}
+
+impl LocalBrokerOptions {
+    /// Lets one subscription have so many messages waiting.
+    #[must_use]
+    pub const fn with_queue_capacity(mut self, messages: usize) -> Self {
+        self.queue_capacity = messages;
+        self
+    }
 }
 
 impl Default for LocalBrokerOptions {

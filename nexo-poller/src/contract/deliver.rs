@@ -10,6 +10,7 @@ use super::{PollContext, PollerError};
 /// (`recipient` is accepted for `to`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Deliver {
     /// The channel's name: `telegram`, `whatsapp`, `console` …
     pub channel: String,
@@ -19,6 +20,11 @@ pub struct Deliver {
 }
 
 impl Deliver {
+    /// To the recipient `to` on `channel`.
+    pub fn new(channel: impl Into<String>, to: impl Into<String>) -> Self {
+        Self { channel: channel.into(), to: to.into() }
+    }
+
     /// Sends `text`: resolves the agent's account on the channel and publishes `{"to", "text"}` on
     /// `plugin.outbound.<channel>.<account_id>`. The account is asked for once a tick, however many messages there are.
     ///

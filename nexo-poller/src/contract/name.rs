@@ -1,6 +1,7 @@
 /// Why a name cannot be a poller's kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{kind}` is not a poller kind: two or more of a-z, 0-9 and _, the first a letter (^[a-z][a-z0-9_]+$)")]
+#[non_exhaustive]
 pub struct KindError {
     /// The name as written.
     pub kind: String,

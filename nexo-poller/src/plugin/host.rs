@@ -12,6 +12,7 @@ use crate::wire::{HostCall, Publisher, SentIds, TickOrder, open_host_answer};
 
 /// How long a plugin waits for the daemon's answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HostTimeouts {
     /// `log` and `metric_inc`: 5 s.
     pub telemetry: Duration,
@@ -19,6 +20,14 @@ pub struct HostTimeouts {
     pub credentials: Duration,
     /// `llm_invoke`: 120 s.
     pub llm: Duration,
+}
+
+impl HostTimeouts {
+    /// Waits for each answer at most this long.
+    #[must_use]
+    pub const fn all(timeout: Duration) -> Self {
+        Self { telemetry: timeout, credentials: timeout, llm: timeout }
+    }
 }
 
 impl Default for HostTimeouts {

@@ -41,11 +41,20 @@ impl Kind {
 
 /// How patient a [`TickRunner`] is with ticks that were told to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TickGrace {
     /// After its deadline: 1 s.
     pub deadline: Duration,
     /// After a shutdown was asked for: 4 s.
     pub shutdown: Duration,
+}
+
+impl TickGrace {
+    /// So patient after a deadline, and after a shutdown.
+    #[must_use]
+    pub const fn new(deadline: Duration, shutdown: Duration) -> Self {
+        Self { deadline, shutdown }
+    }
 }
 
 impl Default for TickGrace {

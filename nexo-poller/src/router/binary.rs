@@ -6,6 +6,7 @@ use crate::manifest::Manifest;
 
 /// A plugin that was found on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PluginBinary {
     /// Who it is and what it serves.
     pub manifest: Manifest,
@@ -14,6 +15,11 @@ pub struct PluginBinary {
 }
 
 impl PluginBinary {
+    /// The plugin that `manifest` describes, started as `program`.
+    pub fn new(manifest: Manifest, program: impl Into<PathBuf>) -> Self {
+        Self { manifest, program: program.into() }
+    }
+
     /// Its program with what the manifest says of arguments and environment, in a process group of its own. Of the
     /// daemon's environment it inherits all but what is the daemon's own (`NEXO_…`, and what its service manager tells it).
     #[must_use]

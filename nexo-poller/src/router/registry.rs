@@ -29,6 +29,7 @@ struct Entry {
 
 /// One kind that a plugin serves.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct PluginKind {
     /// The kind.
     pub kind: String,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nexo_poller::router::{PluginState, RestartPolicy, Supervisor, SupervisorOptions};
+use nexo_poller::router::{PluginState, RestartPolicy, Supervisor};
 
 use crate::world::{PATIENCE, World, binary, group_members, nothing_is_left_of, options, until};
 
@@ -40,8 +40,8 @@ async fn a_plugin_that_crashes_is_started_again_and_its_ticks_work_again() {
     let world = World::new().await;
     let plugin = binary("faulty", "none", "long_lived");
     let kinds = world.router.register(&plugin).unwrap();
-    let restart = RestartPolicy { first: Duration::from_millis(10), ..RestartPolicy::default() };
-    let supervisor = Supervisor::start(plugin, &world.router, SupervisorOptions { restart, ..options() });
+    let restart = RestartPolicy::default().with_first(Duration::from_millis(10));
+    let supervisor = Supervisor::start(plugin, &world.router, options().with_restart(restart));
     supervisor.settled().await;
     let first = supervisor.status().pid.unwrap();
     let pid = rustix::process::Pid::from_raw(first.cast_signed()).unwrap();

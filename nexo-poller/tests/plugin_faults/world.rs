@@ -38,7 +38,7 @@ pub(crate) fn binary(id: &str, fault: &str, lifecycle: &str) -> PluginBinary {
         tick_timeout_secs = 2
         "#
     );
-    PluginBinary { manifest: Manifest::parse(&text, "test").unwrap(), program: FAULTS.clone() }
+    PluginBinary::new(Manifest::parse(&text, "test").unwrap(), FAULTS.as_path())
 }
 
 /// A daemon's side with one plugin that works, beside whatever a test adds.
@@ -56,7 +56,7 @@ impl World {
 
     /// One whose subscriptions hold few messages.
     pub(crate) async fn cramped() -> Self {
-        Self::on(LocalBroker::with_options(LocalBrokerOptions { queue_capacity: 4 })).await
+        Self::on(LocalBroker::with_options(LocalBrokerOptions::default().with_queue_capacity(4))).await
     }
 
     async fn on(broker: LocalBroker) -> Self {
@@ -128,8 +128,8 @@ impl World {
 
 /// Restarts that a test does not wait for.
 pub(crate) fn options() -> SupervisorOptions {
-    let restart = RestartPolicy { first: Duration::from_secs(3600), ..RestartPolicy::default() };
-    SupervisorOptions { restart, handshake_timeout: Duration::from_secs(5) }
+    let restart = RestartPolicy::default().with_first(Duration::from_secs(3600));
+    SupervisorOptions::default().with_restart(restart).with_handshake_timeout(Duration::from_secs(5))
 }
 
 /// Every process of the group, zombies included, as the kernel lists them.

@@ -23,10 +23,7 @@ struct {{kind | upper_camel_case}}Config {
 }
 
 fn console() -> Deliver {
-    Deliver {
-        channel: "console".to_owned(),
-        to: "me".to_owned(),
-    }
+    Deliver::new("console", "me")
 }
 
 /// The cursor: the newest item that was announced.

@@ -26,10 +26,7 @@ fn here() -> PathBuf {
 }
 
 fn console() -> Deliver {
-    Deliver {
-        channel: "console".to_owned(),
-        to: "me".to_owned(),
-    }
+    Deliver::new("console", "me")
 }
 
 /// The cursor: what was announced and is still there.

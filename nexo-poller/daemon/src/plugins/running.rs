@@ -302,7 +302,7 @@ mod tests {
              broker_topic_prefix = \"plugin.poller.silent\"\n"
         );
         let manifest = Manifest::parse(&manifest, "test").unwrap();
-        PluginSet { found: vec![PluginBinary { manifest, program: "cat".into() }], ..PluginSet::default() }
+        PluginSet { found: vec![PluginBinary::new(manifest, "cat")], ..PluginSet::default() }
     }
 
     #[tokio::test]

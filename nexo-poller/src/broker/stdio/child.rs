@@ -25,11 +25,19 @@ const MAX_LINE: usize = 16 * 1024 * 1024;
 
 /// What a plugin answers to `initialize`.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Hello {
     /// Who the plugin is and what it serves.
     pub manifest: Manifest,
     /// Name and version, as in `jira-0.1.0`.
     pub server_version: String,
+}
+
+impl Hello {
+    /// Says that the plugin is the one of `manifest`, in this version.
+    pub fn new(manifest: Manifest, server_version: impl Into<String>) -> Self {
+        Self { manifest, server_version: server_version.into() }
+    }
 }
 
 /// The plugin's end of the stdio bridge: a [`Broker`] whose other side is the daemon that spawned the plugin.

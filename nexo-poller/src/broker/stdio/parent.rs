@@ -24,6 +24,7 @@ const MAX_OPEN_QUESTIONS: usize = 65_536;
 
 /// How the daemon treats the child on the other end.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct ParentOptions {
     /// What the child is called until it has said who it is.
     pub label: String,

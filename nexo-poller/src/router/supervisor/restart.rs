@@ -3,6 +3,7 @@ use std::time::Duration;
 /// When a plugin that has ended is started again: after 1 s, doubling to 60 s; from the beginning after 60 s of being
 /// up. It is never given up: what is missing may come back, and one try a minute costs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RestartPolicy {
     /// The wait after the first end.
     pub first: Duration,
@@ -19,6 +20,27 @@ impl Default for RestartPolicy {
 }
 
 impl RestartPolicy {
+    /// Waits `first` after the first end.
+    #[must_use]
+    pub const fn with_first(mut self, first: Duration) -> Self {
+        self.first = first;
+        self
+    }
+
+    /// Waits `longest` at most.
+    #[must_use]
+    pub const fn with_longest(mut self, longest: Duration) -> Self {
+        self.longest = longest;
+        self
+    }
+
+    /// Begins from the beginning after `stable` of being up.
+    #[must_use]
+    pub const fn with_stable(mut self, stable: Duration) -> Self {
+        self.stable = stable;
+        self
+    }
+
     /// How many ends in a row this one makes, after `before` of them and then `uptime`.
     #[must_use]
     pub fn failures(&self, before: u32, uptime: Duration) -> u32 {

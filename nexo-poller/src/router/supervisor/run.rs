@@ -23,6 +23,7 @@ const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 /// How plugins are kept up.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SupervisorOptions {
     /// When an ended plugin is started again.
     pub restart: RestartPolicy,
@@ -33,6 +34,22 @@ pub struct SupervisorOptions {
 impl Default for SupervisorOptions {
     fn default() -> Self {
         Self { restart: RestartPolicy::default(), handshake_timeout: Duration::from_secs(10) }
+    }
+}
+
+impl SupervisorOptions {
+    /// Starts ended plugins again as `restart` says.
+    #[must_use]
+    pub fn with_restart(mut self, restart: RestartPolicy) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// Gives a handshake this long.
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
     }
 }
 

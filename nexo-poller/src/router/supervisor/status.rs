@@ -19,6 +19,7 @@ pub enum PluginState {
 
 /// A plugin as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PluginStatus {
     /// Its id.
     pub id: String,
