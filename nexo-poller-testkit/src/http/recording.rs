@@ -8,6 +8,7 @@ use super::HttpError;
 
 /// What was asked and answered, in order. As a file it is JSON that a person can read and write.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Recording {
     /// One after the other.
     pub exchanges: Vec<Exchange>,
@@ -15,6 +16,7 @@ pub struct Recording {
 
 /// One request and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Exchange {
     /// What was asked.
     pub request: Asked,
@@ -24,6 +26,7 @@ pub struct Exchange {
 
 /// What of a request tells it from others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Asked {
     /// `GET`.
     pub method: String,
@@ -39,6 +42,7 @@ pub struct Asked {
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Answer {
     /// `200`.
     pub status: u16,

@@ -4,6 +4,7 @@ use super::{NatsServer, NatsServerError, NatsServerOptions};
 
 /// Several NATS servers that are one: for tests of a lost leader.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct NatsCluster {
     /// Its servers; each can be killed and started again by itself.
     pub servers: Vec<NatsServer>,
