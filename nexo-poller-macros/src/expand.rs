@@ -108,50 +108,41 @@ pub(crate) fn declaration(
     poller: &Ident,
     private: &TokenStream,
 ) -> TokenStream {
-    let Settings { publish, subscribe, .. } = settings;
     let kind = kind(settings);
-    let description = description(settings, function);
-    let lifecycle = option(settings.lifecycle.map(|lifecycle| match lifecycle {
-        Lifecycle::LongLived => quote!(#private::Lifecycle::LongLived),
-        Lifecycle::Ephemeral => quote!(#private::Lifecycle::Ephemeral),
-    }));
-    let max_concurrent_ticks = option(settings.max_concurrent_ticks.map(|number| quote!(#number)));
-    let tick_timeout_secs = option(settings.tick_timeout_secs.map(|number| quote!(#number)));
-    let text = |text: &Option<syn::LitStr>| option(text.as_ref().map(|text| quote!(#text)));
-    let plugin_id = text(&settings.plugin_id);
-    let name = text(&settings.name);
-    let topic_prefix = text(&settings.topic_prefix);
-    let min_nexo_version = text(&settings.min_nexo_version);
+    let said = said(settings, &description(settings, function), private);
     let conditions = &function.conditions;
     let schemas = arguments.iter().map(|ty| extractor(ty, private, &quote!(config_schema())));
     quote! {
         #(#conditions)*
         impl #private::DeclaredPoller for #poller {
-            const DECLARATION: #private::Declaration = #private::Declaration {
-                kind: #kind,
-                description: #description,
-                publish: &[#(#publish),*],
-                subscribe: &[#(#subscribe),*],
-                lifecycle: #lifecycle,
-                max_concurrent_ticks: #max_concurrent_ticks,
-                tick_timeout_secs: #tick_timeout_secs,
-                plugin_id: #plugin_id,
-                name: #name,
-                topic_prefix: #topic_prefix,
-                min_nexo_version: #min_nexo_version,
-                // Read where this expands: the author's crate, not the library's.
-                package: #private::Package {
-                    name: ::core::env!("CARGO_PKG_NAME"),
-                    version: ::core::env!("CARGO_PKG_VERSION"),
-                    description: ::core::env!("CARGO_PKG_DESCRIPTION"),
-                    bin: ::core::option_env!("CARGO_BIN_NAME"),
-                },
-            };
+            const DECLARATION: #private::Declaration = #private::Declaration::new(#kind, #private::package!())#said;
 
             fn config_schema() -> ::core::option::Option<#private::Schema> {
                 #private::all_of([#(#schemas),*])
             }
         }
+    }
+}
+
+/// What the attribute says, call by call; what it does not say has the default of the protocol.
+fn said(settings: &Settings, description: &str, private: &TokenStream) -> TokenStream {
+    let Settings { publish, subscribe, .. } = settings;
+    let description = (!description.is_empty()).then(|| quote!(.description(#description)));
+    let publish = (!publish.is_empty()).then(|| quote!(.publish(&[#(#publish),*])));
+    let subscribe = (!subscribe.is_empty()).then(|| quote!(.subscribe(&[#(#subscribe),*])));
+    let lifecycle = settings.lifecycle.map(|lifecycle| match lifecycle {
+        Lifecycle::LongLived => quote!(.lifecycle(#private::Lifecycle::LongLived)),
+        Lifecycle::Ephemeral => quote!(.lifecycle(#private::Lifecycle::Ephemeral)),
+    });
+    let max_concurrent_ticks = settings.max_concurrent_ticks.map(|number| quote!(.max_concurrent_ticks(#number)));
+    let tick_timeout_secs = settings.tick_timeout_secs.map(|number| quote!(.tick_timeout_secs(#number)));
+    let plugin_id = settings.plugin_id.as_ref().map(|text| quote!(.plugin_id(#text)));
+    let name = settings.name.as_ref().map(|text| quote!(.name(#text)));
+    let topic_prefix = settings.topic_prefix.as_ref().map(|text| quote!(.topic_prefix(#text)));
+    let min_nexo_version = settings.min_nexo_version.as_ref().map(|text| quote!(.min_nexo_version(#text)));
+    quote! {
+        #description #publish #subscribe #lifecycle #max_concurrent_ticks #tick_timeout_secs
+        #plugin_id #name #topic_prefix #min_nexo_version
     }
 }
 
@@ -187,11 +178,4 @@ fn kind(settings: &Settings) -> String {
 
 fn description(settings: &Settings, function: &Function) -> String {
     settings.description.as_ref().map_or_else(|| function.description.clone(), syn::LitStr::value)
-}
-
-fn option(tokens: Option<TokenStream>) -> TokenStream {
-    match tokens {
-        Some(tokens) => quote!(::core::option::Option::Some(#tokens)),
-        None => quote!(::core::option::Option::None),
-    }
 }

@@ -104,7 +104,8 @@ pub mod __private {
     pub use serde_json::Value;
 
     pub use crate::contract::{FromTick, PollContext, Poller, PollerError, TickAck};
-    pub use crate::manifest::{Declaration, DeclaredPoller, Lifecycle, Package};
+    pub use crate::manifest::{Declaration, DeclaredPoller, Lifecycle};
+    pub use crate::package;
     pub use crate::plugin::main_of as main;
     pub use crate::private::{TickFuture, TickOutcome, all_of};
 }

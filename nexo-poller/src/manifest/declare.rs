@@ -40,6 +40,7 @@ pub trait DeclaredPoller: Poller + Sized {
 
 /// What a poller needs, and who wrote it. What is not said has the default of the protocol.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Declaration {
     /// The kind.
     pub kind: &'static str,

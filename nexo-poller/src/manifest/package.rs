@@ -1,5 +1,6 @@
 /// The author's crate, as Cargo told the compiler. Made by [`package!`](crate::package).
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Package {
     /// `CARGO_PKG_NAME`.
     pub name: &'static str,
