@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nexo_poller::prelude::*;
 use nexo_poller::runner::{JobSpec, KindLimits, PollerRegistry, PollerRunner, Schedule};
-use nexo_poller::store::{Clock, MemoryStore, UnixMs, VirtualClock};
+use nexo_poller::store::{MemoryStore, UnixMs, VirtualClock};
 
 use self::no_host::NoHost;
 
@@ -41,7 +41,7 @@ fn resident_kib() -> f64 {
 async fn a_sink_that_stalls_for_a_day_costs_no_memory() {
     let hours = std::env::var("NEXO_TEST_HOURS").map_or(4, |hours| hours.parse().unwrap());
     let clock = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));
-    let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let store = MemoryStore::with_clock(Arc::clone(&clock));
     let registry = PollerRegistry::new();
     let limits = KindLimits::new(64, Duration::from_secs(60));
     registry.register(Arc::new(Publishes), limits).unwrap();

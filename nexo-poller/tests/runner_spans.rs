@@ -12,7 +12,7 @@ use std::time::Duration;
 use nexo_poller::contract::PollerHost;
 use nexo_poller::prelude::*;
 use nexo_poller::runner::{HostProvider, JobSpec, KindLimits, PollerRegistry, PollerRunner, Schedule, TickIdentity};
-use nexo_poller::store::{Clock, MemoryStore, UnixMs, VirtualClock};
+use nexo_poller::store::{MemoryStore, UnixMs, VirtualClock};
 use nexo_poller_testkit::MockPollerHost;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -86,7 +86,7 @@ async fn a_tick_has_a_span_with_job_kind_agent_run_key_attempt_and_outcome() {
     let spans = Spans::default();
     tracing::subscriber::set_global_default(spans.clone()).unwrap();
     let clock = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));
-    let store = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let store = MemoryStore::with_clock(Arc::clone(&clock));
     let registry = PollerRegistry::new();
     registry.register(Arc::new(Told), KindLimits::default()).unwrap();
     let runner = PollerRunner::builder(store, registry, Mock).clock(clock).start();

@@ -65,7 +65,7 @@ fn run_here(sim: Simulation, scenario: Scenario, length: Duration) -> History {
 impl World {
     fn new(mut sim: Simulation, scenario: Scenario) -> Self {
         let clock = Arc::new(SimClock::at(sim.start));
-        let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+        let memory = MemoryStore::with_clock(Arc::clone(&clock));
         let made = std::mem::replace(&mut sim.store, Box::new(|store| Arc::new(store)))(memory);
         let ledger = Ledger::new();
         let store = Arc::new(LedgerStore { store: made, ledger: ledger.clone() });

@@ -284,7 +284,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_memory_store_keeps_every_rule() {
-        let store = MemoryStore::with_clock(Arc::new(VirtualClock::at(UnixMs(1_700_000_000_000))));
+        let store = MemoryStore::with_clock(VirtualClock::at(UnixMs(1_700_000_000_000)));
         check(&store, tokio::time::sleep).await.unwrap();
     }
 }

@@ -27,13 +27,13 @@ impl MemoryStore {
     /// An empty store on the machine's clock.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_clock(Arc::new(SystemClock))
+        Self::with_clock(SystemClock)
     }
 
     /// An empty store that judges leases by `clock`.
     #[must_use]
-    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, shared: Arc::default() }
+    pub fn with_clock(clock: impl Clock) -> Self {
+        Self { clock: Arc::new(clock), shared: Arc::default() }
     }
 
     /// The epoch and revision of a row, for tests that go around the fence.
