@@ -3,6 +3,7 @@
 mod browser;
 mod commands;
 mod debian;
+mod deny;
 mod end_to_end;
 mod features;
 mod generator;
@@ -25,6 +26,7 @@ cargo xtask quickstart [--in FOLDER]   build the example poller and the daemon, 
 cargo xtask test [CARGO-TEST-ARGS]     build every binary, obtain what tests need, run all tests
 cargo xtask obtain                     what tests need and cargo does not bring: nats-server
 cargo xtask check msrv                 no dependency asks for a newer Rust than the workspace promises
+cargo xtask check deny                 licences, sources and bans of every dependency, and advisories where they can be fetched
 cargo xtask check features             each feature compiles alone
 cargo xtask check quickstart           the quickstart does what the README says it does
 cargo xtask check commands             every command that a README or guide shows does what it says
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => tests::run(rest),
         ["obtain"] => nats_server::obtain(),
         ["check", "msrv"] => msrv::check(),
+        ["check", "deny"] => deny::check(),
         ["check", "features"] => features::check(),
         ["check", "quickstart"] => end_to_end::check(),
         ["check", "commands"] => commands::check(),
