@@ -12,13 +12,13 @@
 //! - [`Fault`] breaks that world where it hurts: the second publish fails, the answer is lost, the model hangs.
 //! - [`TestClock`] is a wall clock that stands still.
 //! - [`CrashTest`] kills a tick at a [`Point`], resumes the job, and says what was lost or repeated.
-//! - [`sim::Simulation`] runs the real scheduler under virtual time: a month of a job in less than a second.
+//! - `sim::Simulation` (feature `simulation`) runs the real scheduler under virtual time: a month of a job in less than a second.
 //! - `conformance!` (feature `conformance`) holds a poller to fourteen checks in one line.
 //! - `PluginProcess` (feature `process`) drives the author's real binary as the daemon does; `PluginPipes` breaks the protocol.
 //! - `HttpReplay` (feature `http`) stands for a service that was recorded once, without its secrets.
 //! - `NatsServer` (feature `nats`) is a real server on a free port, to be killed, paused and started again.
 //!
-//! The simulation costs the packages of the scheduler; `default-features = false` leaves it out.
+//! The default features are what needs hardly a package more than the poller itself; the simulation costs those of the scheduler.
 //!
 //! The [`guide`] shows each of them at work.
 
