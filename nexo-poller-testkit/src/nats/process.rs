@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::NatsServerError;
 
@@ -61,6 +61,14 @@ impl Process {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             // A process that is gone cannot be told anything, and need not be.
             let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Waits until the process, which was sent a signal to stop, has stopped: its threads go on for a moment after the signal.
+    pub(super) fn stopped(&self) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // One that is gone is as silent; that it has ended is left for `gone` to find.
+            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         }
     }
 

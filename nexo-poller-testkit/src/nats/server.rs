@@ -168,6 +168,9 @@ impl NatsServer {
     /// Stops the process where it stands (SIGSTOP): connections stay open and nobody answers.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        if let Some(process) = &self.process {
+            process.stopped();
+        }
     }
 
     /// Lets a paused server go on.
