@@ -21,7 +21,7 @@ pub mod simulation {}
 #[doc = include_str!("conformance.md")]
 ///
 /// ```no_run
-#[doc = include_str!("../../tests/guide_conformance.rs")]
+#[doc = include_str!("../../tests/outside/guide_conformance.rs")]
 /// # fn main() {}
 /// ```
 pub mod conformance {}
@@ -37,13 +37,13 @@ pub mod replay {}
 #[doc = include_str!("port.md")]
 ///
 /// ```no_run
-#[doc = include_str!("../../tests/guide_port/before.rs")]
+#[doc = include_str!("../../tests/job/port/before.rs")]
 /// ```
 ///
 /// After:
 ///
 /// ```no_run
-#[doc = include_str!("../../tests/guide_port/after.rs")]
+#[doc = include_str!("../../tests/job/port/after.rs")]
 /// # fn main() {}
 /// ```
 pub mod port {}

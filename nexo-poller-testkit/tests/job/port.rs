@@ -6,7 +6,7 @@ use nexo_poller::prelude::*;
 use nexo_poller_testkit::JobTest;
 
 mod after {
-    include!("guide_port/after.rs");
+    include!("port/after.rs");
 
     pub(super) fn job() -> nexo_poller_testkit::JobTest {
         nexo_poller_testkit::JobTest::new(Prices)
@@ -15,7 +15,7 @@ mod after {
 
 #[expect(dead_code, clippy::cast_possible_truncation, clippy::default_trait_access, reason = "it is as it was found")]
 mod before {
-    include!("guide_port/before.rs");
+    include!("port/before.rs");
 
     pub(super) fn job() -> nexo_poller_testkit::JobTest {
         nexo_poller_testkit::JobTest::new(PricesPoller)
@@ -48,8 +48,8 @@ async fn the_ported_poller_sends_the_same_messages_and_goes_on_from_the_same_cur
 fn the_guide_counts_right() {
     let lines =
         |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
-    let (before, after) = (lines(include_str!("guide_port/before.rs")), lines(include_str!("guide_port/after.rs")));
+    let (before, after) = (lines(include_str!("port/before.rs")), lines(include_str!("port/after.rs")));
     let told = format!("{before} lines before, {after} after");
-    let guide = include_str!("../src/guide/port.md");
+    let guide = include_str!("../../src/guide/port.md");
     assert!(guide.contains(&told), "the guide must say: {told}");
 }

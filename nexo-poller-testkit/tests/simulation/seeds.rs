@@ -2,13 +2,13 @@
 //! `NEXO_TEST_SEEDS=10000` asks for the long form.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
 
-mod unfenced;
-
 use std::time::Duration;
 
 use nexo_poller::runner::{CatchUp, JobSpec, Schedule};
 use nexo_poller::store::UnixMs;
 use nexo_poller_testkit::sim::{Simulation, hours};
+
+use crate::unfenced;
 
 fn every(secs: u64) -> Schedule {
     Schedule::every(Duration::from_secs(secs)).unwrap()

@@ -1,4 +1,5 @@
 //! What the simulation must notice.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

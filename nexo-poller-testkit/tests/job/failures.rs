@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use nexo_poller::prelude::*;
 use nexo_poller_testkit::{JobTest, MockPollerHost};
 
-const GUIDE: &str = include_str!("../src/guide/failures.md");
+const GUIDE: &str = include_str!("../../src/guide/failures.md");
 
 struct Greet;
 

@@ -1,14 +1,14 @@
 //! A history reads, and is drawn, as the guide shows it. `NEXO_REWRITE_DOCS=1` makes the guide show what is so now.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
 
-mod unfenced;
-
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nexo_poller::runner::{JobSpec, Schedule};
 use nexo_poller_testkit::sim::{History, Simulation, hours, minutes};
+
+use crate::unfenced;
 
 /// The night of daylight saving in Berlin, with a source that is away that morning.
 fn shown() -> History {

@@ -8,7 +8,7 @@ use nexo_poller::prelude::*;
 use nexo_poller_testkit::{CrashTest, JobTest, MockPollerHost, Point};
 
 const TOPIC: &str = "plugin.outbound.console.console";
-const GUIDE: &str = include_str!("../src/guide/crashes.md");
+const GUIDE: &str = include_str!("../../src/guide/crashes.md");
 
 /// Announces numbers up to five, at most three a tick, each as `shown` makes it.
 struct Numbers {
@@ -111,7 +111,7 @@ async fn a_poller_that_empties_its_source_first_is_found_out_and_told_what_it_lo
     let (shown, at) = text.rsplit_once("at: ").unwrap();
     let (promised, _) = promised("A poller that empties its source").rsplit_once("at: ").unwrap();
     assert_eq!(shown, promised);
-    assert!(at.contains("tests/crash.rs:"), "{at}");
+    assert!(at.contains("tests/job/crash.rs:"), "{at}");
 }
 
 #[tokio::test]

@@ -1,0 +1,6 @@
+//! The runner under virtual time.
+
+mod rules;
+mod seeds;
+mod shown;
+mod unfenced;
