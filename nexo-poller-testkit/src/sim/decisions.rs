@@ -137,10 +137,10 @@ impl Decisions<'_> {
                 self.recorder.skipped(now, number, RUNNER, skipped);
                 self.plan(number);
             }
-            Fire::Run { nominal, attempt } => {
-                let start = Start { slot: nominal, due, attempt, by_hand: false };
+            Fire::Run { scheduled_at, attempt } => {
+                let start = Start { slot: scheduled_at, due, attempt, manual: false };
                 self.recorder.started(now, number, RUNNER, &start);
-                self.run(number, Run::new(nominal, now, false));
+                self.run(number, Run::new(scheduled_at, now, false));
                 self.plan(number);
             }
         }

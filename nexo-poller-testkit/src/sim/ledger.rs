@@ -106,9 +106,9 @@ impl Inner {
             self.broken.push(Broken { at, job: job.clone(), rule });
         }
         if let Some(last) = state.last.filter(|last| last.outcome == RunOutcome::Ok)
-            && !row.succeeds(last.nominal)
+            && !row.succeeds(last.scheduled_at)
         {
-            let rule = format!("no run succeeds twice, but the run of {} did", last.nominal);
+            let rule = format!("no run succeeds twice, but the run of {} did", last.scheduled_at);
             self.broken.push(Broken { at, job, rule });
         }
         row.state = state;

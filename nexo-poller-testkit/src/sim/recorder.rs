@@ -53,8 +53,8 @@ impl Recorder {
         let at = event.at;
         let Some(job) = event.job.and_then(|id| self.numbers.get(id).copied()) else { return };
         match event.what {
-            RunnerEventKind::Started { run_key, due, attempt, by_hand } => {
-                self.started(at, job, runner, &Start { slot: run_key, due, attempt, by_hand });
+            RunnerEventKind::Started { run_key, due, attempt, manual } => {
+                self.started(at, job, runner, &Start { slot: run_key, due, attempt, manual });
             }
             RunnerEventKind::Ended { outcome, error, asked, skipped_overlap, skipped_misfire, state, .. } => {
                 let end = Ended { outcome, error, asked, skipped_overlap, skipped_misfire };
@@ -72,7 +72,7 @@ impl Recorder {
     pub(super) fn started(&mut self, at: UnixMs, job: usize, runner: u8, start: &Start) {
         let note = &mut self.notes[job];
         let late = at.since(start.due);
-        let cause = if start.by_hand {
+        let cause = if start.manual {
             Cause::ByHand
         } else if note.failed {
             Cause::Retry
@@ -198,7 +198,7 @@ pub(super) struct Start {
     pub(super) slot: UnixMs,
     pub(super) due: UnixMs,
     pub(super) attempt: u32,
-    pub(super) by_hand: bool,
+    pub(super) manual: bool,
 }
 
 /// How a tick ended.

@@ -36,7 +36,7 @@ pub enum RunnerEventKind<'a> {
         /// 0 for the first attempt at this run.
         attempt: u32,
         /// An operator asked for it.
-        by_hand: bool,
+        manual: bool,
     },
     /// A tick's outcome is durable.
     Ended {

@@ -254,7 +254,7 @@ async fn unknown_keys_are_answered<S: StateStore + ?Sized>(store: &S, ana: &Arc<
 fn full_state() -> JobState {
     use super::{Breaker, FailureNote, LastRun, Pause, PauseCause, RunOutcome, Slot};
     JobState {
-        next: Some(Slot { nominal: UnixMs(10), due: UnixMs(11) }),
+        next: Some(Slot { scheduled_at: UnixMs(10), due: UnixMs(11) }),
         cursor: Some([0, 255, 7].into()),
         previous_cursor: Some([].into()),
         attempt: 3,
@@ -268,7 +268,12 @@ fn full_state() -> JobState {
             at: UnixMs(14),
             config: -15,
         })),
-        last: Some(LastRun { nominal: UnixMs(5), started: UnixMs(6), ended: UnixMs(8), outcome: RunOutcome::Config }),
+        last: Some(LastRun {
+            scheduled_at: UnixMs(5),
+            started: UnixMs(6),
+            ended: UnixMs(8),
+            outcome: RunOutcome::Config,
+        }),
         failure: Some(Box::new(FailureNote { first: "one".to_owned(), last: "two".to_owned() })),
         last_success: Some(UnixMs(-1)),
         last_alert: Some(UnixMs(16)),

@@ -61,8 +61,8 @@ impl fmt::Debug for PastCursor {
 #[non_exhaustive]
 pub struct Slot {
     /// The instant that the schedule names: with the job's id, the run's key.
-    pub nominal: UnixMs,
-    /// When it is to start: the nominal instant plus jitter, or after a failure the end of the backoff.
+    pub scheduled_at: UnixMs,
+    /// When it is to start: `scheduled_at` plus jitter, or after a failure the end of the backoff.
     pub due: UnixMs,
 }
 
@@ -116,8 +116,8 @@ pub enum PauseCause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastRun {
-    /// The run's nominal instant.
-    pub nominal: UnixMs,
+    /// The instant that the schedule names for it.
+    pub scheduled_at: UnixMs,
     /// When it started.
     pub started: UnixMs,
     /// When it ended.
@@ -167,10 +167,10 @@ impl PastCursor {
 }
 
 impl Slot {
-    /// The run that the schedule names `nominal`, to start when it is `due`.
+    /// The run that the schedule names `scheduled_at`, to start when it is `due`.
     #[must_use]
-    pub const fn new(nominal: UnixMs, due: UnixMs) -> Self {
-        Self { nominal, due }
+    pub const fn new(scheduled_at: UnixMs, due: UnixMs) -> Self {
+        Self { scheduled_at, due }
     }
 }
 
@@ -182,10 +182,10 @@ impl Pause {
 }
 
 impl LastRun {
-    /// The run `nominal`, which took from `started` to `ended`.
+    /// The run `scheduled_at`, which took from `started` to `ended`.
     #[must_use]
-    pub const fn new(nominal: UnixMs, started: UnixMs, ended: UnixMs, outcome: RunOutcome) -> Self {
-        Self { nominal, started, ended, outcome }
+    pub const fn new(scheduled_at: UnixMs, started: UnixMs, ended: UnixMs, outcome: RunOutcome) -> Self {
+        Self { scheduled_at, started, ended, outcome }
     }
 }
 

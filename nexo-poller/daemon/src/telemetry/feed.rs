@@ -75,8 +75,8 @@ impl Listener {
 fn described(event: &RunnerEvent<'_>) -> Option<(&'static str, Value)> {
     let (at, job) = (event.at, event.job);
     Some(match event.what {
-        RunnerEventKind::Started { run_key, attempt, by_hand, .. } => {
-            ("started", json!({ "at": at, "job": job, "run_key": run_key, "attempt": attempt, "by_hand": by_hand }))
+        RunnerEventKind::Started { run_key, attempt, manual, .. } => {
+            ("started", json!({ "at": at, "job": job, "run_key": run_key, "attempt": attempt, "by_hand": manual }))
         }
         RunnerEventKind::Ended { run_key, outcome, error, state, .. } => (
             "ended",

@@ -24,7 +24,7 @@ impl Engine {
             job_id: Arc::clone(&job.id),
             agent_id: Arc::clone(&job.agent),
             kind: registered.poller.kind(),
-            run_key: job.state.last.map_or(now, |last| last.nominal),
+            run_key: job.state.last.map_or(now, |last| last.scheduled_at),
             attempt: job.state.attempt,
             cursor_before: Some(alert_marker(now)),
         };

@@ -96,11 +96,11 @@ impl Engine {
                     rare.holder = None;
                 }
                 // Paused, removed or reset while the claim was on its way.
-                let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
+                let manual = job.rare.as_ref().is_some_and(|rare| rare.manual.is_some());
                 if draining {
                     return self.give_back(slot, RunnerError::ShutDown);
                 }
-                if job.removed || (!by_hand && job.state.pause.is_some()) {
+                if job.removed || (!manual && job.state.pause.is_some()) {
                     return self.give_back(slot, Self::unknown(&id));
                 }
                 self.start_tick(slot, ttl);
@@ -110,9 +110,9 @@ impl Engine {
                 job.rare().holder = Some(holder);
                 self.observe(slot, RunnerEventKind::Held { owner: &owner, until });
                 let Some(job) = self.job_mut(slot) else { return };
-                if let Some(by_hand) = job.rare().by_hand.take() {
+                if let Some(manual) = job.rare().manual.take() {
                     let error = RunnerError::Held { id: id.to_string(), owner: owner.to_string(), until };
-                    let _ = by_hand.send(Err(error));
+                    let _ = manual.send(Err(error));
                 }
                 // When that lease ends, by renewal or by expiry, there is something new to see.
                 let again = remaining.clamp(Duration::from_millis(20), LOOK_AGAIN);
@@ -120,9 +120,9 @@ impl Engine {
                 self.free_place(kind);
             }
             ClaimAnswer::Changed(stored) => {
-                let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
+                let manual = job.rare.as_ref().is_some_and(|rare| rare.manual.is_some());
                 self.adopt(slot, *stored);
-                if by_hand {
+                if manual {
                     // Somebody waits for this run: claim it again as it is now.
                     self.wake_at(slot, Some(now));
                 }
@@ -130,8 +130,8 @@ impl Engine {
             }
             ClaimAnswer::Refused(reason) => {
                 tracing::error!(job = %id, "the job cannot run: {reason}");
-                if let Some(by_hand) = job.rare().by_hand.take() {
-                    let _ = by_hand.send(Err(RunnerError::Store(StoreError::Refused { reason })));
+                if let Some(manual) = job.rare().manual.take() {
+                    let _ = manual.send(Err(RunnerError::Store(StoreError::Refused { reason })));
                 }
                 self.wake_at(slot, Some(now.plus(LOOK_AGAIN)));
                 self.free_place(kind);
@@ -163,8 +163,8 @@ impl Engine {
         let Some(job) = self.job_mut(slot) else { return };
         let (kind, note) = (job.kind, LeaseNote { slot, epoch: job.epoch, run: u32::MAX, ttl: Duration::ZERO });
         job.phase = Phase::Committing;
-        if let Some(by_hand) = job.rare().by_hand.take() {
-            let _ = by_hand.send(Err(why));
+        if let Some(manual) = job.rare().manual.take() {
+            let _ = manual.send(Err(why));
         }
         self.outbox.releases.push(note);
         self.free_place(kind);

@@ -32,8 +32,8 @@ impl Engine {
     /// A due job gets a place of its kind, or waits for one.
     fn line_up(&mut self, slot: u32, now: UnixMs) {
         let Some(job) = self.jobs[slot as usize].as_deref_mut() else { return };
-        let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
-        if !by_hand {
+        let manual = job.rare.as_ref().is_some_and(|rare| rare.manual.is_some());
+        if !manual {
             match policy::fire(&job.rule(), &self.rules, &job.state, now) {
                 Fire::Run { .. } => {}
                 // A wake-up that was only meant to look again, at a lease for one.
@@ -140,9 +140,9 @@ impl Engine {
             Pause { cause: PauseCause::Config, reason: reason.clone(), by: "runner".to_owned(), at: now, config };
         job.state.pause = Some(Box::new(pause.clone()));
         // A tick that runs already ends under the old config, and tells how.
-        if !under_way && let Some(by_hand) = job.rare().by_hand.take() {
+        if !under_way && let Some(manual) = job.rare().manual.take() {
             // Whoever asked may have gone.
-            let _ = by_hand.send(Err(RunnerError::Quarantined { id: id.to_string(), reason }));
+            let _ = manual.send(Err(RunnerError::Quarantined { id: id.to_string(), reason }));
         }
         self.put_to_rest(slot);
         self.edit(slot, Edit { change: Change::Pause(pause), reply: None });
@@ -170,25 +170,25 @@ impl Engine {
             let (id, kind) = (job.id.to_string(), self.kinds.get(job.kind).name.to_string());
             return self.give_back(slot, RunnerError::KindMissing { id, kind });
         };
-        let by_hand = job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some());
-        let (nominal, attempt) = match job.state.next {
-            Some(next) if !by_hand => (next.nominal, job.state.attempt),
-            _ => (policy::key_by_hand(&job.rule(), &job.state, now), 0),
+        let manual = job.rare.as_ref().is_some_and(|rare| rare.manual.is_some());
+        let (scheduled_at, attempt) = match job.state.next {
+            Some(next) if !manual => (next.scheduled_at, job.state.attempt),
+            _ => (policy::manual_key(&job.rule(), &job.state, now), 0),
         };
-        if let (Some(next), false) = (job.state.next, by_hand) {
+        if let (Some(next), false) = (job.state.next, manual) {
             self.lag.record(now.since(next.due));
         }
         let run = self.runs.reserve();
         let cancel = CancellationToken::new();
-        let phase = crate::runner::schedule::Phase::from_seed(job.seed, job.state.skew);
-        let hint = job.schedule.next_after(nominal.max(now), phase).map_or(Duration::ZERO, |next| next.since(now));
+        let grid = crate::runner::schedule::Grid::from_seed(job.seed, job.state.skew);
+        let hint = job.schedule.next_after(scheduled_at.max(now), grid).map_or(Duration::ZERO, |next| next.since(now));
         let order = TickOrder {
             run,
             identity: TickIdentity {
                 job_id: Arc::clone(&job.id),
                 agent_id: Arc::clone(&job.agent),
                 kind: registered.poller.kind(),
-                run_key: nominal,
+                run_key: scheduled_at,
                 attempt,
                 cursor_before: job.state.cursor.as_deref().map(Arc::from),
             },
@@ -209,8 +209,8 @@ impl Engine {
             slot,
             kind,
             epoch,
-            nominal,
-            by_hand,
+            scheduled_at,
+            manual,
             started: now,
             started_at,
             timeout,
@@ -222,7 +222,7 @@ impl Engine {
             cancel,
             task,
         };
-        let due = next_due.filter(|_| !by_hand).unwrap_or(now);
+        let due = next_due.filter(|_| !manual).unwrap_or(now);
         self.observe_start(&tick, due, attempt);
         self.runs.insert(run, tick);
     }

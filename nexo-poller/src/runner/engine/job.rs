@@ -58,7 +58,7 @@ pub(crate) enum Phase {
 /// What few jobs have at a time, and counters since the runner started.
 #[derive(Default)]
 pub(crate) struct Rare {
-    pub(crate) by_hand: Option<ByHand>,
+    pub(crate) manual: Option<ByHand>,
     pub(crate) holder: Option<LeaseHolder>,
     pub(crate) counters: Counters,
     /// Changes that wait for one that is on the way.

@@ -23,8 +23,8 @@ impl Engine {
     }
 
     pub(super) fn observe_start(&self, tick: &RunningTick, due: UnixMs, attempt: u32) {
-        let (run_key, by_hand) = (tick.nominal, tick.by_hand);
-        self.observe(tick.slot, RunnerEventKind::Started { run_key, due, attempt, by_hand });
+        let (run_key, manual) = (tick.scheduled_at, tick.manual);
+        self.observe(tick.slot, RunnerEventKind::Started { run_key, due, attempt, manual });
     }
 
     pub(super) fn observe_end(&self, pending: &PendingCommit, outcome: RunOutcome, error: Option<&str>) {
@@ -34,7 +34,7 @@ impl Engine {
             Outcome::Failed { retry_after, .. } => *retry_after,
         };
         let Finished { skipped_overlap, skipped_misfire, .. } = pending.finished;
-        let run_key = pending.run.nominal;
+        let run_key = pending.run.scheduled_at;
         let state = &job.state;
         let what = RunnerEventKind::Ended { run_key, outcome, error, asked, skipped_overlap, skipped_misfire, state };
         self.observe(pending.slot, what);

@@ -38,23 +38,23 @@ impl Engine {
         if void {
             tracing::warn!(job = %job.id, "the tick's outcome is void: its lease is gone, or the job was reset");
             let epoch = job.epoch;
-            if let Some(by_hand) = job.rare().by_hand.take() {
+            if let Some(manual) = job.rare().manual.take() {
                 let id = job.id.to_string();
                 let reason = "its lease was lost while it ran, or it was reset".to_owned();
-                let _ = by_hand.send(Err(RunnerError::Busy { id, reason }));
+                let _ = manual.send(Err(RunnerError::Busy { id, reason }));
             }
             job.phase = Phase::Committing;
             // Where the lease is still ours (a reset), it is given back; else the store says so.
             self.outbox.releases.push(LeaseNote { slot, epoch, run: u32::MAX, ttl: Duration::ZERO });
-            self.observe_void(slot, tick.nominal, "its lease is gone, or the job was reset");
+            self.observe_void(slot, tick.scheduled_at, "its lease is gone, or the job was reset");
             return;
         }
         let Some((outcome, metrics)) = outcome_of(tick, result) else {
             // Cut short by the shutdown: it repeats from the old cursor, as if it had not begun.
-            self.observe_void(slot, tick.nominal, "the runner stopped before it ended");
+            self.observe_void(slot, tick.scheduled_at, "the runner stopped before it ended");
             return self.interrupted(slot);
         };
-        let run = Run { nominal: tick.nominal, started: tick.started, by_hand: tick.by_hand };
+        let run = Run { scheduled_at: tick.scheduled_at, started: tick.started, manual: tick.manual };
         let random = self.random.next();
         let finished = policy::finish(&job.rule(), &self.rules, job.state.clone(), &run, outcome.clone(), now, random);
         job.phase = Phase::Committing;
@@ -76,8 +76,8 @@ impl Engine {
         let Some(job) = self.job_mut(slot) else { return };
         job.phase = Phase::Committing;
         let note = LeaseNote { slot, epoch: job.epoch, run: u32::MAX, ttl: Duration::ZERO };
-        if let Some(by_hand) = job.rare().by_hand.take() {
-            let _ = by_hand.send(Err(RunnerError::ShutDown));
+        if let Some(manual) = job.rare().manual.take() {
+            let _ = manual.send(Err(RunnerError::ShutDown));
         }
         self.outbox.releases.push(note);
     }
@@ -131,17 +131,17 @@ impl Engine {
             }
             WriteAnswer::Refused(reason) => {
                 tracing::error!(job = %job.id, "the tick's outcome cannot be stored: {reason}");
-                if let Some(by_hand) = job.rare().by_hand.take() {
-                    let _ = by_hand.send(Err(RunnerError::Store(StoreError::Refused { reason })));
+                if let Some(manual) = job.rare().manual.take() {
+                    let _ = manual.send(Err(RunnerError::Store(StoreError::Refused { reason })));
                 }
                 self.outcome_lost(slot, &pending, "its outcome cannot be stored");
             }
             WriteAnswer::Fenced | WriteAnswer::Missing => {
                 tracing::warn!(job = %job.id, epoch = pending.epoch, "the tick's outcome came too late and was refused");
-                if let Some(by_hand) = job.rare().by_hand.take() {
+                if let Some(manual) = job.rare().manual.take() {
                     let id = job.id.to_string();
                     let reason = "its lease was lost while it ran".to_owned();
-                    let _ = by_hand.send(Err(RunnerError::Busy { id, reason }));
+                    let _ = manual.send(Err(RunnerError::Busy { id, reason }));
                 }
                 self.outcome_lost(slot, &pending, "its outcome came after its lease was lost");
             }
@@ -150,7 +150,7 @@ impl Engine {
 
     /// The next claim is told what is so now.
     fn outcome_lost(&mut self, slot: u32, pending: &PendingCommit, why: &'static str) {
-        self.observe_void(slot, pending.run.nominal, why);
+        self.observe_void(slot, pending.run.scheduled_at, why);
         self.run_over(slot);
         self.wake_if_idle(slot, self.clock.now().plus(Duration::from_secs(1)));
     }
@@ -180,7 +180,7 @@ impl Engine {
         };
         if let Some(message) = &error {
             tracing::warn!(
-                job = %job.id, agent = %job.agent, run_key = pending.run.nominal.0, outcome = outcome.as_str(),
+                job = %job.id, agent = %job.agent, run_key = pending.run.scheduled_at.0, outcome = outcome.as_str(),
                 errors = job.state.errors, "the tick failed: {message}"
             );
         }
@@ -217,17 +217,17 @@ impl Engine {
             counters.items_seen += u64::from(metrics.items_seen);
             counters.items_dispatched += u64::from(metrics.items_dispatched);
         }
-        if let Some(by_hand) = rare.by_hand.take() {
+        if let Some(manual) = rare.manual.take() {
             let report = TickReport {
                 job_id: job.id.to_string(),
-                run_key: pending.run.nominal,
+                run_key: pending.run.scheduled_at,
                 outcome,
                 error: error.clone(),
                 metrics: pending.metrics,
                 took: pending.took,
                 next_due,
             };
-            let _ = by_hand.send(Ok(report));
+            let _ = manual.send(Ok(report));
         }
         self.observe_end(&pending, outcome, error.as_deref());
         if let Some(text) = pending.finished.alert {

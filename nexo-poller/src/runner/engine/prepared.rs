@@ -92,6 +92,6 @@ impl Prepared {
 
     /// Jobs with near keys are due near each other.
     pub(crate) fn neighbourhood(&self) -> (Duration, Option<UnixMs>, u64) {
-        (self.job.schedule.typical_interval(), self.job.state.next.map(|next| next.nominal), self.job.seed)
+        (self.job.schedule.typical_interval(), self.job.state.next.map(|next| next.scheduled_at), self.job.seed)
     }
 }

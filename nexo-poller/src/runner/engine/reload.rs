@@ -286,7 +286,7 @@ impl Engine {
             return;
         }
         let Some(job) = self.job_mut(slot) else { return };
-        job.rare().by_hand = Some(reply);
+        job.rare().manual = Some(reply);
         let (kind, now) = (job.kind, self.clock.now());
         self.timeline.clear(slot);
         let Some(job) = self.job_mut(slot) else { return };
@@ -316,7 +316,7 @@ impl Engine {
             Phase::Claiming | Phase::Committing | Phase::Abandoned => {
                 Err(RunnerError::Busy { id, reason: "a tick of it begins or ends at this moment".to_owned() })
             }
-            _ if job.rare.as_ref().is_some_and(|rare| rare.by_hand.is_some()) => {
+            _ if job.rare.as_ref().is_some_and(|rare| rare.manual.is_some()) => {
                 Err(RunnerError::Busy { id, reason: "a run by hand waits already".to_owned() })
             }
             _ if kind.registered.is_none() => Err(RunnerError::KindMissing { id, kind: kind.name.to_string() }),

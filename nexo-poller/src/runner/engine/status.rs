@@ -46,7 +46,7 @@ impl Engine {
             schedule: job.schedule.to_string(),
             phase,
             why,
-            next_slot: state.next.filter(|_| state.pause.is_none()).map(|next| next.nominal),
+            next_slot: state.next.filter(|_| state.pause.is_none()).map(|next| next.scheduled_at),
             next_due: job.wake.or(state.next.map(|next| next.due)).filter(|_| state.pause.is_none()),
             last_outcome: state.last.map(|last| last.outcome),
             last_started: state.last.map(|last| last.started),
@@ -100,14 +100,14 @@ impl Engine {
 
     pub(super) fn next_firings(&self, id: &str, count: usize) -> Result<Vec<UnixMs>, RunnerError> {
         let job = self.slot_of(id).and_then(|slot| self.job(slot)).ok_or_else(|| Self::unknown(id))?;
-        let phase = crate::runner::schedule::Phase::from_seed(job.seed, job.state.skew);
+        let grid = crate::runner::schedule::Grid::from_seed(job.seed, job.state.skew);
         let first = match job.state.next {
             Some(next) => Some(next.due.max(job.wake.unwrap_or(next.due))),
-            None => job.schedule.next_after(self.clock.now(), phase),
+            None => job.schedule.next_after(self.clock.now(), grid),
         };
-        let after = job.state.next.map(|next| next.nominal);
-        let rest = std::iter::successors(after.or(first), |slot| job.schedule.next_after(*slot, phase)).skip(1);
-        let rest = rest.map(|nominal| job.schedule.slot(nominal, phase, self.rules.default_jitter).due);
+        let after = job.state.next.map(|next| next.scheduled_at);
+        let rest = std::iter::successors(after.or(first), |slot| job.schedule.next_after(*slot, grid)).skip(1);
+        let rest = rest.map(|scheduled_at| job.schedule.slot(scheduled_at, grid, self.rules.default_jitter).due);
         let rest = rest.skip_while(|due| first.is_some_and(|first| *due <= first));
         Ok(first.into_iter().chain(rest).take(count.min(1000)).collect())
     }

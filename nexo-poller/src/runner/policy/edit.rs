@@ -122,12 +122,12 @@ fn plan(job: &JobRule<'_>, rules: &Rules, state: &mut JobState, now: UnixMs) {
     state.planned_by = job.schedule.fingerprint();
     // A job that runs once and never succeeded is run as soon as it may.
     if let Some(slot) = state.next.filter(|_| planned_before && job.schedule.is_once()) {
-        state.next = Some(Slot { due: slot.nominal.max(now), ..slot });
+        state.next = Some(Slot { due: slot.scheduled_at.max(now), ..slot });
         return;
     }
     // Slots of cron jobs never go back; those of intervals have a skew where the clock did.
     let after = match state.last {
-        Some(last) if planned_before && !job.schedule.is_interval() => last.nominal.max(now),
+        Some(last) if planned_before && !job.schedule.is_interval() => last.scheduled_at.max(now),
         _ => now,
     };
     state.next = next_due_after(job, rules, state.skew, after, now).0;

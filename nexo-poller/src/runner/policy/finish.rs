@@ -18,18 +18,18 @@ const MIN_HINT: Duration = Duration::from_millis(10);
 #[non_exhaustive]
 pub struct Run {
     /// Its key within the job.
-    pub nominal: UnixMs,
+    pub scheduled_at: UnixMs,
     /// When it started.
     pub started: UnixMs,
     /// An operator asked for it: the schedule does not move.
-    pub by_hand: bool,
+    pub manual: bool,
 }
 
 impl Run {
     /// A run of the schedule's, or one that an operator has asked for.
     #[must_use]
-    pub const fn new(nominal: UnixMs, started: UnixMs, by_hand: bool) -> Self {
-        Self { nominal, started, by_hand }
+    pub const fn new(scheduled_at: UnixMs, started: UnixMs, manual: bool) -> Self {
+        Self { scheduled_at, started, manual }
     }
 }
 
@@ -102,7 +102,7 @@ pub fn finish(
         // The same grid would name the same instants again.
         state.skew += 1;
     }
-    state.last = Some(LastRun { nominal: run.nominal, started: run.started, ended: now, outcome: kind });
+    state.last = Some(LastRun { scheduled_at: run.scheduled_at, started: run.started, ended: now, outcome: kind });
     match outcome {
         Outcome::Ok { cursor, hint } => {
             move_cursor(&mut state, cursor);
@@ -111,7 +111,7 @@ pub fn finish(
             (state.backoff_until, state.failure) = (None, None);
             state.breaker = Breaker::Closed;
             state.last_success = Some(now);
-            if !run.by_hand || was_retrying {
+            if !run.manual || was_retrying {
                 advance(job, rules, &mut finished, &mut state, run, now);
             }
             if let Some(hint) = hint {
@@ -126,13 +126,13 @@ pub fn finish(
             };
             state.backoff_until = Some(until);
             // The retry is of the same run; one by hand leaves the run that is planned alone, but not before the backoff.
-            let nominal = match state.next {
-                Some(slot) if run.by_hand => slot.nominal,
-                _ => run.nominal,
+            let scheduled_at = match state.next {
+                Some(slot) if run.manual => slot.scheduled_at,
+                _ => run.scheduled_at,
             };
-            if !run.by_hand || state.next.is_some() {
-                let due = state.next.filter(|_| run.by_hand).map_or(until, |slot| slot.due.max(until));
-                state.next = Some(Slot { nominal, due });
+            if !run.manual || state.next.is_some() {
+                let due = state.next.filter(|_| run.manual).map_or(until, |slot| slot.due.max(until));
+                state.next = Some(Slot { scheduled_at, due });
             }
             note_failure(&mut state, &message);
             if opened {
@@ -174,13 +174,13 @@ fn move_cursor(state: &mut JobState, cursor: Option<Vec<u8>>) {
 fn advance(job: &JobRule<'_>, rules: &Rules, finished: &mut Finished, state: &mut JobState, run: &Run, now: UnixMs) {
     let from = match state.next {
         // The run that had failed is done; one that is still to come is not.
-        Some(slot) if run.by_hand => slot.nominal.min(now),
+        Some(slot) if run.manual => slot.scheduled_at.min(now),
         // The grid moves on with it, or the slots until then would come a second time.
         _ if was_set_back(job, run, now) => {
             state.skew += 1;
             now
         }
-        _ => run.nominal,
+        _ => run.scheduled_at,
     };
     let (next, passed) = following(job, rules, state, from, now);
     state.next = next;
@@ -194,18 +194,18 @@ fn advance(job: &JobRule<'_>, rules: &Rules, finished: &mut Finished, state: &mu
 
 /// Moves the upcoming slot, once. The run it becomes has a key of its own, later than the one that just ended.
 fn apply_hint(job: &JobRule<'_>, state: &mut JobState, hint: Duration, run: &Run, now: UnixMs) {
-    if state.next.is_some() && !run.by_hand {
+    if state.next.is_some() && !run.manual {
         let due = now.plus(hint.clamp(MIN_HINT, MAX_HINT));
-        let later = UnixMs(run.nominal.0.saturating_add(1));
-        let nominal = if was_set_back(job, run, now) { due } else { due.max(later) };
-        state.next = Some(Slot { nominal, due });
+        let later = UnixMs(run.scheduled_at.0.saturating_add(1));
+        let scheduled_at = if was_set_back(job, run, now) { due } else { due.max(later) };
+        state.next = Some(Slot { scheduled_at, due });
     }
 }
 
 /// The clock was set back while an interval's run went on: its key lies ahead, and waiting for that instant would stop the
 /// job for as long. Times of the day wait for the day.
 fn was_set_back(job: &JobRule<'_>, run: &Run, now: UnixMs) -> bool {
-    !run.by_hand && job.schedule.is_interval() && run.nominal > now.plus(CLOCKS_DIFFER)
+    !run.manual && job.schedule.is_interval() && run.scheduled_at > now.plus(CLOCKS_DIFFER)
 }
 
 /// The first cause is kept: what fails later is often only a consequence.

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 pub use self::edit::{Change, adopt, edit};
 pub use self::finish::{Finished, Outcome, Run, finish};
-pub use self::fire::{Fire, fire, key_by_hand};
-use super::schedule::Phase;
+pub use self::fire::{Fire, fire, manual_key};
+use super::schedule::Grid;
 use super::{CatchUp, RunnerOptions, Schedule};
 use crate::contract::PollerError;
 
@@ -29,7 +29,7 @@ pub struct JobRule<'a> {
     pub schedule: &'a Schedule,
     /// What happens to missed runs.
     pub catch_up: CatchUp,
-    /// The job's own number, from its id: seeds its phase and its jitter.
+    /// The job's own number, from its id: seeds the offset of its grid and its jitter.
     pub seed: u64,
     /// A fingerprint of its config.
     pub config: i64,
@@ -87,8 +87,8 @@ impl<'a> JobRule<'a> {
 }
 
 impl JobRule<'_> {
-    fn phase(&self, skew: i64) -> Phase {
-        Phase::from_seed(self.seed, skew)
+    fn grid(&self, skew: i64) -> Grid {
+        Grid::from_seed(self.seed, skew)
     }
 }
 

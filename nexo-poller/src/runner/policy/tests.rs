@@ -36,7 +36,7 @@ fn ok(cursor: &str) -> Outcome {
 fn run_next(job: &JobRule<'_>, state: JobState, outcome: Outcome, took: u64, random: u64) -> (Finished, UnixMs) {
     let slot = state.next.unwrap();
     let now = slot.due.plus(Duration::from_secs(took));
-    let run = Run { nominal: slot.nominal, started: slot.due, by_hand: false };
+    let run = Run { scheduled_at: slot.scheduled_at, started: slot.due, manual: false };
     (finish(job, &rules(), state, &run, outcome, now, random), now)
 }
 
@@ -76,10 +76,10 @@ fn a_retry_keeps_the_key_of_its_run_and_success_moves_on() {
     let state = adopt(&job, &rules(), JobState::default(), START);
     let first = state.next.unwrap();
     let (finished, _) = run_next(&job, state, transient(None), 0, 1 << 62);
-    assert_eq!(finished.state.next.unwrap().nominal, first.nominal);
+    assert_eq!(finished.state.next.unwrap().scheduled_at, first.scheduled_at);
     assert_eq!(finished.state.attempt, 1);
     let (finished, _) = run_next(&job, finished.state, ok("1"), 0, 0);
-    assert_eq!(finished.state.next.unwrap().nominal, first.nominal.plus(Duration::from_secs(300)));
+    assert_eq!(finished.state.next.unwrap().scheduled_at, first.scheduled_at.plus(Duration::from_secs(300)));
 }
 
 #[test]
@@ -87,10 +87,10 @@ fn six_hours_of_missed_runs_are_one_run_and_the_clock_is_past_them() {
     let schedule = every(60);
     let job = rule(&schedule, CatchUp::Once);
     let state = adopt(&job, &rules(), JobState::default(), START);
-    let nominal = state.next.unwrap().nominal;
+    let scheduled_at = state.next.unwrap().scheduled_at;
     let now = START.plus(Duration::from_secs(6 * 3600));
-    assert_eq!(fire(&job, &rules(), &state, now), Fire::Run { nominal, attempt: 0 });
-    let run = Run { nominal, started: now, by_hand: false };
+    assert_eq!(fire(&job, &rules(), &state, now), Fire::Run { scheduled_at, attempt: 0 });
+    let run = Run { scheduled_at, started: now, manual: false };
     let finished = finish(&job, &rules(), state, &run, ok("1"), now, 0);
     assert!(finished.state.next.unwrap().due > now);
     assert_eq!((finished.skipped_misfire, finished.skipped_overlap), (359, 0));
@@ -109,10 +109,10 @@ fn skip_leaves_missed_runs_out_and_all_makes_up_for_at_most_a_hundred() {
 
     let all = rule(&schedule, CatchUp::All);
     let (mut state, mut runs, mut last) = (state, 0, UnixMs(0));
-    while let Fire::Run { nominal, .. } = fire(&all, &rules(), &state, now) {
-        assert!(nominal > last, "run keys grow");
-        last = nominal;
-        let run = Run { nominal, started: now, by_hand: false };
+    while let Fire::Run { scheduled_at, .. } = fire(&all, &rules(), &state, now) {
+        assert!(scheduled_at > last, "run keys grow");
+        last = scheduled_at;
+        let run = Run { scheduled_at, started: now, manual: false };
         state = finish(&all, &rules(), state, &run, ok("1"), now, 0).state;
         runs += 1;
     }
@@ -187,7 +187,7 @@ fn an_hour_back_starts_intervals_over_without_a_second_run_of_any_key() {
             assert!(state.next.unwrap().due <= now.plus(Duration::from_secs(60)), "it does not wait for the hour");
         }
         while now < START.plus(Duration::from_secs(3600)) {
-            assert!(keys.insert(state.next.unwrap().nominal), "a run key occurs once");
+            assert!(keys.insert(state.next.unwrap().scheduled_at), "a run key occurs once");
             let (finished, ended) = run_next(&job, state, ok("1"), 1, 0);
             (state, now) = (finished.state, ended);
         }
@@ -202,7 +202,7 @@ fn a_clock_that_is_set_back_while_a_tick_runs_does_not_stop_its_job_until_then()
         let job = rule(&schedule, CatchUp::Once);
         let mut state = adopt(&job, &rules(), JobState::default(), START);
         let slot = state.next.unwrap();
-        let run = Run { nominal: slot.nominal, started: slot.due, by_hand: false };
+        let run = Run { scheduled_at: slot.scheduled_at, started: slot.due, manual: false };
         let now = slot.due.minus(hour);
         if noticed {
             state = edit(&job, &rules(), state, &Change::ClockSetBack, now);
@@ -210,10 +210,10 @@ fn a_clock_that_is_set_back_while_a_tick_runs_does_not_stop_its_job_until_then()
         let outcome = Outcome::Ok { cursor: None, hint: hint.map(Duration::from_secs) };
         let mut state = finish(&job, &rules(), state, &run, outcome, now, 0).state;
         assert!(state.next.unwrap().due <= now.plus(Duration::from_secs(60)), "{:?}", state.next);
-        let mut keys = std::collections::HashSet::from([run.nominal]);
+        let mut keys = std::collections::HashSet::from([run.scheduled_at]);
         let mut now = now;
         while now < slot.due.plus(hour) {
-            assert!(keys.insert(state.next.unwrap().nominal), "a run key occurs once");
+            assert!(keys.insert(state.next.unwrap().scheduled_at), "a run key occurs once");
             let (finished, ended) = run_next(&job, state, ok("1"), 1, 0);
             (state, now) = (finished.state, ended);
         }
@@ -226,15 +226,15 @@ fn a_clock_that_was_set_back_unseen_is_noticed_by_the_next_change_and_the_next_o
     let schedule = every(60);
     let job = rule(&schedule, CatchUp::Once);
     let first = adopt(&job, &rules(), JobState::default(), START);
-    let slot = first.next.unwrap().nominal;
+    let slot = first.next.unwrap().scheduled_at;
     let (done, ended) = run_next(&job, first, ok("1"), 1, 0);
     let back = ended.minus(Duration::from_secs(600));
-    assert_eq!(done.state.next.unwrap().nominal, slot.plus(Duration::from_secs(60)));
+    assert_eq!(done.state.next.unwrap().scheduled_at, slot.plus(Duration::from_secs(60)));
     for change in [Change::Resume, Change::Reset, Change::Adopt] {
         let state = edit(&job, &rules(), done.state.clone(), &change, back);
         assert!(state.skew == 1 && state.next.unwrap().due <= back.plus(Duration::from_secs(60)), "{change:?}");
     }
-    let run = Run { nominal: back, started: back, by_hand: false };
+    let run = Run { scheduled_at: back, started: back, manual: false };
     let state = finish(&job, &rules(), done.state, &run, ok("2"), back, 0).state;
     assert_eq!(state.skew, 1);
 }
@@ -246,15 +246,15 @@ fn a_run_by_hand_takes_no_slots_key_and_no_slot_away() {
     let state = adopt(&job, &rules(), JobState::default(), START);
     let slot = state.next.unwrap();
     // At the very millisecond of a slot, and where the last run lies ahead of a clock that was set back.
-    assert_eq!(key_by_hand(&job, &state, slot.nominal).0, slot.nominal.0 + 1);
+    assert_eq!(manual_key(&job, &state, slot.scheduled_at).0, slot.scheduled_at.0 + 1);
     let (ahead, _) = run_next(&job, state.clone(), ok("1"), 1, 0);
     let back = edit(&job, &rules(), ahead.state, &Change::ClockSetBack, START.minus(Duration::from_secs(600)));
-    let key = key_by_hand(&job, &back, START);
-    assert!(key.0 > slot.nominal.0 + 1, "the grid was moved by a millisecond, and that slot is still to come");
+    let key = manual_key(&job, &back, START);
+    assert!(key.0 > slot.scheduled_at.0 + 1, "the grid was moved by a millisecond, and that slot is still to come");
     // One fails and one succeeds before the slot: the slot is still to come.
-    let by_hand = |now: UnixMs| Run { nominal: key_by_hand(&job, &state, now), started: now, by_hand: true };
-    let failed = finish(&job, &rules(), state.clone(), &by_hand(START), transient(None), START, 0).state;
-    let done = finish(&job, &rules(), failed, &by_hand(START), ok("1"), START, 0).state;
+    let manual = |now: UnixMs| Run { scheduled_at: manual_key(&job, &state, now), started: now, manual: true };
+    let failed = finish(&job, &rules(), state.clone(), &manual(START), transient(None), START, 0).state;
+    let done = finish(&job, &rules(), failed, &manual(START), ok("1"), START, 0).state;
     assert_eq!(done.next, state.next);
 }
 
@@ -343,7 +343,7 @@ proptest! {
                     prop_assert_eq!((&state.pause, state.errors), (&before.pause, before.errors));
                 }
                 Event::ByHand { works } => {
-                    let run = Run { nominal: UnixMs(i64::MAX / 2), started: now, by_hand: true };
+                    let run = Run { scheduled_at: UnixMs(i64::MAX / 2), started: now, manual: true };
                     let outcome = if works { ok("hand") } else { transient(None) };
                     let slot = state.next;
                     state.last = before.last;
@@ -355,7 +355,7 @@ proptest! {
                 }
                 Event::Ok { .. } | Event::Failed { .. } => {
                     // A job that is due is run; one that is not is waited for.
-                    let (nominal, attempt) = match fire(&job, &rules, &state, now) {
+                    let (scheduled_at, attempt) = match fire(&job, &rules, &state, now) {
                         Fire::Never => continue,
                         Fire::Wait(until) => {
                             prop_assert!(until > now);
@@ -367,10 +367,10 @@ proptest! {
                             state = *skipped;
                             continue;
                         }
-                        Fire::Run { nominal, attempt } => (nominal, attempt),
+                        Fire::Run { scheduled_at, attempt } => (scheduled_at, attempt),
                     };
                     prop_assert_eq!(attempt, state.attempt);
-                    let run = Run { nominal, started: now, by_hand: false };
+                    let run = Run { scheduled_at, started: now, manual: false };
                     now = now.plus(Duration::from_secs(took));
                     let outcome = match &event {
                         Event::Ok { hint, cursor } => {
@@ -392,7 +392,7 @@ proptest! {
                     }
                     match event {
                         Event::Ok { hint, .. } => {
-                            prop_assert!(completed.insert(nominal), "run {nominal} completed twice");
+                            prop_assert!(completed.insert(scheduled_at), "run {scheduled_at} completed twice");
                             prop_assert_eq!((state.errors, state.attempt), (0, 0));
                             if let (Some(hint), Some(next)) = (hint, state.next) {
                                 // The hint moves one slot; the one after it is the schedule's again.

@@ -31,7 +31,7 @@ use crate::store::{Slot, UnixMs};
 /// # Ok::<(), nexo_poller::runner::ScheduleError>(())
 /// ```
 ///
-/// - **every**: slots lie on a grid whose phase comes from the job's id, so that jobs with the same interval are spread
+/// - **every**: slots lie on a grid whose offset comes from the job's id, so that jobs with the same interval are spread
 ///   evenly, and a restart changes nothing. Time zones and daylight saving do not matter.
 /// - **cron**: six fields, seconds first, or five with seconds 0. A fixed local time that daylight saving skips fires once,
 ///   right after the gap; one that occurs twice fires at the first occurrence. Wildcard hours and minutes follow elapsed
@@ -121,15 +121,15 @@ impl Schedule {
     /// The next `count` slots of job `job_id` after `now`, without jitter; fewer where the schedule ends.
     #[must_use]
     pub fn firings_after(&self, now: UnixMs, count: usize, job_id: &str) -> Vec<UnixMs> {
-        let phase = Phase::of(job_id, 0);
-        std::iter::successors(self.next_after(now, phase), |slot| self.next_after(*slot, phase)).take(count).collect()
+        let grid = Grid::of(job_id, 0);
+        std::iter::successors(self.next_after(now, grid), |slot| self.next_after(*slot, grid)).take(count).collect()
     }
 
     /// The first slot strictly after `after`.
-    pub(crate) fn next_after(&self, after: UnixMs, phase: Phase) -> Option<UnixMs> {
+    pub(crate) fn next_after(&self, after: UnixMs, grid: Grid) -> Option<UnixMs> {
         match &self.when {
             When::Every(interval) => {
-                let offset = phase.offset(*interval);
+                let offset = grid.offset(*interval);
                 let steps = after.0.saturating_sub(offset).div_euclid(*interval).saturating_add(1);
                 Some(UnixMs(steps.saturating_mul(*interval).saturating_add(offset)))
             }
@@ -139,10 +139,10 @@ impl Schedule {
     }
 
     /// The last slot strictly before `before`.
-    pub(crate) fn last_before(&self, before: UnixMs, phase: Phase) -> Option<UnixMs> {
+    pub(crate) fn last_before(&self, before: UnixMs, grid: Grid) -> Option<UnixMs> {
         match &self.when {
             When::Every(interval) => {
-                let offset = phase.offset(*interval);
+                let offset = grid.offset(*interval);
                 let steps = before.0.saturating_sub(offset).saturating_sub(1).div_euclid(*interval);
                 Some(UnixMs(steps.saturating_mul(*interval).saturating_add(offset)))
             }
@@ -151,12 +151,12 @@ impl Schedule {
         }
     }
 
-    /// When the run of slot `nominal` is to start.
-    pub(crate) fn slot(&self, nominal: UnixMs, phase: Phase, default_jitter: Duration) -> Slot {
+    /// When the run of slot `scheduled_at` is to start.
+    pub(crate) fn slot(&self, scheduled_at: UnixMs, grid: Grid, default_jitter: Duration) -> Slot {
         let max = self.jitter_bound(default_jitter);
-        let random = seed::mix(phase.seed ^ nominal.0.cast_unsigned());
+        let random = seed::mix(grid.seed ^ scheduled_at.0.cast_unsigned());
         let delay = seed::within(random, u64::try_from(max.as_millis()).unwrap_or(0));
-        Slot { nominal, due: nominal.plus(Duration::from_millis(delay)) }
+        Slot { scheduled_at, due: scheduled_at.plus(Duration::from_millis(delay)) }
     }
 
     /// The largest delay that [`slot`](Self::slot) adds.
@@ -164,7 +164,7 @@ impl Schedule {
         let wanted = match (&self.when, self.jitter) {
             (When::At(_), _) => return Duration::ZERO,
             (_, Some(own)) => own,
-            // Intervals are spread by their phase already.
+            // Intervals are spread by their grid already.
             (When::Every(_), None) => Duration::ZERO,
             (When::Cron(_), None) => default_jitter,
         };
@@ -212,12 +212,12 @@ impl Schedule {
 
 /// Where a job's interval slots lie, and the seed of its jitter.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Phase {
+pub(crate) struct Grid {
     seed: u64,
     skew: i64,
 }
 
-impl Phase {
+impl Grid {
     pub(crate) fn of(job_id: &str, skew: i64) -> Self {
         Self { seed: seed::of(job_id.as_bytes()), skew }
     }

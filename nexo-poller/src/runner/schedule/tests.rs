@@ -183,7 +183,7 @@ proptest! {
         for pair in slots.windows(2) {
             prop_assert_eq!(pair[1].since(pair[0]), Duration::from_secs(secs));
         }
-        prop_assert_eq!(schedule.last_before(slots[1], Phase::of(&id, 0)), Some(slots[0]));
+        prop_assert_eq!(schedule.last_before(slots[1], Grid::of(&id, 0)), Some(slots[0]));
         // A restart between two slots plans the same one.
         prop_assert_eq!(schedule.firings_after(UnixMs(slots[0].0 - 1), 1, &id)[0], slots[0]);
     }
@@ -193,8 +193,8 @@ proptest! {
         jitter in 0u64..3600, now in 0i64..4_000_000_000_000, id in "[a-z]{1,12}",
     ) {
         let schedule = Schedule::cron("0 * * * *", None).unwrap().with_jitter(Duration::from_secs(jitter)).unwrap();
-        let slot = schedule.slot(UnixMs(now), Phase::of(&id, 0), Duration::ZERO);
-        prop_assert!(slot.due.since(slot.nominal) <= Duration::from_secs(jitter.min(900)));
-        prop_assert_eq!(slot, schedule.slot(UnixMs(now), Phase::of(&id, 0), Duration::ZERO));
+        let slot = schedule.slot(UnixMs(now), Grid::of(&id, 0), Duration::ZERO);
+        prop_assert!(slot.due.since(slot.scheduled_at) <= Duration::from_secs(jitter.min(900)));
+        prop_assert_eq!(slot, schedule.slot(UnixMs(now), Grid::of(&id, 0), Duration::ZERO));
     }
 }

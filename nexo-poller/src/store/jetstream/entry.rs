@@ -69,6 +69,7 @@ struct StateEntry {
 
 #[derive(Serialize, Deserialize)]
 struct LastEntry {
+    /// `LastRun::scheduled_at`; entries that exist have it under this name.
     nominal: i64,
     started: i64,
     ended: i64,
@@ -120,7 +121,7 @@ impl StateEntry {
     fn of(state: &JobState) -> Self {
         let encode = |cursor: &[u8]| URL_SAFE_NO_PAD.encode(cursor);
         Self {
-            next: state.next.map(|next| (next.nominal.0, next.due.0)),
+            next: state.next.map(|next| (next.scheduled_at.0, next.due.0)),
             cursor: state.cursor.as_deref().map(encode),
             previous_cursor: state.previous_cursor.as_deref().map(encode),
             attempt: state.attempt,
@@ -132,7 +133,7 @@ impl StateEntry {
             },
             pause: state.pause.clone(),
             last: state.last.map(|last| LastEntry {
-                nominal: last.nominal.0,
+                nominal: last.scheduled_at.0,
                 started: last.started.0,
                 ended: last.ended.0,
                 outcome: last.outcome,
@@ -154,7 +155,7 @@ impl StateEntry {
             },
         };
         Ok(JobState {
-            next: self.next.map(|(nominal, due)| Slot { nominal: UnixMs(nominal), due: UnixMs(due) }),
+            next: self.next.map(|(at, due)| Slot { scheduled_at: UnixMs(at), due: UnixMs(due) }),
             cursor: decode(self.cursor)?,
             previous_cursor: decode(self.previous_cursor)?,
             attempt: self.attempt,
@@ -165,7 +166,7 @@ impl StateEntry {
                 .map_or(Breaker::Closed, |(until, trips)| Breaker::Open { until: UnixMs(until), trips }),
             pause: self.pause,
             last: self.last.map(|last| LastRun {
-                nominal: UnixMs(last.nominal),
+                scheduled_at: UnixMs(last.nominal),
                 started: UnixMs(last.started),
                 ended: UnixMs(last.ended),
                 outcome: last.outcome,

@@ -11,8 +11,8 @@
 
 mod bucket;
 mod entry;
+mod job_view;
 mod options;
-mod slot;
 mod watch;
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ pub use self::options::JetStreamOptions;
 
 use self::bucket::Bucket;
 use self::entry::Entry;
-use self::slot::{Slot, missing};
+use self::job_view::{JobView, missing};
 use self::watch::Watched;
 use super::{
     Answers, Batch, ClaimAnswer, Clock, JobState, NewJob, PastCursor, Pause, PauseCause, StateStore, StoreError,
@@ -47,7 +47,7 @@ pub struct JetStreamStore {
 #[derive(Default)]
 struct Jobs {
     keys: HashMap<Arc<str>, i64>,
-    slots: Vec<Arc<Slot>>,
+    views: Vec<Arc<JobView>>,
 }
 
 impl JetStreamStore {
@@ -62,34 +62,34 @@ impl JetStreamStore {
         Ok(Self { bucket, clock, jobs: RwLock::default(), watched })
     }
 
-    fn slot(&self, key: i64) -> Option<Arc<Slot>> {
+    fn view(&self, key: i64) -> Option<Arc<JobView>> {
         let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
-        jobs.slots.get(usize::try_from(key).ok()?).cloned()
+        jobs.views.get(usize::try_from(key).ok()?).cloned()
     }
 
-    /// The slot of a job, made where this process does not know it yet.
-    fn slot_of(&self, id: &Arc<str>) -> (i64, Arc<Slot>) {
+    /// The view of a job, made where this process does not know it yet.
+    fn view_of(&self, id: &Arc<str>) -> (i64, Arc<JobView>) {
         let mut jobs = self.jobs.write().unwrap_or_else(PoisonError::into_inner);
-        let Jobs { keys, slots } = &mut *jobs;
+        let Jobs { keys, views } = &mut *jobs;
         let key = *keys.entry(Arc::clone(id)).or_insert_with(|| {
-            let key = i64::try_from(slots.len()).unwrap_or(i64::MAX);
-            slots.push(Arc::new(Slot::new(key, &self.bucket, id)));
+            let key = i64::try_from(views.len()).unwrap_or(i64::MAX);
+            views.push(Arc::new(JobView::new(key, &self.bucket, id)));
             key
         });
-        (key, Arc::clone(&slots[usize::try_from(key).unwrap_or(usize::MAX)]))
+        (key, Arc::clone(&views[usize::try_from(key).unwrap_or(usize::MAX)]))
     }
 
     /// Does every entry of one list, many at a time, and answers in their order.
     async fn each<E: Send, A: Send, F>(
         &self,
         entries: Vec<E>,
-        work: impl Fn(Option<Arc<Slot>>, E) -> F + Send,
+        work: impl Fn(Option<Arc<JobView>>, E) -> F + Send,
         key: impl Fn(&E) -> i64 + Send,
     ) -> Result<Vec<A>, StoreError>
     where
         F: Future<Output = Result<A, StoreError>> + Send,
     {
-        let work = entries.into_iter().map(|entry| work(self.slot(key(&entry)), entry)).collect::<Vec<_>>();
+        let work = entries.into_iter().map(|entry| work(self.view(key(&entry)), entry)).collect::<Vec<_>>();
         let mut answers = Vec::with_capacity(work.len());
         let mut running = futures_util::stream::iter(work).buffered(AT_ONCE);
         let mut failed = None;
@@ -110,9 +110,9 @@ impl JetStreamStore {
         decide: impl Fn(&mut super::row::Row, &E, UnixMs) -> WriteAnswer + Sync,
     ) -> Result<Vec<WriteAnswer>, StoreError> {
         let decide = &decide;
-        let work = |slot: Option<Arc<Slot>>, entry: E| async move {
-            let Some(slot) = slot else { return Ok(missing()) };
-            let answer = slot.write(&self.bucket, &*self.clock, |row, now| decide(row, &entry, now)).await;
+        let work = |view: Option<Arc<JobView>>, entry: E| async move {
+            let Some(view) = view else { return Ok(missing()) };
+            let answer = view.write(&self.bucket, &*self.clock, |row, now| decide(row, &entry, now)).await;
             refused_alone(answer, WriteAnswer::Refused)
         };
         self.each(entries, work, key).await
@@ -138,9 +138,9 @@ fn refused_alone<A>(answer: Result<A, StoreError>, refused: impl FnOnce(String) 
 impl StateStore for JetStreamStore {
     async fn open_jobs(&self, jobs: Vec<NewJob>) -> Result<Vec<StoredJob>, StoreError> {
         let opening = jobs.into_iter().map(|job| {
-            let (key, slot) = self.slot_of(&job.id);
+            let (key, view) = self.view_of(&job.id);
             async move {
-                let opened = slot.open(&self.bucket, &*self.clock, job.state.clone()).await;
+                let opened = view.open(&self.bucket, &*self.clock, job.state.clone()).await;
                 refused_alone(opened, |reason| unusable(key, job.state, reason, self.clock.now()))
             }
         });
@@ -156,12 +156,12 @@ impl StateStore for JetStreamStore {
     async fn write(&self, batch: Batch) -> Result<Answers, StoreError> {
         self.bucket.reachable()?;
         let owner = &batch.owner;
-        let claim = |slot: Option<Arc<Slot>>, claim: super::Claim| async move {
-            let Some(slot) = slot else { return Ok(ClaimAnswer::Missing) };
-            let answer = slot.claim(&self.bucket, &*self.clock, &claim, owner).await;
+        let claim = |view: Option<Arc<JobView>>, claim: super::Claim| async move {
+            let Some(view) = view else { return Ok(ClaimAnswer::Missing) };
+            let answer = view.claim(&self.bucket, &*self.clock, &claim, owner).await;
             let answer = refused_alone(answer, ClaimAnswer::Refused)?;
             if matches!(answer, ClaimAnswer::Held { .. }) {
-                self.watched.add(claim.key, slot);
+                self.watched.add(claim.key, view);
             }
             Ok(answer)
         };

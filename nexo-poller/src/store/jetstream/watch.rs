@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use tokio::task::AbortHandle;
 
 use super::bucket::Bucket;
-use super::slot::Slot;
+use super::job_view::JobView;
 use crate::store::Clock;
 
 /// Leases of others that we wait for are looked at this often. A takeover comes this much later at most than the lease's
@@ -19,20 +19,20 @@ const AT_ONCE: usize = 64;
 /// The leases of others that somebody here waits for. They are read again and again rather than watched: a watch is a
 /// consumer on the server, which can die in silence, and there are few of them.
 pub(super) struct Watched {
-    slots: Arc<Mutex<HashMap<i64, Arc<Slot>>>>,
+    views: Arc<Mutex<HashMap<i64, Arc<JobView>>>>,
     task: AbortHandle,
 }
 
 impl Watched {
     pub(super) fn start(bucket: Arc<Bucket>, clock: Arc<dyn Clock>) -> Self {
-        let slots: Arc<Mutex<HashMap<i64, Arc<Slot>>>> = Arc::default();
-        let task = tokio::spawn(look(Arc::clone(&slots), bucket, clock)).abort_handle();
-        Self { slots, task }
+        let views: Arc<Mutex<HashMap<i64, Arc<JobView>>>> = Arc::default();
+        let task = tokio::spawn(look(Arc::clone(&views), bucket, clock)).abort_handle();
+        Self { views, task }
     }
 
-    /// Looks at `slot` until its lease is given back.
-    pub(super) fn add(&self, key: i64, slot: Arc<Slot>) {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(key, slot);
+    /// Looks at `view` until its lease is given back.
+    pub(super) fn add(&self, key: i64, view: Arc<JobView>) {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).insert(key, view);
     }
 }
 
@@ -42,22 +42,22 @@ impl Drop for Watched {
     }
 }
 
-async fn look(slots: Arc<Mutex<HashMap<i64, Arc<Slot>>>>, bucket: Arc<Bucket>, clock: Arc<dyn Clock>) {
+async fn look(views: Arc<Mutex<HashMap<i64, Arc<JobView>>>>, bucket: Arc<Bucket>, clock: Arc<dyn Clock>) {
     loop {
         tokio::time::sleep(LOOK).await;
         let waiting: Vec<_> = {
-            let slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
-            slots.iter().map(|(key, slot)| (*key, Arc::clone(slot))).collect()
+            let views = views.lock().unwrap_or_else(PoisonError::into_inner);
+            views.iter().map(|(key, view)| (*key, Arc::clone(view))).collect()
         };
-        let looking = waiting.into_iter().map(|(key, slot)| {
+        let looking = waiting.into_iter().map(|(key, view)| {
             let (bucket, clock) = (&bucket, &clock);
-            async move { (key, slot.look_again(bucket, &**clock).await) }
+            async move { (key, view.look_again(bucket, &**clock).await) }
         });
         let mut looking = futures_util::stream::iter(looking.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
         while let Some((key, held)) = looking.next().await {
             // What cannot be read now is read the next time.
             if matches!(held, Ok(false)) {
-                slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                views.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             }
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, state: &JobState) -> rusqlite:
         statement.raw_bind_parameter(index, value)
     };
     let ms = |at: Option<UnixMs>| at.map(|at| at.0);
-    bind(&state.next.map(|next| next.nominal.0))?;
+    bind(&state.next.map(|next| next.scheduled_at.0))?;
     bind(&state.next.map(|next| next.due.0))?;
     bind(&state.cursor.as_deref())?;
     bind(&state.previous_cursor.as_deref())?;
@@ -44,7 +44,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, state: &JobState) -> rusqlite:
     bind(&until)?;
     bind(&trips)?;
     bind(&text(state.pause.as_deref()))?;
-    bind(&state.last.map(|last| last.nominal.0))?;
+    bind(&state.last.map(|last| last.scheduled_at.0))?;
     bind(&state.last.map(|last| last.started.0))?;
     bind(&state.last.map(|last| last.ended.0))?;
     bind(&state.last.map(|last| outcome_number(last.outcome)))?;
@@ -58,7 +58,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, state: &JobState) -> rusqlite:
 pub(super) fn read(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     let ms = |index: usize| row.get::<_, Option<i64>>(index).map(|at| at.map(UnixMs));
     let next = match (ms(6)?, ms(7)?) {
-        (Some(nominal), Some(due)) => Some(Slot { nominal, due }),
+        (Some(scheduled_at), Some(due)) => Some(Slot { scheduled_at, due }),
         _ => None,
     };
     let breaker = match (ms(13)?, row.get::<_, Option<u32>>(14)?) {
@@ -66,8 +66,8 @@ pub(super) fn read(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         _ => Breaker::Closed,
     };
     let last = match (ms(16)?, ms(17)?, ms(18)?, row.get::<_, Option<i64>>(19)?) {
-        (Some(nominal), Some(started), Some(ended), Some(outcome)) => {
-            Some(LastRun { nominal, started, ended, outcome: outcome_of(outcome) })
+        (Some(scheduled_at), Some(started), Some(ended), Some(outcome)) => {
+            Some(LastRun { scheduled_at, started, ended, outcome: outcome_of(outcome) })
         }
         _ => None,
     };

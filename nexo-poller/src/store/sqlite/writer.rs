@@ -37,7 +37,7 @@ pub(super) struct Writer {
 }
 
 /// What a transaction has done, to be answered once it is durable.
-enum Outcome {
+enum DoneRequest {
     Open(Vec<StoredJob>, Reply<Vec<StoredJob>>),
     Write(Answers, Reply<Answers>),
 }
@@ -76,7 +76,7 @@ impl Writer {
         let mut failed = None;
         for request in waiting.by_ref() {
             match self.request(request) {
-                Ok(outcome) => done.push(outcome),
+                Ok(request) => done.push(request),
                 Err(failure) => {
                     let (error, refused) = *failure;
                     failed = Some((unavailable(&error), Some(refused)));
@@ -91,22 +91,22 @@ impl Writer {
                 let _ = self.connection.execute_batch("PRAGMA shrink_memory");
                 let _ = self.connection.pragma_update(None, "cache_size", CACHE);
             }
-            return done.into_iter().for_each(Outcome::answer);
+            return done.into_iter().for_each(DoneRequest::answer);
         };
         // Nothing of the group holds. SQLite may have rolled back by itself; then this fails, and that is fine.
         let _ = self.connection.execute_batch("ROLLBACK");
-        done.into_iter().for_each(|outcome| outcome.refuse(&error));
+        done.into_iter().for_each(|request| request.refuse(&error));
         refused.into_iter().chain(waiting).for_each(|request| request.refuse(&error));
     }
 
-    fn request(&mut self, request: Request) -> Result<Outcome, Box<(rusqlite::Error, Request)>> {
+    fn request(&mut self, request: Request) -> Result<DoneRequest, Box<(rusqlite::Error, Request)>> {
         match request {
             Request::Open(jobs, reply) => match self.open_jobs(&jobs) {
-                Ok(stored) => Ok(Outcome::Open(stored, reply)),
+                Ok(stored) => Ok(DoneRequest::Open(stored, reply)),
                 Err(error) => Err(Box::new((error, Request::Open(Vec::new(), reply)))),
             },
             Request::Write(batch, reply) => match self.write(batch) {
-                Ok(answers) => Ok(Outcome::Write(answers, reply)),
+                Ok(answers) => Ok(DoneRequest::Write(answers, reply)),
                 Err(error) => Err(Box::new((error, Request::Write(Batch::default(), reply)))),
             },
         }
@@ -306,7 +306,7 @@ impl Request {
     }
 }
 
-impl Outcome {
+impl DoneRequest {
     fn answer(self) {
         match self {
             Self::Open(stored, reply) => {

@@ -15,7 +15,7 @@ const TRIES: usize = 16;
 const MOST_UNSURE: usize = 4;
 
 /// One job in the eyes of this process: what it has seen last, and since when.
-pub(super) struct Slot {
+pub(super) struct JobView {
     key: i64,
     id: Arc<str>,
     subject: String,
@@ -52,7 +52,7 @@ pub(super) fn missing() -> WriteAnswer {
     WriteAnswer::Missing
 }
 
-impl Slot {
+impl JobView {
     pub(super) fn new(key: i64, bucket: &Bucket, id: &Arc<str>) -> Self {
         Self { key, id: Arc::clone(id), subject: bucket.subject(id), seen: Mutex::default() }
     }
