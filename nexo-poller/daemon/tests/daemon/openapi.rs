@@ -28,7 +28,7 @@ fn the_description_in_the_documents_is_that_of_the_program() {
     let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_default()).unwrap_or_default();
     assert!(
         written == described,
-        "docs/openapi.json is another: write it anew with `NEXO_UPDATE=1 cargo test --test daemon openapi`"
+        "docs/openapi.json is another: write it again with `NEXO_UPDATE=1 cargo test --test daemon openapi`"
     );
 }
 
