@@ -5,9 +5,10 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use fixtures::chatty;
 use nexo_poller::wire::{Event, open_request};
 use serde_json::{Value, json};
+
+use fixtures::chatty;
 
 struct Tick {
     child: Child,

@@ -1,5 +1,4 @@
 //! A message is stored once, however often the tick that publishes it is repeated.
-#![cfg(all(feature = "jetstream", feature = "router"))]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 use std::process::{Child, Stdio};
@@ -8,6 +7,8 @@ use std::time::Duration;
 use nexo_poller::broker::{Broker, NatsBroker, NatsOptions, Subscription};
 use nexo_poller_testkit::NatsServer;
 use serde_json::{Value, json};
+
+
 
 const LONG: Duration = Duration::from_secs(30);
 

@@ -1,7 +1,6 @@
 //! A runner as a real process on a real file: killed while it works (20 times, or as often as `NEXO_TEST_KILLS` says), and
 //! stopped past its leases while another takes over.
 
-#![cfg(feature = "sqlite")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 use std::collections::HashMap;
@@ -11,6 +10,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+
 
 const JOBS: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(60);

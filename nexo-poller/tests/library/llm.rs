@@ -1,5 +1,4 @@
 //! The registry of language models against a real HTTP server that answers as each provider does.
-#![cfg(feature = "llm")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 use std::time::Duration;

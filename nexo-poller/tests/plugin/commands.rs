@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use fixtures::chatty;
 use serde_json::{Value, json};
+
+use fixtures::chatty;
 
 fn run(args: &[&str]) -> Output {
     chatty().args(args).stdin(Stdio::null()).output().unwrap()

@@ -3,7 +3,7 @@
 use nexo_poller::broker::Broker as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::World;
+use super::world::World;
 
 #[tokio::test]
 async fn an_ephemeral_plugin_ticks_and_each_of_its_faults_is_a_sentence() {

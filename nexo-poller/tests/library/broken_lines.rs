@@ -1,6 +1,6 @@
 //! The short form of the `fuzz_framer` bench.
 
-#[path = "../benches/support/lines.rs"]
+#[path = "../../benches/support/lines.rs"]
 mod lines;
 
 #[test]

@@ -1,5 +1,4 @@
 //! The broker of many machines, with a real server.
-#![cfg(feature = "nats")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 use std::sync::Arc;

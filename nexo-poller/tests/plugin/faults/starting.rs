@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nexo_poller::router::{PluginState, Supervisor, discover};
 
-use crate::world::{World, binary, options};
+use super::world::{World, binary, options};
 
 #[tokio::test]
 async fn a_binary_that_is_missing_is_named() {

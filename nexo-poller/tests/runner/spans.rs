@@ -1,7 +1,6 @@
 //! Each tick has a span with what tells it from all others, and how it ended. In a process of its own: whether a span is
 //! wanted is remembered by process, and other tests want none.
 
-#![cfg(feature = "runner")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 use std::collections::BTreeMap;
@@ -17,6 +16,8 @@ use nexo_poller_testkit::MockPollerHost;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
+
+use crate::own_process;
 
 /// Keeps the fields of each span called `tick`.
 #[derive(Clone, Default)]
@@ -83,6 +84,9 @@ impl HostProvider for Mock {
 
 #[tokio::test(start_paused = true)]
 async fn a_tick_has_a_span_with_job_kind_agent_run_key_attempt_and_outcome() {
+    if !own_process::is_alone("spans::a_tick_has_a_span_with_job_kind_agent_run_key_attempt_and_outcome") {
+        return;
+    }
     let spans = Spans::default();
     tracing::subscriber::set_global_default(spans.clone()).unwrap();
     let clock = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));

@@ -1,7 +1,6 @@
 //! What plugins do wrong, with real processes: the daemon's side survives each fault and says in one sentence what is
 //! wrong; other plugins' ticks go on; no zombie and no orphan is left.
 
-#![cfg(feature = "router")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is the report")]
 
 mod ending;

@@ -25,7 +25,7 @@ fn text(value: Option<&[u8]>) -> Value {
 
 #[test]
 fn a_plugin_understands_every_tick_request_in_the_field() {
-    for (name, case) in cases(&vectors(include_str!("vectors/tick_requests.json"))) {
+    for (name, case) in cases(&vectors(include_str!("../vectors/tick_requests.json"))) {
         let read = TickOrder::read(&case["body"]);
         if let Some(code) = case.get("code") {
             assert_eq!(json!(read.unwrap_err().code), *code, "{name}");
@@ -43,7 +43,7 @@ fn a_plugin_understands_every_tick_request_in_the_field() {
 
 #[test]
 fn a_daemon_understands_every_tick_reply_in_the_field() {
-    for (name, case) in cases(&vectors(include_str!("vectors/tick_replies.json"))) {
+    for (name, case) in cases(&vectors(include_str!("../vectors/tick_replies.json"))) {
         match TickReply::read(&case["body"]) {
             Ok(ack) => {
                 let items = ack.metrics.map(|metrics| [metrics.items_seen, metrics.items_dispatched]);
@@ -66,14 +66,14 @@ fn a_daemon_understands_every_tick_reply_in_the_field() {
 
 #[test]
 fn answers_are_understood_in_both_shapes() {
-    for (name, case) in cases(&vectors(include_str!("vectors/envelopes.json"))["answers"]) {
+    for (name, case) in cases(&vectors(include_str!("../vectors/envelopes.json"))["answers"]) {
         assert_eq!(open_answer(case["payload"].clone()), case["body"], "{name}");
     }
 }
 
 #[test]
 fn requests_are_understood_wrapped_and_bare() {
-    for (name, case) in cases(&vectors(include_str!("vectors/envelopes.json"))["requests"]) {
+    for (name, case) in cases(&vectors(include_str!("../vectors/envelopes.json"))["requests"]) {
         let (body, reply_to) = open_request(&case["payload"]);
         assert_eq!(*body, case["body"], "{name}");
         assert_eq!(json!(reply_to.map(|to| to.topic)), case["reply_to"], "{name}");
@@ -82,7 +82,7 @@ fn requests_are_understood_wrapped_and_bare() {
 
 #[test]
 fn events_are_read_whatever_they_lack() {
-    for (name, case) in cases(&vectors(include_str!("vectors/envelopes.json"))["events"]) {
+    for (name, case) in cases(&vectors(include_str!("../vectors/envelopes.json"))["events"]) {
         let before = Utc::now();
         let event: Event = serde_json::from_value(case["event"].clone()).unwrap_or_else(|e| panic!("{name}: {e}"));
         let timestamp = event.timestamp;
@@ -102,7 +102,7 @@ fn events_are_read_whatever_they_lack() {
 
 #[test]
 fn frames_of_the_bridge_are_told_apart() {
-    for (name, case) in cases(&vectors(include_str!("vectors/envelopes.json"))["frames"]) {
+    for (name, case) in cases(&vectors(include_str!("../vectors/envelopes.json"))["frames"]) {
         let found = match Frame::read(case["line"].as_str().expect("a line")) {
             None => json!({"kind": "none"}),
             Some(FrameKind::Request { id, method, .. }) => json!({"kind": "request", "id": id, "method": method}),

@@ -3,7 +3,7 @@
 use nexo_poller::broker::Broker as _;
 use nexo_poller::router::PluginState;
 
-use crate::world::{PATIENCE, World, nothing_is_left_of, until};
+use super::world::{PATIENCE, World, nothing_is_left_of, until};
 
 #[tokio::test]
 async fn garbage_and_a_line_of_a_hundred_mebibytes_on_stdout_are_counted_and_ticks_work() {

@@ -1,11 +1,7 @@
 //! A day of a thousand pollers whose sink takes nothing: memory stays where it is. In a process of its own, so that nothing
 //! else is measured. `NEXO_TEST_HOURS=24` asks for the whole day.
 
-#![cfg(feature = "runner")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
-
-#[path = "../benches/support/no_host.rs"]
-mod no_host;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +10,8 @@ use nexo_poller::prelude::*;
 use nexo_poller::runner::{JobSpec, KindLimits, PollerRegistry, PollerRunner, Schedule};
 use nexo_poller::store::{MemoryStore, UnixMs, VirtualClock};
 
-use self::no_host::NoHost;
+use crate::no_host::NoHost;
+use crate::own_process;
 
 /// Publishes, and says how often it has tried.
 struct Publishes;
@@ -39,6 +36,9 @@ fn resident_kib() -> f64 {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_stalls_for_a_day_costs_no_memory() {
+    if !own_process::is_alone("soak::a_sink_that_stalls_for_a_day_costs_no_memory") {
+        return;
+    }
     let hours = std::env::var("NEXO_TEST_HOURS").map_or(4, |hours| hours.parse().unwrap());
     let clock = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));
     let store = MemoryStore::with_clock(Arc::clone(&clock));

@@ -1,5 +1,4 @@
 //! Job state in a bucket, with a real server.
-#![cfg(feature = "jetstream")]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 use std::sync::Arc;

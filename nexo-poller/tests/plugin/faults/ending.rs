@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nexo_poller::router::{PluginState, RestartPolicy, Supervisor};
 
-use crate::world::{PATIENCE, World, binary, group_members, nothing_is_left_of, options, until};
+use super::world::{PATIENCE, World, binary, group_members, nothing_is_left_of, options, until};
 
 #[tokio::test]
 async fn nothing_that_a_plugin_has_forked_stays_behind() {

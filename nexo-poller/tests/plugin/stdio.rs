@@ -7,10 +7,11 @@ use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use fixtures::chatty;
 use nexo_poller::manifest::Manifest;
 use nexo_poller::wire::{Event, HostCall, open_answer, open_request};
 use serde_json::{Value, json};
+
+use fixtures::chatty;
 
 /// More than enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);

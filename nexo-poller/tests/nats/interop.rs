@@ -1,9 +1,5 @@
 //! Plugins and daemons of others, byte for byte, on a real server: `vectors/nats.json`.
-#![cfg(all(feature = "jetstream", feature = "router"))]
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
-
-#[path = "../benches/support/no_host.rs"]
-mod no_host;
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,13 +12,14 @@ use nexo_poller::prelude::*;
 use nexo_poller::router::PluginPollerRouter;
 use nexo_poller_testkit::NatsServer;
 
-use self::no_host::NoHost;
+
+use crate::no_host::NoHost;
 
 const LONG: Duration = Duration::from_secs(30);
 const TOPIC: &str = "plugin.poller.chatty.tick";
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/nats.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/nats.json")).unwrap()
 }
 
 /// The bytes of a vector, with the place of the answer put in.

@@ -1,0 +1,7 @@
+//! A plugin as a real process, and what the daemon's side makes of it.
+
+mod commands;
+mod ephemeral;
+#[cfg(feature = "router")]
+mod faults;
+mod stdio;
