@@ -12,7 +12,6 @@ use nexo_poller::prelude::*;
 use nexo_poller::router::PluginPollerRouter;
 use nexo_poller_testkit::NatsServer;
 
-
 use crate::no_host::NoHost;
 
 const LONG: Duration = Duration::from_secs(30);

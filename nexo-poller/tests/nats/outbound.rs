@@ -8,8 +8,6 @@ use nexo_poller::broker::{Broker, NatsBroker, NatsOptions, Subscription};
 use nexo_poller_testkit::NatsServer;
 use serde_json::{Value, json};
 
-
-
 const LONG: Duration = Duration::from_secs(30);
 
 fn copy(server: &NatsServer) -> Child {

@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-
-
 const JOBS: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(60);
 
