@@ -252,7 +252,6 @@ fn context(kind: &'static str, job_id: &str) -> PollContext {
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
         host: Arc::new(NoHost::default()),
-        memory: TickMemory::default(),
     }
 }
 

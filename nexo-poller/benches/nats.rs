@@ -283,7 +283,6 @@ fn context(job: &str) -> PollContext {
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
         host: Arc::new(NoHost::default()),
-        memory: TickMemory::default(),
     }
 }
 

@@ -52,7 +52,9 @@ impl HostProvider for Hosts {
     fn host_for(&self, tick: &TickIdentity) -> Arc<dyn PollerHost> {
         if let Some(late) = self.noop.late_ms.lock().unwrap().as_mut() {
             let now = Utc::now().timestamp_millis();
-            late.push(u32::try_from((now - tick.run_key.0).max(0)).unwrap_or(u32::MAX));
+            late.push(
+                u32::try_from((now - tick.run_key.map_or(now, |at| at.timestamp_millis())).max(0)).unwrap_or(u32::MAX),
+            );
         }
         Arc::clone(&self.host) as Arc<dyn PollerHost>
     }

@@ -57,11 +57,12 @@
 //! ```text
 //! contract   Poller, PollContext, TickAck, PollerHost, errors, extractors     imports nothing of ours
 //! manifest   nexo-plugin.toml: types, validation, from a declaration          contract
+//! tick       one tick: context, panic, deadline, publish list, end             contract
 //! wire       Event and Message, tick and call bodies, topics                  contract
 //! broker     publish, subscribe, request: in-process, stdio, NATS             wire, manifest
-//! plugin     the subprocess side: serve, once, dev, validate, schema          broker, wire, manifest
+//! plugin     the subprocess side: serve, once, dev, validate, schema          broker, wire, manifest, tick
 //! store      job state: memory, SQLite, JetStream                             contract
-//! runner     schedule, policy, engine, telemetry                              store, contract
+//! runner     schedule, policy, engine, telemetry                              store, tick, contract
 //! host       what the daemon offers to a tick                                 broker, wire
 //! router     finding, supervising and asking plugins                          broker, wire, manifest
 //! builtins   kinds that every daemon has                                      contract
@@ -88,6 +89,8 @@ pub mod router;
 pub mod runner;
 #[cfg(feature = "runner")]
 pub mod store;
+#[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "public for our daemon and testkit alone"))]
+mod tick;
 #[cfg(any(feature = "builtins", feature = "llm"))]
 #[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "public for our daemon alone"))]
 mod tls;

@@ -10,7 +10,7 @@ pub use tokio_util::sync::CancellationToken;
 pub use crate::contract::{
     Config, Cursor, Deliver, FromTick, HostError, HttpStatus, LlmInvokeRequest, LlmInvokeResponse, LlmMessage,
     LogLevel, MessageTemplate, PollContext, Poller, PollerError, PollerHost, ResultExt, State, TemplateFields, TickAck,
-    TickMemory, TickMetrics, WarmState, read_retry_after,
+    TickMetrics, WarmState, read_retry_after,
 };
 pub use crate::plugin::PollerHandler;
 pub use crate::poller;

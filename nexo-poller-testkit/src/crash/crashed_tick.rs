@@ -1,7 +1,8 @@
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
 use nexo_poller::contract::WarmStates;
+use nexo_poller::unstable::TickGate;
 use tokio_util::sync::CancellationToken;
 
 use super::Point;
@@ -67,12 +68,14 @@ impl JobTest {
     async fn die_after_publish(&mut self, number: usize) -> Result<(), String> {
         let before = self.host().published().len();
         let died = CancellationToken::new();
-        let mut ctx = self.context();
-        ctx.host = Arc::new(DyingHost::new(Arc::clone(&ctx.host), number, died.clone()));
+        let tick = self.next_tick().run(TickGate::new(CancellationToken::new()), |tick| {
+            Arc::new(DyingHost::new(self.host().for_tick(tick.clone()), number, died.clone()))
+        });
         tokio::select! {
             // A tick that ends in the same step as it dies was still alive.
             biased;
-            outcome = self.in_its_process(self.poller.tick(&ctx)) => {
+            outcome = self.in_its_process(tick) => {
+                let outcome = outcome.unwrap_or_else(|panicked| resume_unwind(panicked.into_payload()));
                 let published = self.host().published().len() - before;
                 let end = outcome.map_or_else(|error| format!("failed: {error}"), |_| "succeeded".to_owned());
                 Err(format!("it published {published} and {end}"))

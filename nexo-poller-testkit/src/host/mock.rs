@@ -2,16 +2,16 @@ use std::fmt;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, PollerHost};
-use nexo_poller::manifest::DeclaredPoller;
+use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, Pattern, PollerHost, TickIdentity};
+use nexo_poller::manifest::{DeclaredPoller, manifest_of};
+use nexo_poller::unstable::PublishList;
 use nexo_poller::wire::SentIds;
 use serde_json::Value;
 
-use super::allowlist::Allowlist;
 use super::call::{LogLine, MetricIncrement, Published};
 use super::fault::{Effect, Fault};
 use super::script::Script;
-use super::tick::{TickHost, TickIdentity};
+use super::tick::TickHost;
 use super::{Method, Selection};
 
 /// A [`PollerHost`] that answers from a script, fails where it is told to, and remembers what it was asked.
@@ -55,7 +55,7 @@ pub(super) struct Inner {
     pub(super) metrics: Vec<MetricIncrement>,
     pub(super) llm_requests: Vec<LlmInvokeRequest>,
     pub(super) calls: Vec<Method>,
-    allowlist: Allowlist,
+    publish: PublishList,
     faults: Vec<Fault>,
     /// What was published outside any tick.
     pub(super) standing_alone: Arc<SentIds>,
@@ -79,7 +79,7 @@ impl MockPollerHost {
             metrics: Vec::new(),
             llm_requests: Vec::new(),
             calls: Vec::new(),
-            allowlist: Allowlist::everything(),
+            publish: PublishList::of([">"]),
             faults: Vec::new(),
             standing_alone: Arc::default(),
         })))
@@ -89,9 +89,13 @@ impl MockPollerHost {
     #[must_use]
     #[track_caller]
     pub fn for_poller<P: DeclaredPoller>() -> Self {
-        let host = Self::new();
-        host.inner().allowlist = Allowlist::declared_by::<P>();
-        host
+        // The very list that the daemon reads from the plugin's manifest.
+        match manifest_of(&[P::DECLARATION]) {
+            Ok(manifest) => Self::new().scripted(|inner| {
+                inner.publish = PublishList::of(manifest.plugin.capabilities.broker.publish);
+            }),
+            Err(conflict) => panic!("the declaration of `{}` makes no manifest: {conflict}", P::DECLARATION.kind),
+        }
     }
 
     /// Allows publishing on topics that match one of `patterns`, and on nothing else.
@@ -100,8 +104,12 @@ impl MockPollerHost {
     /// Where one is not a topic pattern.
     #[track_caller]
     pub fn allow<S: AsRef<str>>(&self, patterns: impl IntoIterator<Item = S>) -> Self {
-        let allowlist = Allowlist::of(patterns);
-        self.scripted(|inner| inner.allowlist = allowlist)
+        let checked = patterns.into_iter().map(|pattern| match pattern.as_ref().parse::<Pattern>() {
+            Ok(pattern) => pattern.as_str().to_owned(),
+            Err(error) => panic!("MockPollerHost::allow: {error}"),
+        });
+        let publish = PublishList::of(checked);
+        self.scripted(|inner| inner.publish = publish)
     }
 
     /// Answers `credentials_get(channel)` with `answer`, any JSON. Of an object, `channel` and `agent_id` are filled in
@@ -221,7 +229,7 @@ impl Default for MockPollerHost {
 
 impl Inner {
     pub(super) fn check_allowed(&self, topic: &str) -> Result<(), HostError> {
-        self.allowlist.check(topic)
+        self.publish.check(topic)
     }
 
     /// Takes a message, and tells its topic to whoever wants to know what a test run publishes on.

@@ -5,7 +5,6 @@
 //!
 //! May not enter: running ticks; that is the [`job`](crate::job) room.
 
-mod allowlist;
 mod assertion;
 mod call;
 mod fault;
@@ -17,4 +16,3 @@ pub use self::assertion::Selection;
 pub use self::call::{LogLine, Method, MetricIncrement, Published};
 pub use self::fault::Fault;
 pub use self::mock::MockPollerHost;
-pub(crate) use self::tick::TickIdentity;

@@ -2,7 +2,9 @@ use std::future::{pending, ready};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
+use nexo_poller::contract::{
+    HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost, TickIdentity,
+};
 use nexo_poller::wire::{Publisher, SentIds};
 use serde_json::Value;
 
@@ -10,15 +12,6 @@ use super::call::{LogLine, MetricIncrement, Published};
 use super::fault::Effect;
 use super::mock::Inner;
 use super::{Method, MockPollerHost};
-
-/// Who asks: what the ids of a tick's publishes are derived from.
-#[derive(Debug, Clone)]
-pub(crate) struct TickIdentity {
-    pub(crate) kind: String,
-    pub(crate) job_id: String,
-    pub(crate) agent_id: String,
-    pub(crate) cursor_before: Option<Vec<u8>>,
-}
 
 /// The mocked host as one tick sees it.
 pub(super) struct TickHost {
@@ -60,17 +53,11 @@ impl PollerHost for TickHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
         // In the order of the real hosts: the list, the payload, then the broker, which is what faults stand for.
         self.host.inner().check_allowed(&topic)?;
-        let publisher = Publisher {
-            kind: &self.tick.kind,
-            job_id: &self.tick.job_id,
-            cursor_before: self.tick.cursor_before.as_deref(),
-            source: "test",
-            sent: &self.sent,
-        };
+        let publisher = Publisher { tick: &self.tick, source: "test", sent: &self.sent };
         let (event, id) = publisher.event(topic.clone(), &payload)?;
         check_topic(&topic)?;
-        let message =
-            Published { topic: topic.clone(), payload: event.payload, id: event.id, job_id: self.tick.job_id.clone() };
+        let job_id = self.tick.job_id.to_string();
+        let message = Published { topic: topic.clone(), payload: event.payload, id: event.id, job_id };
         self.call(Method::Publish, Some(&topic), move |inner| {
             inner.take(message);
             Ok(())
@@ -81,7 +68,7 @@ impl PollerHost for TickHost {
     }
 
     async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
-        let agent_id = self.tick.agent_id.clone();
+        let agent_id = Arc::clone(&self.tick.agent_id);
         self.call(Method::Credentials, None, move |inner| inner.script.credentials(&channel, &agent_id)).await
     }
 
@@ -162,12 +149,7 @@ impl PollerHost for MockPollerHost {
 
 impl MockPollerHost {
     fn standing_alone(&self) -> TickHost {
-        let tick = TickIdentity {
-            kind: "test".to_owned(),
-            job_id: "test_job".to_owned(),
-            agent_id: "test_agent".to_owned(),
-            cursor_before: None,
-        };
+        let tick = TickIdentity::new("test", "test_job", "test_agent");
         // All that is published through it is one tick's.
         let sent = Arc::clone(&self.inner().standing_alone);
         TickHost { sent, ..TickHost::new(self.clone(), tick) }

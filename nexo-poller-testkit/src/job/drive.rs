@@ -1,6 +1,9 @@
+use std::panic::resume_unwind;
 use std::time::Duration;
 
-use nexo_poller::contract::{PollContext, PollerError, TickAck};
+use nexo_poller::contract::{PollerError, TickAck};
+use nexo_poller::unstable::{TickGate, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::JobTest;
 
@@ -15,8 +18,7 @@ impl JobTest {
     /// What validation or the tick returned; a transient error where the tick outlived its deadline.
     pub async fn try_tick(&mut self) -> Result<TickAck, PollerError> {
         self.poller.validate(&self.config)?;
-        let ctx = self.context();
-        let ack = self.within_deadline(&ctx).await?;
+        let ack = self.within_deadline().await?;
         match ack.next_cursor.as_deref() {
             None => {}
             Some([]) => self.cursor = None,
@@ -37,21 +39,25 @@ impl JobTest {
         outcome
     }
 
-    async fn within_deadline(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
-        let tick = self.in_its_process(self.poller.tick(ctx));
-        tokio::pin!(tick);
-        if let Ok(outcome) = tokio::time::timeout(self.deadline, &mut tick).await {
-            return outcome;
-        }
-        ctx.cancel.cancel();
-        tokio::time::timeout(GRACE, &mut tick).await.unwrap_or_else(|_| {
-            Err(PollerError::transient(format!(
+    async fn within_deadline(&self) -> Result<TickAck, PollerError> {
+        let gate = TickGate::new(CancellationToken::new());
+        let tick = self.next_tick().run(gate.clone(), |tick| self.host().for_tick(tick.clone()));
+        let deadline = tokio::time::sleep(self.deadline);
+        let stop = async {
+            deadline.await;
+            GRACE
+        };
+        match watch(self.in_its_process(tick), &gate, stop).await {
+            Some(Ok(outcome)) => outcome,
+            // In front of the author it goes on: what it says is the test's failure.
+            Some(Err(panicked)) => resume_unwind(panicked.into_payload()),
+            None => Err(PollerError::transient(format!(
                 "job `{}`: its tick was abandoned: it still ran {} s after its `cancel` had fired, which was {} s after \
                  its start",
                 self.job_id,
                 GRACE.as_secs(),
                 self.deadline.as_secs_f64(),
-            )))
-        })
+            ))),
+        }
     }
 }

@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexo_poller::contract::{PollContext, Poller, TickAck, TickMemory, WarmStates};
+use nexo_poller::contract::{PollContext, Poller, TickAck, TickIdentity, WarmStates};
 use nexo_poller::manifest::{DeclaredPoller, PollerSection};
+use nexo_poller::unstable::{AuthorTick, PublishList, TickGate};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::TestClock;
 use crate::clock::read_time;
-use crate::host::{MockPollerHost, TickIdentity};
+use crate::host::MockPollerHost;
 
 /// One job of a poller, ticked by hand, its cursor carried over from tick to tick as the runner does it.
 ///
@@ -237,12 +238,19 @@ impl JobTest {
         self.cursor.as_deref()
     }
 
-    /// The context that the next tick would get, for calling the author's function directly.
+    /// The context that the next tick would get, for calling the author's function directly. Its host stays open.
     ///
     /// # Panics
     /// Where the config names an `HttpReplay` that was dropped: nobody who could answer is there.
     #[must_use]
     pub fn context(&self) -> PollContext {
+        let tick = self.next_tick();
+        let host = self.host.for_tick(tick.identity.clone());
+        tick.into_context(&TickGate::new(CancellationToken::new()), host)
+    }
+
+    /// The next tick, as the daemon would run it.
+    pub(crate) fn next_tick(&self) -> AuthorTick {
         #[cfg(feature = "http")]
         if let Some(address) = crate::http::dropped_server_in(&self.config) {
             panic!(
@@ -250,23 +258,16 @@ impl JobTest {
                  the job may ask it (`let server = HttpReplay::of(…); let mut job = job(&server);`)"
             );
         }
-        let tick = TickIdentity {
-            kind: self.poller.kind().to_owned(),
-            job_id: self.job_id.clone(),
-            agent_id: self.agent_id.clone(),
-            cursor_before: self.cursor.clone(),
-        };
-        PollContext {
-            job_id: self.job_id.clone(),
-            agent_id: self.agent_id.clone(),
-            kind: self.poller.kind(),
+        AuthorTick {
+            poller: Arc::clone(&self.poller),
+            identity: TickIdentity::new(self.poller.kind(), &*self.job_id, &*self.agent_id)
+                .with_cursor(self.cursor.as_deref()),
             config: self.config.clone(),
-            cursor: self.cursor.clone(),
+            config_checked: true,
             now: self.clock.now(),
             interval_hint: self.interval_hint,
-            cancel: CancellationToken::new(),
-            host: self.host.for_tick(tick),
-            memory: TickMemory::default(),
+            // The mocked host has its own list, which a test may change between two ticks.
+            publish: PublishList::everything(),
         }
     }
 }

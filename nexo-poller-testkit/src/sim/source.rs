@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use nexo_poller::contract::{PollContext, Poller, PollerError, PollerHost, TickAck};
-use nexo_poller::runner::{HostProvider, TickIdentity};
+use nexo_poller::contract::{PollContext, Poller, PollerError, PollerHost, TickAck, TickIdentity};
+use nexo_poller::runner::HostProvider;
 use nexo_poller::store::Clock;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ use super::clock::SimClock;
 use super::ledger::Ledger;
 use super::process::Process;
 use super::scenario::{Met, Scenario};
-use crate::host::{MockPollerHost, TickIdentity as MockTick};
+use crate::host::MockPollerHost;
 
 /// What stands for a kind of poller in a simulation: the author's own poller, or, where there is none, one that counts its
 /// ticks in its cursor; either meets the scenario's trouble first.
@@ -82,12 +82,7 @@ pub(super) struct Hosts(pub(super) MockPollerHost);
 
 impl HostProvider for Hosts {
     fn host_for(&self, tick: &TickIdentity) -> Arc<dyn PollerHost> {
-        self.0.for_tick(MockTick {
-            kind: tick.kind.to_owned(),
-            job_id: tick.job_id.to_string(),
-            agent_id: tick.agent_id.to_string(),
-            cursor_before: tick.cursor_before.as_deref().map(<[u8]>::to_vec),
-        })
+        self.0.for_tick(tick.clone())
     }
 }
 

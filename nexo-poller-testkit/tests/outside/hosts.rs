@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nexo_poller::broker::{Broker as _, LocalBroker};
-use nexo_poller::contract::{LlmInvokeResponse, Redact};
-use nexo_poller::host::{HostServices, InProcessHost, LlmProvider, StaticCredentials, Tick};
+use nexo_poller::contract::{LlmInvokeResponse, Redact, TickIdentity};
+use nexo_poller::host::{HostServices, InProcessHost, LlmProvider, StaticCredentials};
 use nexo_poller::manifest::{Declaration, DeclaredPoller, Package};
 use nexo_poller::plugin::{TickGrace, TickServer};
 use nexo_poller::prelude::*;
 use nexo_poller::router::{PluginPollerRouter, serve_calls};
+use nexo_poller::unstable::{AuthorTick, PublishList, TickGate};
 use nexo_poller_testkit::JobTest;
 use tokio_util::sync::CancellationToken;
 
@@ -92,7 +93,7 @@ struct Model;
 
 #[async_trait]
 impl LlmProvider for Model {
-    async fn invoke(&self, _: &Tick, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+    async fn invoke(&self, _: &TickIdentity, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
         Ok(answer(&request))
     }
 }
@@ -123,8 +124,11 @@ fn daemons_host(broker: &LocalBroker) -> InProcessHost {
         llm: Some(Arc::new(Model)),
         redact: Redact::default(),
     };
-    let tick = Tick { kind: "asks".into(), job_id: "job".into(), agent_id: "ana".into(), cursor_before: None };
-    InProcessHost::new(services, tick)
+    InProcessHost::new(services, identity())
+}
+
+fn identity() -> TickIdentity {
+    TickIdentity::new("asks", "job", "ana")
 }
 
 fn context(host: Arc<dyn PollerHost>) -> PollContext {
@@ -138,7 +142,6 @@ fn context(host: Arc<dyn PollerHost>) -> PollContext {
         interval_hint: Duration::from_secs(60),
         cancel: CancellationToken::new(),
         host,
-        memory: TickMemory::default(),
     }
 }
 
@@ -155,8 +158,17 @@ async fn in_the_daemon() -> (Vec<String>, Sent) {
     let (broker, poller) = (LocalBroker::new(), Asks::default());
     let mut listener = broker.subscribe("plugin.outbound.>", None).await.unwrap();
     let allowed = PollerHandler::new().with(Asks::default()).manifest().unwrap().plugin.capabilities.broker.publish;
-    let host = daemons_host(&broker).with_allowlist(allowed);
-    poller.tick(&context(Arc::new(host))).await.unwrap();
+    let tick = AuthorTick {
+        poller: Arc::new(poller.clone()),
+        identity: identity(),
+        config: json!({}),
+        config_checked: true,
+        now: Utc::now(),
+        interval_hint: Duration::from_secs(60),
+        publish: PublishList::of(allowed),
+    };
+    let host: Arc<dyn PollerHost> = Arc::new(daemons_host(&broker));
+    tick.run(TickGate::new(CancellationToken::new()), |_| host).await.unwrap().unwrap();
     let heard = poller.0.lock().unwrap().clone();
     (heard, sent(&mut listener).await)
 }

@@ -68,6 +68,8 @@ impl From<LoadError> for BootError {
 /// # Errors
 /// [`BootError`] where it cannot start.
 pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
+    // The log is read by more people than a job's config and credentials are.
+    nexo_poller::unstable::hide_messages_of_ticks();
     // Before anything else: a signal during the start must not leave half a daemon.
     let mut signals = Signals::listen().map_err(|error| BootError::failed(format!("signals: {error}")))?;
     let config = LoadedConfig::read(path).await?;

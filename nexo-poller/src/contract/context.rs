@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{HostError, LogLevel, PollerError, PollerHost, TickMemory, describe_decode_error};
+use super::{HostError, LogLevel, PollerError, PollerHost, describe_decode_error};
 
 /// Everything that one tick is given.
 #[derive(Clone)]
@@ -32,8 +32,6 @@ pub struct PollContext {
     pub cancel: CancellationToken,
     /// The way to the outside world.
     pub host: Arc<dyn PollerHost>,
-    /// What is remembered until the tick ends: a fresh one for each tick.
-    pub memory: TickMemory,
 }
 
 impl PollContext {

@@ -26,7 +26,8 @@ impl Deliver {
     }
 
     /// Sends `text`: resolves the agent's account on the channel and publishes `{"to", "text"}` on
-    /// `plugin.outbound.<channel>.<account_id>`. The account is asked for once a tick, however many messages there are.
+    /// `plugin.outbound.<channel>.<account_id>`. The account is [asked for](super::PollerHost::account_id) once a tick, however
+    /// many messages there are.
     ///
     /// # Errors
     /// [`PollerError::CredentialsMissing`] where the agent has no account on the channel,
@@ -42,17 +43,9 @@ impl Deliver {
     /// # Errors
     /// As [`send`](Self::send), without those of publishing.
     pub async fn topic(&self, ctx: &PollContext) -> Result<String, PollerError> {
-        if let Some(known) = ctx.memory.topic(&self.channel) {
-            return Ok(known);
-        }
-        let credentials = ctx.host.credentials_get(self.channel.clone()).await?;
-        let account = credentials.get("account_id").and_then(|id| id.as_str()).filter(|id| is_topic_part(id));
-        match account {
-            Some(account) if is_topic_part(&self.channel) => {
-                let topic = format!("plugin.outbound.{}.{account}", self.channel);
-                ctx.memory.keep_topic(&self.channel, &topic);
-                Ok(topic)
-            }
+        let account = ctx.host.account_id(self.channel.clone()).await?;
+        match account.filter(|id| is_topic_part(id)) {
+            Some(account) if is_topic_part(&self.channel) => Ok(format!("plugin.outbound.{}.{account}", self.channel)),
             _ => Err(PollerError::permanent(format!(
                 "agent `{}` has no usable `account_id` on channel `{}`: it must be non-empty, without spaces, `*` or `>`",
                 ctx.agent_id, self.channel

@@ -42,6 +42,17 @@ pub trait PollerHost: Send + Sync + 'static {
     /// [`HostError::Rejected`] where the daemon knows no such provider, [`HostError::RateLimited`] where it is over a
     /// limit.
     async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError>;
+
+    /// The `account_id` of the owning agent's account on `channel`: where a message to it goes. `None` where the account has
+    /// none. Whoever runs a tick remembers the answer until the tick ends, so that a tick with a hundred messages asks once;
+    /// [`credentials_get`](Self::credentials_get) itself is asked each time.
+    ///
+    /// # Errors
+    /// As [`credentials_get`](Self::credentials_get).
+    async fn account_id(&self, channel: String) -> Result<Option<String>, HostError> {
+        let account = self.credentials_get(channel).await?;
+        Ok(account.get("account_id").and_then(Value::as_str).map(str::to_owned))
+    }
 }
 
 /// How loud a log line is.

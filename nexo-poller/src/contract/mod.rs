@@ -13,12 +13,12 @@ mod error;
 mod extract;
 mod host;
 mod http;
+mod identity;
 mod llm;
-mod memory;
 mod message;
 mod name;
 #[cfg(test)]
-mod outbox;
+pub(crate) mod outbox;
 mod path;
 mod poller;
 mod redact;
@@ -32,8 +32,8 @@ pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
 pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState, WarmStates};
 pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
 pub use self::http::{HttpStatus, read_retry_after};
+pub use self::identity::TickIdentity;
 pub use self::llm::{LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmRole, LlmUsage};
-pub use self::memory::TickMemory;
 pub use self::message::{AnyField, MessageTemplate, TemplateError, TemplateFields};
 pub use self::name::{KindError, check_kind};
 #[cfg(feature = "builtins")]

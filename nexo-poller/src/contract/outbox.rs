@@ -1,24 +1,24 @@
-//! The host of this room's tests: it knows one account, and keeps what is published.
+//! The host of tests of this room and of the body of a tick: it knows one account, and keeps what is published.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::prelude::*;
 
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     account: Result<Value, HostError>,
     /// For which channels it was asked.
-    pub(super) asked: Mutex<Vec<String>>,
-    pub(super) sent: Mutex<Vec<(String, Value)>>,
+    pub(crate) asked: Mutex<Vec<String>>,
+    pub(crate) sent: Mutex<Vec<(String, Value)>>,
 }
 
 impl Outbox {
-    pub(super) fn new(account: Result<Value, HostError>) -> Arc<Self> {
+    pub(crate) fn new(account: Result<Value, HostError>) -> Arc<Self> {
         Arc::new(Self { account, asked: Mutex::default(), sent: Mutex::default() })
     }
 
     /// A tick of a job of ana's.
-    pub(super) fn tick(self: &Arc<Self>) -> PollContext {
+    pub(crate) fn tick(self: &Arc<Self>) -> PollContext {
         PollContext {
             job_id: "j".into(),
             agent_id: "ana".into(),
@@ -29,7 +29,6 @@ impl Outbox {
             interval_hint: Duration::from_secs(60),
             cancel: CancellationToken::new(),
             host: Arc::clone(self) as Arc<dyn PollerHost>,
-            memory: TickMemory::default(),
         }
     }
 }

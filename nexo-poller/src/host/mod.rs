@@ -13,7 +13,7 @@ mod llm;
 mod services;
 
 pub use self::credentials::{CONSOLE_CHANNEL, CredentialResolver, StaticCredentials};
-pub use self::in_process::{InProcessHost, Tick};
+pub use self::in_process::InProcessHost;
 #[cfg(feature = "llm")]
 pub use self::llm::{LlmApi, LlmClientError, LlmRegistry, LlmSettings, UnknownLlmApi};
 pub use self::services::{HostServices, LlmProvider, MetricSink};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{CredentialResolver, Tick};
+use super::CredentialResolver;
 use crate::broker::Broker;
-use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, Redact};
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, Redact, TickIdentity};
 
 /// Counts what pollers count.
 pub trait MetricSink: Send + Sync + 'static {
@@ -26,7 +26,7 @@ pub trait LlmProvider: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any [`HostError`]; its class decides what happens to the job.
-    async fn invoke(&self, tick: &Tick, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError>;
+    async fn invoke(&self, tick: &TickIdentity, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError>;
 }
 
 /// What every [`InProcessHost`](super::InProcessHost) of a daemon shares.

@@ -5,6 +5,7 @@ use tokio::runtime::Handle;
 
 use super::ticks::{Kind, TickGrace, TickRunner};
 use crate::manifest::{Declaration, DeclarationConflict, DeclaredPoller, Manifest, manifest_of};
+use crate::tick::PublishList;
 
 /// The pollers of one plugin. `#[poller]` on a single function makes one by itself; several share a plugin like this:
 ///
@@ -72,7 +73,9 @@ impl PollerHandler {
     /// a tick may block it.
     #[must_use]
     pub fn ticks(&self, authors: Handle, grace: TickGrace) -> TickRunner {
-        TickRunner::new(self.kinds.clone(), authors, grace)
+        // Pollers that cannot share a manifest are served by nobody: what makes the manifest says so.
+        let publish = self.manifest().map(|manifest| manifest.plugin.capabilities.broker.publish).unwrap_or_default();
+        TickRunner::new(self.kinds.clone(), PublishList::of(publish), authors, grace)
     }
 
     pub(super) fn kinds(&self) -> &[Kind] {

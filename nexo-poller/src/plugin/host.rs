@@ -5,10 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::Allowlist;
 use crate::broker::Broker;
-use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost};
-use crate::wire::{HostCall, Publisher, SentIds, TickOrder, open_host_answer};
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, TickIdentity};
+use crate::wire::{HostCall, Publisher, SentIds, open_host_answer};
 
 /// How long a plugin waits for the daemon's answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +39,7 @@ impl Default for HostTimeouts {
 /// the name of the tick's job.
 pub struct BrokerPollerHost {
     broker: Arc<dyn Broker>,
-    allowlist: Arc<Allowlist>,
+    plugin_id: Arc<str>,
     timeouts: HostTimeouts,
     tick: TickIdentity,
     sent: SentIds,
@@ -50,33 +49,18 @@ pub struct BrokerPollerHost {
 impl fmt::Debug for BrokerPollerHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BrokerPollerHost")
-            .field("kind", &self.tick.kind)
-            .field("job_id", &self.tick.job_id)
-            .field("agent_id", &self.tick.agent_id)
+            .field("tick", &self.tick)
             .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
     }
 }
 
-/// What of a tick its host needs: who asks, and what the ids of its publishes are derived from.
-struct TickIdentity {
-    kind: String,
-    job_id: String,
-    agent_id: String,
-    cursor_before: Option<Vec<u8>>,
-}
-
 impl BrokerPollerHost {
-    /// The host for the tick that `order` asks for.
+    /// The host for `tick` in the plugin `plugin_id`, which is the source of everything it publishes. What it may publish on
+    /// is not decided here: whoever runs the tick holds its calls against the manifest's list, and the daemon does again.
     #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, allowlist: Arc<Allowlist>, timeouts: HostTimeouts, order: &TickOrder) -> Self {
-        let tick = TickIdentity {
-            kind: order.kind.clone(),
-            job_id: order.job_id.clone(),
-            agent_id: order.agent_id.clone(),
-            cursor_before: order.cursor.clone(),
-        };
-        Self { broker, allowlist, timeouts, tick, sent: SentIds::new() }
+    pub fn new(broker: Arc<dyn Broker>, plugin_id: Arc<str>, timeouts: HostTimeouts, tick: TickIdentity) -> Self {
+        Self { broker, plugin_id, timeouts, tick, sent: SentIds::new() }
     }
 
     async fn call(
@@ -86,12 +70,12 @@ impl BrokerPollerHost {
         channel: Option<&str>,
         timeout: Duration,
     ) -> Result<Value, HostError> {
-        let plugin_id = self.allowlist.plugin_id();
+        let plugin_id = &*self.plugin_id;
         let call = HostCall {
             method: method.to_owned(),
             params,
-            agent_id: self.tick.agent_id.clone(),
-            job_id: self.tick.job_id.clone(),
+            agent_id: self.tick.agent_id.to_string(),
+            job_id: self.tick.job_id.to_string(),
         };
         let topic = format!("daemon.rpc.{plugin_id}");
         let answer = self.broker.request(&topic, plugin_id, call.to_value(), timeout).await;
@@ -102,14 +86,7 @@ impl BrokerPollerHost {
 #[async_trait]
 impl PollerHost for BrokerPollerHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
-        self.allowlist.check(&topic)?;
-        let publisher = Publisher {
-            kind: &self.tick.kind,
-            job_id: &self.tick.job_id,
-            cursor_before: self.tick.cursor_before.as_deref(),
-            source: self.allowlist.plugin_id(),
-            sent: &self.sent,
-        };
+        let publisher = Publisher { tick: &self.tick, source: &self.plugin_id, sent: &self.sent };
         let (event, id) = publisher.event(topic, &payload)?;
         self.broker.publish(event).await.map_err(|error| error.to_host_error("broker_publish"))?;
         id.keep();
@@ -117,7 +94,7 @@ impl PollerHost for BrokerPollerHost {
     }
 
     async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
-        let params = json!({"channel": channel, "agent_id": self.tick.agent_id});
+        let params = json!({"channel": channel, "agent_id": &*self.tick.agent_id});
         self.call("credentials_get", params, Some(&channel), self.timeouts.credentials).await
     }
 

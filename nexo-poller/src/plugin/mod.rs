@@ -4,7 +4,7 @@
 //! host that ticks get in a plugin ([`BrokerPollerHost`]), and the binary's commands.
 //!
 //! May not enter: schedules, stores, other processes. Imports [`broker`](crate::broker), [`wire`](crate::wire),
-//! [`manifest`](crate::manifest) and [`contract`](crate::contract).
+//! [`manifest`](crate::manifest), [`contract`](crate::contract) and the body of a tick.
 //!
 //! # The commands of a poller's binary
 //!
@@ -45,18 +45,15 @@
 //! reach stderr, which the daemon keeps as the plugin's log. A panic becomes an error reply that names the place, not
 //! the message. Ticks run on threads of their own, so one that blocks holds up neither the protocol nor the shutdown.
 
-mod allowlist;
 mod command;
 mod descriptors;
 mod ephemeral;
-mod gate;
 mod handler;
 mod host;
 #[cfg(feature = "nats")]
 mod nats;
 mod notice;
 mod orphans;
-mod panics;
 mod running_jobs;
 mod runtimes;
 mod serve;
@@ -70,7 +67,6 @@ use std::process::ExitCode;
 
 use crate::manifest::DeclaredPoller;
 
-pub use self::allowlist::Allowlist;
 pub use self::handler::PollerHandler;
 pub use self::host::{BrokerPollerHost, HostTimeouts};
 pub use self::serve::TickServer;

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::wire::TickOrder;
+use crate::contract::TickIdentity;
 
 /// The jobs that have a tick here. A daemon that has given a tick up asks for the next one; while the code of the first
 /// still runs, that would be an overlap.
@@ -9,7 +9,7 @@ use crate::wire::TickOrder;
 pub(super) struct RunningJobs(Arc<Mutex<HashSet<Job>>>);
 
 /// Kind, agent and id: what tells a job from all others.
-type Job = (String, String, String);
+type Job = (Arc<str>, Arc<str>, Arc<str>);
 
 /// A job's place among those that run, until it is dropped.
 pub(super) struct RunningJob {
@@ -18,9 +18,9 @@ pub(super) struct RunningJob {
 }
 
 impl RunningJobs {
-    /// A place for the job of `order`, or none where it has one.
-    pub(super) fn enter(&self, order: &TickOrder) -> Option<RunningJob> {
-        let job = (order.kind.clone(), order.agent_id.clone(), order.job_id.clone());
+    /// A place for the job of `tick`, or none where it has one.
+    pub(super) fn enter(&self, tick: &TickIdentity) -> Option<RunningJob> {
+        let job = (Arc::clone(&tick.kind), Arc::clone(&tick.agent_id), Arc::clone(&tick.job_id));
         let new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job.clone());
         new.then(|| RunningJob { jobs: self.clone(), job })
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::{Allowlist, BrokerPollerHost, HostTimeouts, TickRunner, notice};
+use super::ticks::identity_of;
+use super::{BrokerPollerHost, HostTimeouts, TickRunner, notice};
 use crate::broker::{Broker, BrokerError, Delivery, Subscription};
 use crate::contract::{PollerError, PollerHost};
 use crate::manifest::{Manifest, PollerSection};
@@ -19,7 +20,7 @@ const MAX_PENDING: usize = 1024;
 pub struct TickServer {
     broker: Arc<dyn Broker>,
     ticks: Arc<TickRunner>,
-    allowlist: Arc<Allowlist>,
+    plugin_id: Arc<str>,
     timeouts: HostTimeouts,
     topic: String,
 }
@@ -40,7 +41,7 @@ impl TickServer {
         Self {
             broker,
             ticks,
-            allowlist: Arc::new(Allowlist::of(manifest)),
+            plugin_id: manifest.plugin.id.as_str().into(),
             timeouts: HostTimeouts::default(),
             topic: manifest.plugin.poller.as_ref().map(PollerSection::tick_topic).unwrap_or_default(),
         }
@@ -66,7 +67,7 @@ impl TickServer {
 
     /// Listens for ticks; [`answer_all`](Self::answer_all) takes them from there.
     pub(super) async fn listen(&self) -> Result<Subscription, BrokerError> {
-        self.broker.subscribe(&self.topic, Some(self.allowlist.plugin_id())).await
+        self.broker.subscribe(&self.topic, Some(&self.plugin_id)).await
     }
 
     /// What [`serve`](Self::serve) does once it listens.
@@ -105,8 +106,8 @@ impl TickServer {
     }
 
     fn host(&self, order: &TickOrder) -> Arc<dyn PollerHost> {
-        let (broker, allowlist) = (Arc::clone(&self.broker), Arc::clone(&self.allowlist));
-        Arc::new(BrokerPollerHost::new(broker, allowlist, self.timeouts.clone(), order))
+        let (broker, plugin_id) = (Arc::clone(&self.broker), Arc::clone(&self.plugin_id));
+        Arc::new(BrokerPollerHost::new(broker, plugin_id, self.timeouts.clone(), identity_of(order)))
     }
 
     async fn answer(&self, delivery: Delivery, full: bool) {
@@ -123,7 +124,7 @@ impl TickServer {
         } else {
             self.answer_body(body, !reply_to.bare).await
         };
-        if let Err(error) = self.broker.respond(&reply_to, self.allowlist.plugin_id(), answer).await {
+        if let Err(error) = self.broker.respond(&reply_to, &self.plugin_id, answer).await {
             notice::warn(&format!(
                 "the answer to a tick could not be sent, so the daemon will run it again from the old cursor: {error}"
             ));

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::ticks::TickRunner;
-use super::{Allowlist, TickServer, orphans};
+use super::{TickServer, orphans};
 use crate::broker::stdio::{Hello, SessionEnd, StdioBroker};
 use crate::manifest::Manifest;
 
@@ -22,7 +22,7 @@ pub(super) const GRACE_WITHOUT_DAEMON: Duration = Duration::from_millis(1500);
 /// # Errors
 /// A sentence on why there was nothing to serve.
 pub(super) async fn serve(input: File, output: File, ticks: TickRunner, manifest: Manifest) -> Result<(), String> {
-    let plugin_id = Allowlist::of(&manifest).plugin_id().to_owned();
+    let plugin_id = manifest.plugin.id.clone();
     let server_version = format!("{plugin_id}-{}", manifest.plugin.version);
     let (listening, listens) = channel();
     let heard = Arc::new(AtomicBool::new(false));

@@ -7,14 +7,13 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::gate::GatedHost;
-use super::panics;
 use super::running_jobs::{RunningJob, RunningJobs};
-use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck, TickMemory};
+use crate::contract::{Poller, PollerError, PollerHost, TickAck, TickIdentity};
 use crate::manifest::{Declaration, PollerSection};
+use crate::tick::{AuthorTick, Panicked, PublishList, TickGate, watch};
 use crate::wire::{RpcError, TickOrder, TickReply, error_body};
 
 /// One kind that a plugin serves.
@@ -70,6 +69,8 @@ impl Default for TickGrace {
 /// taken until its code really ends, so that a poller that blocks cannot pile up threads.
 pub struct TickRunner {
     kinds: Vec<(Kind, Arc<Semaphore>)>,
+    /// What the ticks of all kinds may publish on: the list in the manifest is the plugin's.
+    publish: PublishList,
     authors: Handle,
     grace: TickGrace,
     stopping: CancellationToken,
@@ -86,13 +87,13 @@ impl fmt::Debug for TickRunner {
 }
 
 impl TickRunner {
-    pub(super) fn new(kinds: Vec<Kind>, authors: Handle, grace: TickGrace) -> Self {
+    pub(super) fn new(kinds: Vec<Kind>, publish: PublishList, authors: Handle, grace: TickGrace) -> Self {
         let with_slots = |kind: Kind| {
             let slots = Arc::new(Semaphore::new(kind.max_concurrent_ticks()));
             (kind, slots)
         };
         let kinds = kinds.into_iter().map(with_slots).collect();
-        Self { kinds, authors, grace, stopping: CancellationToken::new(), running: RunningJobs::default() }
+        Self { kinds, publish, authors, grace, stopping: CancellationToken::new(), running: RunningJobs::default() }
     }
 
     /// Cancels every running tick and refuses new ones. Ticks that do not end within the grace are abandoned.
@@ -130,29 +131,30 @@ impl TickRunner {
         let patience = kind.tick_timeout();
         let deadline = Instant::now() + patience;
         let job_id = order.job_id.clone();
-        let Some(place) = self.running.enter(&order) else {
+        let identity = identity_of(&order);
+        let Some(place) = self.running.enter(&identity) else {
             return Err(PollerError::transient(format!(
                 "job `{job_id}`: its tick before this one still runs in the plugin, though nobody waits for it any more"
             )));
         };
         let slot = self.slot(kind, slots, &job_id, deadline).await?;
-        let mut tick = self.start(kind, order, host, (place, slot));
-        let grace = tokio::select! {
-            ended = &mut tick.task => return self.ended(&job_id, ended),
-            () = tokio::time::sleep_until(deadline) => self.grace.deadline,
-            () = self.stopping.cancelled() => self.grace.shutdown,
+        let mut tick = self.start(kind, identity, order, host, (place, slot));
+        let stop = async {
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => self.grace.deadline,
+                () = self.stopping.cancelled() => self.grace.shutdown,
+            }
         };
-        tick.cancel.cancel();
-        match timeout(grace, &mut tick.task).await {
-            Ok(ended) => self.ended(&job_id, ended),
-            Err(_) if self.stopping.is_cancelled() => Err(PollerError::transient(format!(
+        match watch(&mut tick.task, &tick.gate, stop).await {
+            Some(ended) => outcome_of(&job_id, ended),
+            None if self.stopping.is_cancelled() => Err(PollerError::transient(format!(
                 "job `{job_id}`: its tick was abandoned because the plugin is shutting down"
             ))),
-            Err(_) => Err(PollerError::transient(format!(
+            None => Err(PollerError::transient(format!(
                 "job `{job_id}`: its tick did not end within {} s, ignored its cancel token for another {} ms, and was \
                  abandoned; raise tick_timeout_secs of #[poller] if the source is slow",
                 patience.as_secs(),
-                grace.as_millis()
+                self.grace.deadline.as_millis()
             ))),
         }
     }
@@ -201,62 +203,58 @@ impl TickRunner {
     fn start(
         &self,
         kind: &Kind,
+        identity: TickIdentity,
         order: TickOrder,
         host: Arc<dyn PollerHost>,
         held: (RunningJob, OwnedSemaphorePermit),
     ) -> RunningTick {
-        let cancel = self.stopping.child_token();
-        let over = CancellationToken::new();
-        let ctx = PollContext {
-            job_id: order.job_id,
-            agent_id: order.agent_id,
-            kind: kind.declaration.kind,
+        let gate = TickGate::new(self.stopping.child_token());
+        let tick = AuthorTick {
+            poller: Arc::clone(&kind.poller),
+            identity,
             config: order.config,
-            cursor: order.cursor,
+            config_checked: false,
             now: order.now,
             interval_hint: order.interval_hint,
-            cancel: cancel.clone(),
-            host: Arc::new(GatedHost::new(host, over.clone())),
-            memory: TickMemory::default(),
+            publish: self.publish.clone(),
         };
-        let poller = Arc::clone(&kind.poller);
+        let run = tick.run(gate.clone(), move |_| host);
         let task = self.authors.spawn(async move {
             // Until the code really ends, also where it is abandoned.
             let _held = held;
-            let ended = panics::catch(async {
-                poller.validate(&ctx.config)?;
-                poller.tick(&ctx).await
-            });
-            ended.await.map_err(|panicked| panicked.to_string())
+            run.await
         });
-        RunningTick { task, cancel, over }
+        RunningTick { task, gate }
     }
+}
 
-    fn ended(
-        &self,
-        job_id: &str,
-        ended: Result<Result<Result<TickAck, PollerError>, String>, tokio::task::JoinError>,
-    ) -> Result<TickAck, PollerError> {
-        match ended {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panicked)) => Err(PollerError::transient(format!("job `{job_id}`: its tick {panicked}"))),
-            Err(_) => Err(PollerError::transient(format!("job `{job_id}`: its tick panicked while it was cleaned up"))),
-        }
+/// Which tick `order` asks for.
+pub(super) fn identity_of(order: &TickOrder) -> TickIdentity {
+    TickIdentity::new(order.kind.as_str(), order.job_id.as_str(), order.agent_id.as_str())
+        .with_cursor(order.cursor.as_deref())
+}
+
+/// How a tick's task ends.
+type TaskEnd = Result<Result<Result<TickAck, PollerError>, Panicked>, tokio::task::JoinError>;
+
+fn outcome_of(job_id: &str, end: TaskEnd) -> Result<TickAck, PollerError> {
+    match end {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panicked)) => Err(PollerError::transient(format!("job `{job_id}`: its tick {panicked}"))),
+        Err(_) => Err(PollerError::transient(format!("job `{job_id}`: its tick panicked while it was cleaned up"))),
     }
 }
 
 /// A tick whose task does not outlive the wait for it, and whose host closes with it.
 struct RunningTick {
-    task: JoinHandle<Result<Result<TickAck, PollerError>, String>>,
-    cancel: CancellationToken,
-    over: CancellationToken,
+    task: JoinHandle<Result<Result<TickAck, PollerError>, Panicked>>,
+    gate: TickGate,
 }
 
 impl Drop for RunningTick {
     fn drop(&mut self) {
-        // The host first: what wakes up on `cancel` must find it closed.
-        self.over.cancel();
-        self.cancel.cancel();
+        // From here, not only from within the task: one that blocks its thread cannot be aborted.
+        self.gate.close();
         self.task.abort();
     }
 }

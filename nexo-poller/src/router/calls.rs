@@ -123,7 +123,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::contract::{LlmInvokeResponse, PollContext, TickMemory};
+    use crate::contract::{LlmInvokeResponse, PollContext};
 
     /// Answers with what it was asked.
     struct Echo;
@@ -162,7 +162,6 @@ mod tests {
             interval_hint: Duration::ZERO,
             cancel: CancellationToken::new(),
             host: Arc::new(Echo),
-            memory: TickMemory::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Lives here: schedules, the pure [`policy`], the engine with its one timeline, the registry of kinds, reload, telemetry.
 //!
 //! May not enter: channels, credentials, brokers, plugins, LLMs. A tick reaches the world through the host that a
-//! [`HostProvider`] makes for it. Imports [`contract`](crate::contract) and [`store`](crate::store) only.
+//! [`HostProvider`] makes for it. Imports [`contract`](crate::contract), [`store`](crate::store) and the body of a tick only.
 #![doc = include_str!("../../docs/embedding.md")]
 
 mod builder;
@@ -29,7 +29,7 @@ mod tests;
 pub use self::builder::RunnerBuilder;
 pub use self::error::RunnerError;
 pub use self::handle::PollerRunner;
-pub use self::hosts::{HostProvider, TickIdentity};
+pub use self::hosts::HostProvider;
 pub use self::job::{CatchUp, FailureTarget, JobSpec};
 pub use self::observe::{Observer, RunnerEvent, RunnerEventKind};
 pub use self::options::RunnerOptions;
@@ -38,4 +38,5 @@ pub use self::registry::{KindLimits, PollerRegistry, RegistryError};
 pub use self::schedule::{Schedule, ScheduleError};
 pub use self::sharing::Sharing;
 pub use self::status::{BreakerState, JobPhase, JobStatus, LeaseHolder, RunnerHealth, TickReport};
+pub use crate::contract::TickIdentity;
 pub use crate::store::{Clock, SystemClock, UnixMs, VirtualClock};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::contract::{KindError, Poller, check_kind};
+use crate::tick::PublishList;
 
 /// The pollers that jobs can name. Cheap to clone; kinds may come and go while a runner runs.
 #[derive(Clone)]
@@ -43,6 +44,7 @@ pub enum RegistryError {
 pub(crate) struct RegisteredKind {
     pub(crate) poller: Arc<dyn Poller>,
     pub(crate) limits: KindLimits,
+    pub(crate) publish: PublishList,
 }
 
 impl KindLimits {
@@ -66,11 +68,30 @@ impl PollerRegistry {
         Self { kinds: Arc::default(), changes: watch::Sender::new(0) }
     }
 
-    /// Makes `poller` available to jobs of its kind.
+    /// Makes `poller` available to jobs of its kind. Its ticks may publish whatever their host takes.
     ///
     /// # Errors
     /// [`RegistryError`] where the kind is no kind, or is taken.
     pub fn register(&self, poller: Arc<dyn Poller>, limits: KindLimits) -> Result<(), RegistryError> {
+        self.enter(poller, limits, PublishList::everything())
+    }
+
+    /// As [`register`](Self::register), for a poller whose ticks may publish on topics that match one of the patterns in
+    /// `publish` only: what its declaration says. They hear [`HostError::NotAllowed`](crate::contract::HostError::NotAllowed)
+    /// for any other topic, as they would in a plugin.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn register_publishing<S: Into<String>>(
+        &self,
+        poller: Arc<dyn Poller>,
+        limits: KindLimits,
+        publish: impl IntoIterator<Item = S>,
+    ) -> Result<(), RegistryError> {
+        self.enter(poller, limits, PublishList::of(publish))
+    }
+
+    fn enter(&self, poller: Arc<dyn Poller>, limits: KindLimits, publish: PublishList) -> Result<(), RegistryError> {
         let kind = poller.kind();
         check_kind(kind)?;
         {
@@ -78,7 +99,7 @@ impl PollerRegistry {
             if kinds.contains_key(kind) {
                 return Err(RegistryError::Duplicate { kind: kind.to_owned() });
             }
-            kinds.insert(kind.to_owned(), RegisteredKind { poller, limits });
+            kinds.insert(kind.to_owned(), RegisteredKind { poller, limits, publish });
         }
         self.changes.send_modify(|changes| *changes += 1);
         Ok(())

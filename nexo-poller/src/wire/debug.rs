@@ -37,11 +37,7 @@ impl fmt::Debug for HostCall {
 
 impl fmt::Debug for Publisher<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher")
-            .field("kind", &self.kind)
-            .field("job_id", &self.job_id)
-            .field("source", &self.source)
-            .finish_non_exhaustive()
+        f.debug_struct("Publisher").field("tick", &self.tick).field("source", &self.source).finish_non_exhaustive()
     }
 }
 
@@ -86,6 +82,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::contract::TickIdentity;
     use crate::wire::{SentIds, encode_cursor};
 
     fn shown(value: impl Debug) {
@@ -107,6 +104,7 @@ mod tests {
         shown(serde_json::from_value::<Message>(json!({"payload": "hunter2"})).unwrap());
         shown(HostCall::read(&json!({"method": "log", "params": {"message": "hunter2"}})).unwrap());
         let sent = SentIds::new();
-        shown(Publisher { kind: "jira", job_id: "j", cursor_before: Some(b"hunter2"), source: "jira", sent: &sent });
+        let tick = TickIdentity::new("jira", "j", "ana").with_cursor(Some(b"hunter2".as_slice()));
+        shown(Publisher { tick: &tick, source: "jira", sent: &sent });
     }
 }

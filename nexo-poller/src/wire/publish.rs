@@ -1,17 +1,13 @@
 use serde_json::Value;
 
 use super::{Event, SentId, SentIds, publish_id};
-use crate::contract::HostError;
+use crate::contract::{HostError, TickIdentity};
 
 /// Who publishes: what the ids of a tick's publishes are derived from.
 #[derive(Clone, Copy)]
 pub struct Publisher<'t> {
-    /// The poller's kind.
-    pub kind: &'t str,
-    /// The job.
-    pub job_id: &'t str,
-    /// Where the tick resumed.
-    pub cursor_before: Option<&'t [u8]>,
+    /// The tick.
+    pub tick: &'t TickIdentity,
     /// The plugin's id, or `daemon`.
     pub source: &'t str,
     /// What the tick has published so far.
@@ -26,7 +22,7 @@ impl<'t> Publisher<'t> {
     /// [`HostError::Payload`] where `payload` is not JSON, without quoting it.
     pub fn event(&self, topic: String, payload: &[u8]) -> Result<(Event, SentId<'t>), HostError> {
         let value = payload_json(&topic, payload)?;
-        let id = publish_id(self.kind, self.job_id, &topic, &value, self.cursor_before);
+        let id = publish_id(&self.tick.kind, &self.tick.job_id, &topic, &value, self.tick.cursor_before.as_deref());
         let id = self.sent.next(id);
         Ok((Event::with_id(id.id(), topic, self.source, value), id))
     }

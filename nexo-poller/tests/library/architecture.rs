@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may enter whom. A room may always use itself; what is missing here is forbidden.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("contract", &[]),
     ("manifest", &["contract"]),
     ("wire", &["contract"]),
@@ -15,15 +15,17 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("broker", &["wire", "manifest", "contract"]),
     // What the macro's expansion names.
     ("private", &["contract"]),
-    ("plugin", &["broker", "wire", "manifest", "contract"]),
+    // The one body of a tick, for whoever runs one.
+    ("tick", &["contract"]),
+    ("plugin", &["broker", "wire", "manifest", "contract", "tick"]),
     ("store", &["contract"]),
-    ("runner", &["contract", "store"]),
+    ("runner", &["contract", "store", "tick"]),
     ("router", &["broker", "wire", "manifest", "contract"]),
     ("host", &["broker", "wire", "contract", "tls"]),
     ("builtins", &["contract", "tls"]),
     ("tls", &[]),
     // What is only re-exported, for our daemon and testkit.
-    ("unstable", &["tls"]),
+    ("unstable", &["contract", "tick", "tls"]),
 ];
 
 /// What the crate's root re-exports under another name: using it is using the room.

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use nexo_poller::contract::{ErrorClass, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage};
-use nexo_poller::host::{LlmApi, LlmProvider as _, LlmRegistry, LlmSettings, Tick};
+use nexo_poller::contract::{ErrorClass, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmUsage, TickIdentity};
+use nexo_poller::host::{LlmApi, LlmProvider as _, LlmRegistry, LlmSettings};
 use nexo_poller::prelude::*;
 use nexo_poller_testkit::http::{Exchange, HttpReplay, Recording};
 
@@ -38,9 +38,7 @@ fn request() -> LlmInvokeRequest {
 }
 
 async fn ask(registry: &LlmRegistry, job: &str) -> Result<LlmInvokeResponse, HostError> {
-    let (job_id, agent_id) = (job.to_owned(), "ana".to_owned());
-    let tick = Tick { kind: "agent_turn".to_owned(), job_id, agent_id, cursor_before: None };
-    registry.invoke(&tick, request()).await
+    registry.invoke(&TickIdentity::new("agent_turn", job, "ana"), request()).await
 }
 
 fn metrics(registry: &LlmRegistry) -> String {

@@ -120,6 +120,5 @@ fn context() -> PollContext {
         interval_hint: Duration::from_secs(300),
         cancel: CancellationToken::new(),
         host: Arc::new(NoHost::default()),
-        memory: TickMemory::default(),
     }
 }

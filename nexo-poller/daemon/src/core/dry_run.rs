@@ -3,11 +3,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use nexo_poller::broker::{Broker, BrokerError, LocalBroker, Subscription};
-use nexo_poller::contract::{PollContext, Poller, TickMemory};
-use nexo_poller::host::{HostServices, InProcessHost, Tick};
+use nexo_poller::contract::{Poller, TickIdentity};
+use nexo_poller::host::{HostServices, InProcessHost};
 use nexo_poller::router::{PluginPollerRouter, Supervisor, SupervisorOptions};
 use nexo_poller::runner::{Clock, JobSpec, SystemClock};
 use nexo_poller::store::JobState;
+use nexo_poller::unstable::{AuthorTick, PublishList, TickGate, watch};
 use nexo_poller::wire::Event;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,10 @@ pub(crate) async fn dry_run(
     let kept = Arc::new(KeepsBack::default());
     let services = HostServices { broker: Arc::clone(&kept) as _, metrics: Arc::new(()), ..services };
     match runner {
-        DryRunner::BuiltIn(poller, limit) => Ok(tick(&*poller, limit, spec, state, services, &kept).await),
+        DryRunner::BuiltIn { poller, limit, publish } => {
+            let publish = PublishList::of(publish.iter().copied());
+            Ok(tick(poller, limit, publish, spec, state, services, &kept).await)
+        }
         DryRunner::Plugin(binary) => {
             let router = PluginPollerRouter::new(Arc::clone(&services.broker)).with_redact(services.redact.clone());
             let kinds = router.register(&binary).map_err(|error| error.to_string())?;
@@ -79,7 +83,8 @@ pub(crate) async fn dry_run(
                 let _ = tokio::time::timeout(PLUGIN_GRACE, process.settled()).await;
             }
             let limit = Duration::from_secs(kind.tick_timeout_secs.into());
-            let done = tick(&*kind.poller, limit, spec, state, services, &kept).await;
+            let publish = PublishList::everything();
+            let done = tick(kind.poller, limit, publish, spec, state, services, &kept).await;
             if let Some(process) = process {
                 process.shutdown(PLUGIN_GRACE).await;
             }
@@ -89,8 +94,9 @@ pub(crate) async fn dry_run(
 }
 
 async fn tick(
-    poller: &dyn Poller,
+    poller: Arc<dyn Poller>,
     limit: Duration,
+    publish: PublishList,
     spec: &JobSpec,
     state: &JobState,
     services: HostServices,
@@ -100,35 +106,33 @@ async fn tick(
     let next = spec.schedule.firings_after(now, 2, &spec.id);
     let redact = services.redact.clone();
     let before = state.cursor.as_deref();
-    let identity = Tick {
-        kind: spec.kind.clone(),
-        job_id: spec.id.clone(),
-        agent_id: spec.agent.clone(),
-        cursor_before: before.map(<[u8]>::to_vec),
-    };
-    let context = PollContext {
-        job_id: spec.id.clone(),
-        agent_id: spec.agent.clone(),
-        kind: poller.kind(),
+    let dry = AuthorTick {
+        poller,
+        identity: TickIdentity::new(&*spec.kind, &*spec.id, &*spec.agent).with_cursor(before),
         config: spec.config.clone(),
-        cursor: before.map(<[u8]>::to_vec),
+        config_checked: true,
         now: now.to_utc(),
         interval_hint: match next[..] {
             [first, second, ..] => second.since(first),
             _ => Duration::ZERO,
         },
-        cancel: CancellationToken::new(),
-        host: Arc::new(InProcessHost::new(services, identity)),
-        memory: TickMemory::default(),
+        publish,
+    };
+    let gate = TickGate::new(CancellationToken::new());
+    let run = dry.run(gate.clone(), |tick| Arc::new(InProcessHost::new(services, tick.clone())));
+    let deadline = tokio::time::sleep(limit);
+    let stop = async {
+        deadline.await;
+        Duration::ZERO
     };
     let started = Instant::now();
-    let ended = tokio::time::timeout(limit, poller.tick(&context)).await;
-    context.cancel.cancel();
+    let ended = watch(run, &gate, stop).await;
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (outcome, error, ack) = match ended {
-        Ok(Ok(ack)) => ("ok", None, Some(ack)),
-        Ok(Err(error)) => (error.class().as_str(), Some(redact.text(&error.to_string())), None),
-        Err(_) => ("transient", Some(format!("the tick did not end within {} s", limit.as_secs())), None),
+        Some(Ok(Ok(ack))) => ("ok", None, Some(ack)),
+        Some(Ok(Err(error))) => (error.class().as_str(), Some(redact.text(&error.to_string())), None),
+        Some(Err(panicked)) => ("transient", Some(format!("the poller {panicked}")), None),
+        None => ("transient", Some(format!("the tick did not end within {} s", limit.as_secs())), None),
     };
     let metrics = ack.as_ref().and_then(|ack| ack.metrics).unwrap_or_default();
     let after = ack.and_then(|ack| ack.next_cursor).filter(|after| Some(&**after) != before);

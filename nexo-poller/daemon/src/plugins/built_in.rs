@@ -15,6 +15,8 @@ pub(crate) const OWNER: &str = "nexo-poller";
 pub(crate) struct BuiltIn {
     pub(crate) poller: Arc<dyn Poller>,
     pub(crate) limits: KindLimits,
+    /// What its ticks may publish on.
+    pub(crate) publish: &'static [&'static str],
     config_schema: Option<schemars::Schema>,
 }
 
@@ -25,7 +27,7 @@ impl BuiltIn {
             said.max_concurrent_ticks.map_or(default.max_concurrent_ticks, |most| most as usize),
             said.tick_timeout_secs.map_or(default.tick_timeout, |secs| Duration::from_secs(secs.into())),
         );
-        Self { poller: Arc::new(poller), limits, config_schema: P::config_schema() }
+        Self { poller: Arc::new(poller), limits, publish: said.publish, config_schema: P::config_schema() }
     }
 }
 
@@ -43,7 +45,9 @@ pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// [`RegistryError`] where one of the kinds is taken.
 pub(crate) fn register(registry: &PollerRegistry) -> Result<(), RegistryError> {
-    all().into_iter().try_for_each(|built_in| registry.register(built_in.poller, built_in.limits))
+    all().into_iter().try_for_each(|built_in| {
+        registry.register_publishing(built_in.poller, built_in.limits, built_in.publish.iter().copied())
+    })
 }
 
 /// The one called `kind`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nexo_poller::broker::Broker;
 use nexo_poller::contract::PollerHost;
-use nexo_poller::host::{HostServices, InProcessHost, MetricSink, Tick};
+use nexo_poller::host::{HostServices, InProcessHost, MetricSink};
 use nexo_poller::router::{PluginBinary, PluginKind, PluginPollerRouter, Supervisor, SupervisorOptions};
 use nexo_poller::runner::{HostProvider, KindLimits, PollerRegistry, TickIdentity};
 use serde_json::Value;
@@ -199,7 +199,11 @@ impl Plugins {
     /// A sentence, where nobody on this machine does.
     pub(crate) fn runner_of(&self, kind: &str) -> Result<DryRunner, String> {
         if let Some(built_in) = built_in::find(kind) {
-            return Ok(DryRunner::BuiltIn(built_in.poller, built_in.limits.tick_timeout));
+            return Ok(DryRunner::BuiltIn {
+                poller: built_in.poller,
+                limit: built_in.limits.tick_timeout,
+                publish: built_in.publish,
+            });
         }
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let plugin = running.values().find(|running| running.kinds.iter().any(|served| served == kind));
@@ -276,13 +280,7 @@ struct Hosts(HostServices);
 
 impl HostProvider for Hosts {
     fn host_for(&self, tick: &TickIdentity) -> Arc<dyn PollerHost> {
-        let tick = Tick {
-            kind: tick.kind.to_owned(),
-            job_id: tick.job_id.to_string(),
-            agent_id: tick.agent_id.to_string(),
-            cursor_before: tick.cursor_before.as_deref().map(<[u8]>::to_vec),
-        };
-        Arc::new(InProcessHost::new(self.0.clone(), tick))
+        Arc::new(InProcessHost::new(self.0.clone(), tick.clone()))
     }
 }
 

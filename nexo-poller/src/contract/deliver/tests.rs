@@ -19,27 +19,6 @@ async fn a_message_goes_to_the_agents_account_on_the_channel() {
 }
 
 #[tokio::test]
-async fn an_account_is_asked_for_once_a_tick_and_again_in_the_next() {
-    let host = Outbox::new(Ok(json!({"account_id": "bot_1"})));
-    let to = |channel: &str| Deliver { channel: channel.into(), to: "12".into() };
-    let tick = host.tick();
-    for channel in ["telegram", "telegram", "email", "telegram"] {
-        to(channel).send(&tick, "hello").await.unwrap();
-    }
-    assert_eq!(*host.asked.lock().unwrap(), ["telegram", "email"]);
-    assert_eq!(host.sent.lock().unwrap().len(), 4);
-    to("telegram").send(&host.tick(), "hello").await.unwrap();
-    assert_eq!(*host.asked.lock().unwrap(), ["telegram", "email", "telegram"]);
-
-    let none = Outbox::new(Ok(json!({})));
-    let tick = none.tick();
-    for _ in 0..2 {
-        to("telegram").send(&tick, "hello").await.unwrap_err();
-    }
-    assert_eq!(none.asked.lock().unwrap().len(), 2, "what failed is asked for again");
-}
-
-#[tokio::test]
 async fn an_account_or_channel_that_would_change_the_topic_is_refused() {
     let unusable = [json!({}), json!({"account_id": 5}), json!({"account_id": ""}), json!({"account_id": "a b"})];
     let wild = [json!({"account_id": "*"}), json!({"account_id": "a.>"}), json!({"account_id": "a..b"}), Value::Null];

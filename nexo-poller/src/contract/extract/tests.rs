@@ -20,7 +20,6 @@ fn ctx(config: Value, cursor: Option<&[u8]>) -> PollContext {
         interval_hint: Duration::from_secs(60),
         cancel: CancellationToken::new(),
         host: Outbox::new(Err(HostError::unavailable("none"))),
-        memory: TickMemory::default(),
     }
 }
 

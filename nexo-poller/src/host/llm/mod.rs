@@ -19,8 +19,10 @@ pub use self::api::{LlmApi, UnknownLlmApi};
 use self::budget::Spent;
 pub use self::settings::LlmSettings;
 use self::usage::Usage;
-use super::{LlmProvider, Tick};
-use crate::contract::{ErrorClass, HostError, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmRole, LlmUsage};
+use super::LlmProvider;
+use crate::contract::{
+    ErrorClass, HostError, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmRole, LlmUsage, TickIdentity,
+};
 
 /// Reaching a provider; its answer has the provider's own timeout.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -95,7 +97,7 @@ impl LlmRegistry {
 
     async fn ask(
         &self,
-        tick: &Tick,
+        tick: &TickIdentity,
         provider: &Provider,
         request: &LlmInvokeRequest,
     ) -> Result<LlmInvokeResponse, HostError> {
@@ -135,7 +137,7 @@ impl LlmRegistry {
 
 #[async_trait]
 impl LlmProvider for LlmRegistry {
-    async fn invoke(&self, tick: &Tick, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
+    async fn invoke(&self, tick: &TickIdentity, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
         let provider = self.find(&request.provider)?;
         let answer = self.ask(tick, &provider, &request).await;
         let outcome = match &answer {

@@ -5,7 +5,6 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
-use crate::plugin::Allowlist;
 use crate::wire::payload_json;
 
 /// Something that a tick did to the world.
@@ -18,7 +17,6 @@ pub(super) enum Deed {
 
 /// The world of `once` and `dev`: it keeps what a tick does, and tells it to `watch` at once.
 pub(super) struct ConsoleHost {
-    allowlist: Allowlist,
     agent: String,
     accounts: HashMap<String, Value>,
     watch: Watch,
@@ -29,9 +27,9 @@ pub(super) struct ConsoleHost {
 pub(super) type Watch = Arc<dyn Fn(&Deed) + Send + Sync>;
 
 impl ConsoleHost {
-    pub(super) fn new(allowlist: Allowlist, agent: &str, accounts: &[(String, Value)], watch: Watch) -> Self {
+    pub(super) fn new(agent: &str, accounts: &[(String, Value)], watch: Watch) -> Self {
         let accounts = accounts.iter().cloned().collect();
-        Self { allowlist, agent: agent.to_owned(), accounts, watch, deeds: Mutex::default() }
+        Self { agent: agent.to_owned(), accounts, watch, deeds: Mutex::default() }
     }
 
     /// What was done, in order.
@@ -48,7 +46,6 @@ impl ConsoleHost {
 #[async_trait]
 impl PollerHost for ConsoleHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
-        self.allowlist.check(&topic)?;
         let plain = topic.parse::<Pattern>().is_ok_and(|pattern| !pattern.is_wildcard());
         if !plain {
             let message = format!("`{topic}` is no plain topic: segments separated by `.`, no wildcards, no spaces");

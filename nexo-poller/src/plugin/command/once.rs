@@ -10,9 +10,9 @@ use super::failure::Failure;
 use super::report::{Ended, Report};
 use super::{chosen, input};
 use crate::contract::{PollerError, PollerHost, TickAck};
+use crate::plugin::PollerHandler;
 use crate::plugin::runtimes::Runtimes;
 use crate::plugin::ticks::{TickGrace, TickRunner};
-use crate::plugin::{Allowlist, PollerHandler, panics};
 use crate::wire::TickOrder;
 
 /// Runs one tick against the console.
@@ -27,9 +27,8 @@ pub(super) fn run(handler: &PollerHandler, args: &TickArgs, out: File) -> Result
     outcome.map(|_| ()).map_err(|error| Failure::of_tick(error.class()))
 }
 
-/// The runtimes for ticks in front of the author, panics with their messages.
+/// The runtimes for ticks in front of the author, who is shown the messages of panics.
 pub(super) fn start(handler: &PollerHandler) -> Result<(Runtimes, TickRunner), Failure> {
-    panics::show_messages();
     let runtimes = Runtimes::start(1).map_err(|error| Failure::other(format!("threads cannot be started: {error}")))?;
     let ticks = handler.ticks(runtimes.authors(), TickGrace::default());
     Ok((runtimes, ticks))
@@ -39,13 +38,14 @@ pub(super) fn start(handler: &PollerHandler) -> Result<(Runtimes, TickRunner), F
 pub(super) struct Bench<'a> {
     pub(super) kind: &'static str,
     args: &'a TickArgs,
-    allowlist: Allowlist,
 }
 
 impl<'a> Bench<'a> {
     pub(super) fn new(handler: &PollerHandler, args: &'a TickArgs) -> Result<Self, Failure> {
         let kind = chosen::kind(handler, args.kind.as_deref())?.declaration.kind;
-        Ok(Self { kind, args, allowlist: Allowlist::of(&handler.manifest()?) })
+        // Pollers that cannot share a plugin are refused here as they are where they are served.
+        handler.manifest()?;
+        Ok(Self { kind, args })
     }
 
     /// Runs one tick and shows it. An `Err` outside means that it could not be shown.
@@ -59,7 +59,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Result<TickAck, PollerError>, Failure> {
         let args = self.args;
         report.begin(self.kind, &args.job, &args.agent)?;
-        let host = Arc::new(ConsoleHost::new(self.allowlist.clone(), &args.agent, &args.accounts, report.watch()));
+        let host = Arc::new(ConsoleHost::new(&args.agent, &args.accounts, report.watch()));
         let order = TickOrder {
             kind: self.kind.to_owned(),
             job_id: args.job.clone(),

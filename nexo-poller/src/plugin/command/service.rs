@@ -5,7 +5,8 @@ use super::failure::Failure;
 use super::show;
 use crate::plugin::runtimes::Runtimes;
 use crate::plugin::ticks::Kind;
-use crate::plugin::{PollerHandler, TickGrace, descriptors, ephemeral, panics, stdio};
+use crate::plugin::{PollerHandler, TickGrace, descriptors, ephemeral, stdio};
+use crate::tick::hide_messages;
 
 /// What a binary without arguments does: serve whoever started it, or tell a person how it is used.
 pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
@@ -28,7 +29,7 @@ pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
     let manifest = handler.manifest()?;
     let input = descriptors::set_stdin_aside()
         .map_err(|error| Failure::other(format!("stdin cannot be set aside: {error}")))?;
-    panics::hide_messages();
+    hide_messages();
     // An ephemeral process runs one tick, and its life is what that tick costs: no thread more than it needs.
     let slots = if ephemeral { 1 } else { handler.kinds().iter().map(Kind::max_concurrent_ticks).sum() };
     let runtimes =
@@ -48,7 +49,7 @@ pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
 #[cfg(feature = "nats")]
 fn serve_over_nats(handler: &PollerHandler, url: &str) -> Result<(), Failure> {
     let manifest = handler.manifest()?;
-    panics::hide_messages();
+    hide_messages();
     let slots = handler.kinds().iter().map(Kind::max_concurrent_ticks).sum();
     let runtimes =
         Runtimes::start(slots).map_err(|error| Failure::other(format!("threads cannot be started: {error}")))?;

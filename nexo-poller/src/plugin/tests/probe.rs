@@ -7,7 +7,8 @@ use tokio::sync::Semaphore;
 
 use crate::broker::LocalBroker;
 use crate::manifest::{Declaration, DeclaredPoller, Package};
-use crate::plugin::{Allowlist, BrokerPollerHost, HostTimeouts, PollerHandler};
+use crate::plugin::ticks::identity_of;
+use crate::plugin::{BrokerPollerHost, HostTimeouts, PollerHandler};
 use crate::prelude::*;
 use crate::wire::TickOrder;
 
@@ -90,6 +91,7 @@ impl Poller for Probe {
                     ctx.publish("plugin.outbound.late", &json!({})).await
                 });
             }
+            Some("publish off the list") => ctx.publish("plugin.inbound.x", &json!({})).await?,
             Some("publish") => ctx.publish("plugin.outbound.console.a", &json!({"text": "x"})).await?,
             Some("credentials") => {
                 let account = ctx.host.credentials_get("google".into()).await?;
@@ -145,7 +147,6 @@ pub(super) fn order(job_id: &str, config: Value) -> TickOrder {
 
 /// The host of a tick on `broker`.
 pub(super) fn host(broker: &LocalBroker, order: &TickOrder) -> Arc<BrokerPollerHost> {
-    let manifest = Probe::new().handler().manifest().unwrap();
-    let allowlist = Arc::new(Allowlist::of(&manifest));
-    Arc::new(BrokerPollerHost::new(Arc::new(broker.clone()), allowlist, HostTimeouts::default(), order))
+    let (broker, timeouts) = (Arc::new(broker.clone()), HostTimeouts::default());
+    Arc::new(BrokerPollerHost::new(broker, "probe".into(), timeouts, identity_of(order)))
 }

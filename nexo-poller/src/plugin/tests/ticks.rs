@@ -223,6 +223,20 @@ async fn a_tick_whose_caller_goes_away_is_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_publish_outside_the_manifest_is_refused_with_its_cause_and_goes_nowhere() {
+    let broker = LocalBroker::new();
+    let mut published = crate::broker::Broker::subscribe(&broker, "plugin.>", None).await.unwrap();
+    let ticks = runner(&Probe::ready());
+    let outside = order("a", json!({"do": "publish off the list"}));
+    let error = ticks.run(outside.clone(), host(&broker, &outside)).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Permanent);
+    assert!(error.to_string().contains("[daemon.rpc.probe, plugin.outbound.>, _inbox.>]"), "{error}");
+    let allowed = order("a", json!({"do": "publish"}));
+    ticks.run(allowed.clone(), host(&broker, &allowed)).await.unwrap();
+    assert_eq!(published.next().await.unwrap().event.topic, "plugin.outbound.console.a");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_tick_left_behind_can_publish_nothing_once_it_is_over() {
     let broker = LocalBroker::new();
     let mut published = crate::broker::Broker::subscribe(&broker, "plugin.outbound.>", None).await.unwrap();

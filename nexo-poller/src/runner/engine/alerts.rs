@@ -4,8 +4,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use crate::contract::{Deliver, PollContext, TickMemory};
-use crate::runner::hosts::TickIdentity;
+use crate::contract::{Deliver, PollContext, TickIdentity};
 use crate::store::UnixMs;
 
 /// An alert that is not out by then is given up; the job's state says the same.
@@ -20,26 +19,21 @@ impl Engine {
         let Some(registered) = &self.kinds.get(job.kind).registered else { return };
         let deliver = Deliver { channel: target.channel.clone(), to: target.to.clone() };
         let now = self.clock.now();
-        let identity = TickIdentity {
-            job_id: Arc::clone(&job.id),
-            agent_id: Arc::clone(&job.agent),
-            kind: registered.poller.kind(),
-            run_key: job.state.last.map_or(now, |last| last.scheduled_at),
-            attempt: job.state.attempt,
-            cursor_before: Some(alert_marker(now)),
-        };
+        let kind = registered.poller.kind();
+        let identity = TickIdentity::new(kind, Arc::clone(&job.id), Arc::clone(&job.agent))
+            .with_run_key(job.state.last.map_or(now, |last| last.scheduled_at).to_utc())
+            .with_cursor(Some(alert_marker(now)));
         let host = self.hosts.host_for(&identity);
         let context = PollContext {
             job_id: job.id.to_string(),
             agent_id: job.agent.to_string(),
-            kind: identity.kind,
+            kind,
             config: serde_json::Value::Null,
             cursor: None,
             now: now.to_utc(),
             interval_hint: Duration::ZERO,
             cancel: CancellationToken::new(),
             host,
-            memory: TickMemory::default(),
         };
         tokio::spawn(async move {
             let text = format!("job {} ({}) {text}", context.job_id, context.kind);

@@ -11,11 +11,11 @@ use super::outbox::PendingEdit;
 use super::runs::{RunningTick, Stop};
 use super::tick::TickOrder;
 use super::{Edit, Engine};
-use crate::contract::Poller;
-use crate::runner::hosts::TickIdentity;
+use crate::contract::{Poller, TickIdentity};
 use crate::runner::policy::{self, Change, Fire};
 use crate::runner::{RunnerError, RunnerEventKind, seed};
 use crate::store::{Pause, PauseCause, UnixMs};
+use crate::tick::catch_now;
 
 /// A claimed lease is at most this long, whatever the job's interval: it is renewed while the tick runs.
 const LONGEST_LEASE: Duration = Duration::from_secs(300);
@@ -184,14 +184,15 @@ impl Engine {
         let hint = job.schedule.next_after(scheduled_at.max(now), grid).map_or(Duration::ZERO, |next| next.since(now));
         let order = TickOrder {
             run,
-            identity: TickIdentity {
-                job_id: Arc::clone(&job.id),
-                agent_id: Arc::clone(&job.agent),
-                kind: registered.poller.kind(),
-                run_key: scheduled_at,
-                attempt,
-                cursor_before: job.state.cursor.as_deref().map(Arc::from),
-            },
+            identity: TickIdentity::new(
+                Arc::clone(&self.kinds.get(job.kind).name),
+                Arc::clone(&job.id),
+                Arc::clone(&job.agent),
+            )
+            .with_run_key(scheduled_at.to_utc())
+            .with_cursor(job.state.cursor.as_deref()),
+            attempt,
+            publish: registered.publish,
             poller: registered.poller,
             hosts: Arc::clone(&self.hosts),
             config: Arc::clone(&job.config),
@@ -203,7 +204,7 @@ impl Engine {
         job.phase = Phase::Running(run);
         let (kind, epoch, next_due) = (job.kind, job.epoch, job.state.next.map(|next| next.due));
         let started_at = Instant::now();
-        let task = tokio::spawn(order.run()).abort_handle();
+        let task = order.start();
         let timeout = registered.limits.tick_timeout;
         let tick = RunningTick {
             slot,
@@ -253,13 +254,9 @@ impl Engine {
 /// Whether `poller` takes this config; a panic counts as a no.
 pub(super) fn validate(poller: &dyn Poller, config: &str) -> Result<(), String> {
     let value = serde_json::from_str(config).map_err(|error| error.to_string())?;
-    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poller.validate(&value)));
-    match checked {
+    match catch_now(|| poller.validate(&value)) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(policy::message_of(&error)),
-        Err(panic) => Err(policy::shorten(format!(
-            "the poller panicked while it checked the config: {}",
-            super::tick::panic_message(panic.as_ref())
-        ))),
+        Err(panicked) => Err(format!("the poller {panicked} while it checked the config")),
     }
 }

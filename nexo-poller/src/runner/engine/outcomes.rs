@@ -253,7 +253,7 @@ fn outcome_of(tick: &RunningTick, result: TickResult) -> Option<(Outcome, Option
         TickResult::Returned(Err(_)) | TickResult::Dropped if tick.stop == Stop::Shutdown => return None,
         TickResult::Returned(Err(error)) if overdue => transient(format!("{late}: {error}")),
         TickResult::Returned(Err(error)) => failed(&error),
-        TickResult::Panicked(message) => transient(format!("the poller panicked: {message}")),
+        TickResult::Panicked(panicked) => transient(format!("the poller {panicked}")),
         TickResult::Dropped if overdue => transient(format!("{late}, ignored its cancel token and was abandoned")),
         TickResult::Dropped => transient("the tick was dropped before it ended".to_owned()),
     };

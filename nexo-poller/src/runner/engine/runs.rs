@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::tick::TickTask;
 use crate::store::UnixMs;
 
 /// A tick in flight. All times but `started` are elapsed time: setting the wall clock does not move a deadline.
@@ -23,7 +23,7 @@ pub(super) struct RunningTick {
     pub(super) give_up_at: Instant,
     pub(super) stop: Stop,
     pub(super) cancel: CancellationToken,
-    pub(super) task: AbortHandle,
+    pub(super) task: TickTask,
 }
 
 /// Why a tick was told to stop.

@@ -1,18 +1,18 @@
 //! One tick, in a task of its own.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::contract::{PollContext, Poller, PollerError, TickAck, TickMemory};
-use crate::runner::hosts::{HostProvider, TickIdentity};
+use crate::contract::{Poller, PollerError, TickAck, TickIdentity};
+use crate::runner::hosts::HostProvider;
 use crate::store::UnixMs;
+use crate::tick::{AuthorTick, Panicked, PublishList, TickGate};
 
 /// What a tick task tells the engine when it has gone.
 pub(super) struct Ended {
@@ -22,7 +22,7 @@ pub(super) struct Ended {
 
 pub(super) enum TickResult {
     Returned(Result<TickAck, PollerError>),
-    Panicked(String),
+    Panicked(Panicked),
     /// The task was dropped before the tick returned.
     Dropped,
 }
@@ -33,11 +33,30 @@ pub(super) struct TickOrder {
     pub(super) poller: Arc<dyn Poller>,
     pub(super) hosts: Arc<dyn HostProvider>,
     pub(super) identity: TickIdentity,
+    /// 0 for the first attempt at this run.
+    pub(super) attempt: u32,
     pub(super) config: Arc<str>,
     pub(super) now: UnixMs,
     pub(super) interval_hint: Duration,
+    pub(super) publish: PublishList,
     pub(super) cancel: CancellationToken,
     pub(super) ended: mpsc::UnboundedSender<Ended>,
+}
+
+/// A tick that runs in its task. The engine keeps the deadlines of all of them in one place, together with their leases; this
+/// is how it ends one that does not end by itself.
+pub(super) struct TickTask {
+    gate: TickGate,
+    task: AbortHandle,
+}
+
+impl TickTask {
+    /// Shuts the world to the tick, and drops its task as soon as that lets go of its thread. One that blocks cannot be
+    /// dropped, but what it publishes from now on goes nowhere.
+    pub(super) fn abort(&self) {
+        self.gate.close();
+        self.task.abort();
+    }
 }
 
 /// Tells the engine that the task is gone, however it goes.
@@ -56,42 +75,42 @@ impl Drop for Report {
 }
 
 impl TickOrder {
-    pub(super) async fn run(self) {
+    pub(super) fn start(self) -> TickTask {
+        let gate = TickGate::new(self.cancel.clone());
+        let task = tokio::spawn(self.run(gate.clone())).abort_handle();
+        TickTask { gate, task }
+    }
+
+    async fn run(self, gate: TickGate) {
         let span = tracing::info_span!(
             "tick",
             job = %self.identity.job_id,
-            kind = self.identity.kind,
+            kind = &*self.identity.kind,
             agent = %self.identity.agent_id,
-            run_key = self.identity.run_key.0,
-            attempt = self.identity.attempt,
+            run_key = self.identity.run_key.map(|at| at.timestamp_millis()),
+            attempt = self.attempt,
             outcome = tracing::field::Empty,
         );
         let mut report = Report { run: self.run, result: TickResult::Dropped, ended: self.ended.clone() };
-        report.result = self.tick().instrument(span.clone()).await;
+        report.result = self.tick(gate).instrument(span.clone()).await;
         span.record("outcome", report.result.as_str());
     }
 
-    async fn tick(self) -> TickResult {
-        let result = unwinding(async {
-            let host = self.hosts.host_for(&self.identity);
-            let context = PollContext {
-                job_id: self.identity.job_id.to_string(),
-                agent_id: self.identity.agent_id.to_string(),
-                kind: self.identity.kind,
-                // The text was written from a value when the job was loaded.
-                config: serde_json::from_str(&self.config).unwrap_or(Value::Null),
-                cursor: self.identity.cursor_before.as_deref().map(<[u8]>::to_vec),
-                now: self.now.to_utc(),
-                interval_hint: self.interval_hint,
-                cancel: self.cancel,
-                host,
-                memory: TickMemory::default(),
-            };
-            self.poller.tick(&context).await
-        });
-        match result.await {
+    async fn tick(self, gate: TickGate) -> TickResult {
+        let hosts = self.hosts;
+        let tick = AuthorTick {
+            poller: self.poller,
+            identity: self.identity,
+            // The text was written from a value when the job was loaded.
+            config: serde_json::from_str(&self.config).unwrap_or(Value::Null),
+            config_checked: true,
+            now: self.now.to_utc(),
+            interval_hint: self.interval_hint,
+            publish: self.publish,
+        };
+        match tick.run(gate, |tick| hosts.host_for(tick)).await {
             Ok(returned) => TickResult::Returned(returned),
-            Err(panic) => TickResult::Panicked(panic_message(panic.as_ref())),
+            Err(panicked) => TickResult::Panicked(panicked),
         }
     }
 }
@@ -107,22 +126,61 @@ impl TickResult {
     }
 }
 
-/// Runs `future` to its end or to its panic.
-async fn unwinding<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
-    let mut future = Box::pin(future);
-    std::future::poll_fn(move |context| {
-        // A future that panicked is not polled again.
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(std::task::Poll::Ready(value)) => std::task::Poll::Ready(Ok(value)),
-            Ok(std::task::Poll::Pending) => std::task::Poll::Pending,
-            Err(panic) => std::task::Poll::Ready(Err(panic)),
-        }
-    })
-    .await
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// The words of a panic.
-pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
+    use super::*;
+    use crate::contract::outbox::Outbox;
+    use crate::prelude::*;
+
+    /// Blocks its thread until it is told to go on, and tells what its publish came to then.
+    struct Blocks {
+        go_on: Mutex<Receiver<()>>,
+        begun: Sender<()>,
+        published: Sender<Result<(), HostError>>,
+    }
+
+    #[async_trait]
+    impl Poller for Blocks {
+        fn kind(&self) -> &'static str {
+            "blocks"
+        }
+
+        async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
+            self.begun.send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+            self.published.send(ctx.publish("plugin.outbound.late", &json!({})).await).unwrap();
+            Ok(TickAck::new())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_tick_that_blocks_its_thread_publishes_nothing_once_it_is_abandoned() {
+        let ((begun, begins), (go, go_on), (published, publishes)) = (channel(), channel(), channel());
+        let (ended, _ends) = mpsc::unbounded_channel();
+        let host = Outbox::new(Ok(Value::Null));
+        let order = TickOrder {
+            run: 0,
+            poller: Arc::new(Blocks { go_on: Mutex::new(go_on), begun, published }),
+            hosts: Arc::new(Arc::clone(&host)),
+            identity: TickIdentity::new("blocks", "j", "ana"),
+            attempt: 0,
+            config: "{}".into(),
+            now: UnixMs(0),
+            interval_hint: Duration::ZERO,
+            publish: PublishList::everything(),
+            cancel: CancellationToken::new(),
+            ended,
+        };
+        let task = order.start();
+        // This thread is not the worker that the tick blocks.
+        begins.recv().unwrap();
+        task.abort();
+        go.send(()).unwrap();
+        let late = publishes.recv().unwrap().unwrap_err();
+        assert!(late.to_string().contains("the tick is over"), "{late}");
+        assert!(host.sent.lock().unwrap().is_empty());
+    }
 }

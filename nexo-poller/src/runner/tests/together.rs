@@ -32,7 +32,7 @@ async fn two_runners_on_one_store_share_the_jobs_without_overlap() {
     for rig in [&ana, &bob] {
         for (id, ticks) in rig.ticks() {
             for tick in ticks {
-                assert!(keys.insert((id.clone(), tick.run_key)), "run {} of {id} ran in both", tick.run_key);
+                assert!(keys.insert((id.clone(), tick.run_key)), "run {:?} of {id} ran in both", tick.run_key);
             }
         }
         assert!(rig.runner.list().await.unwrap().iter().all(|job| job.ticks_failed == 0));

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a failure is the report")]
 
+#[cfg(feature = "runner")]
+mod alike;
 mod ending;
 mod ephemeral;
 mod starting;

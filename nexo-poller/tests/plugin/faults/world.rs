@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use nexo_poller::broker::{LocalBroker, LocalBrokerOptions};
-use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, Redact, TickAck, TickMemory};
-use nexo_poller::host::{HostServices, InProcessHost, StaticCredentials, Tick};
+use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, Redact, TickAck, TickIdentity};
+use nexo_poller::host::{HostServices, InProcessHost, StaticCredentials};
 use nexo_poller::manifest::Manifest;
 use nexo_poller::router::{PluginBinary, PluginPollerRouter, RestartPolicy, Supervisor, SupervisorOptions};
 use serde_json::json;
@@ -97,8 +97,7 @@ impl World {
             llm: None,
             redact: Redact::default(),
         };
-        let (kind, job_id, agent_id) = (poller.kind().to_owned(), "job".to_owned(), "ana".to_owned());
-        let host = InProcessHost::new(services, Tick { kind, job_id, agent_id, cursor_before: None });
+        let host = InProcessHost::new(services, TickIdentity::new(poller.kind(), "job", "ana"));
         let ctx = PollContext {
             job_id: "job".to_owned(),
             agent_id: "ana".to_owned(),
@@ -109,7 +108,6 @@ impl World {
             interval_hint: Duration::from_secs(60),
             cancel,
             host: Arc::new(host),
-            memory: TickMemory::default(),
         };
         tokio::time::timeout(PATIENCE, poller.tick(&ctx)).await.expect("a tick ends")
     }
