@@ -60,6 +60,12 @@ pub enum RunnerError {
         /// What the poller said.
         reason: String,
     },
+    /// A run that somebody asked for ended without a report, so nobody can tell whether its tick ran.
+    #[error("the run of job `{id}` ended without a report; look at the job's state before you run it again")]
+    RunLost {
+        /// The job.
+        id: String,
+    },
     /// The store does not work.
     #[error(transparent)]
     Store(#[from] StoreError),

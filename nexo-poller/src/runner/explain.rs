@@ -1,39 +1,48 @@
 //! Why a job does not run, and when it will, in one sentence.
 
-use super::engine::Job;
-use super::status::JobPhase;
-use crate::store::UnixMs;
+use super::status::{JobPhase, LeaseHolder};
+use crate::store::{JobState, UnixMs};
 
 pub(crate) struct Facts<'a> {
-    pub(crate) job: &'a Job,
+    pub(crate) id: &'a str,
+    pub(crate) state: &'a JobState,
     pub(crate) phase: JobPhase,
     pub(crate) now: UnixMs,
+    /// When the runner looks at the job next; `None` where it waits for something else than its time.
+    pub(crate) wakes_at: Option<UnixMs>,
+    /// `None` where no tick runs, and where only the task of an abandoned one is left.
     pub(crate) running_since: Option<UnixMs>,
     pub(crate) kind: &'a str,
+    /// Whether the kind has a poller.
     pub(crate) registered: bool,
-    pub(crate) in_use: usize,
-    pub(crate) store_trouble: Option<String>,
+    /// Ticks of the kind that run or are about to.
+    pub(crate) places_taken: usize,
+    /// The other daemon that was seen to hold the lease.
+    pub(crate) holder: Option<&'a LeaseHolder>,
+    /// Why the last slot was passed over, where one was since the runner started …
+    pub(crate) last_skip: Option<&'static str>,
+    /// … and how many were.
+    pub(crate) skipped: u64,
+    /// Why no tick starts at the moment.
+    pub(crate) store_outage: Option<String>,
 }
 
 pub(crate) fn explain(facts: &Facts<'_>) -> String {
     let mut why = situation(facts);
-    let rare = facts.job.rare.as_ref();
-    if let Some(skip) = rare.and_then(|rare| rare.last_skip) {
-        let counters = &rare.map(|rare| rare.counters.clone()).unwrap_or_default();
-        let count = counters.skipped_overlap + counters.skipped_misfire;
+    if let Some(skip) = facts.last_skip {
+        let count = facts.skipped;
         why.push_str(&format!("; {count} runs were skipped since the runner started, the last because {skip}"));
     }
-    if let Some(trouble) = &facts.store_trouble {
-        why.push_str(&format!("; no tick starts at the moment: {trouble}"));
+    if let Some(outage) = &facts.store_outage {
+        why.push_str(&format!("; no tick starts at the moment: {outage}"));
     }
     why
 }
 
 fn situation(facts: &Facts<'_>) -> String {
-    let state = &facts.job.state;
-    let next = facts.job.wake.or(state.next.map(|next| next.due));
+    let (id, state) = (facts.id, facts.state);
+    let next = facts.wakes_at.or(state.next.map(|next| next.due));
     let at = next.map_or_else(|| "not planned".to_owned(), |at| at.to_string());
-    let id = &facts.job.id;
     match facts.phase {
         JobPhase::Running => match facts.running_since {
             Some(since) => format!("running since {since}"),
@@ -43,7 +52,7 @@ fn situation(facts: &Facts<'_>) -> String {
         },
         JobPhase::Paused | JobPhase::Quarantined => match &state.pause {
             Some(pause) if facts.phase == JobPhase::Quarantined => format!(
-                "quarantined since {} because its config was refused: {}; mend the config and reload",
+                "quarantined since {} because its config was refused: {}; fix the config and reload",
                 pause.at, pause.reason
             ),
             Some(pause) => format!(
@@ -56,8 +65,10 @@ fn situation(facts: &Facts<'_>) -> String {
             "due, but no poller of kind `{}` is registered (is its plugin running?); it runs as soon as there is one",
             facts.kind
         ),
-        JobPhase::Waiting => format!("due; it waits for a place: {} ticks of kind `{}` run", facts.in_use, facts.kind),
-        JobPhase::Elsewhere => match facts.job.rare.as_ref().and_then(|rare| rare.holder.as_ref()) {
+        JobPhase::Waiting => {
+            format!("due; it waits for a place: {} ticks of kind `{}` run", facts.places_taken, facts.kind)
+        }
+        JobPhase::Elsewhere => match facts.holder {
             Some(holder) => format!(
                 "`{}` holds its lease until {} and runs it; looked at again at {at}",
                 holder.owner, holder.until
@@ -69,12 +80,12 @@ fn situation(facts: &Facts<'_>) -> String {
         }
         JobPhase::Backoff => format!("failed; tried again at {at} (attempt {}){}", state.attempt + 1, cause(facts)),
         JobPhase::Scheduled => format!("next run at {at}, in {} s", next.map_or(0, |at| at.since(facts.now).as_secs())),
-        JobPhase::Finished => "nothing is to come: its one instant has passed; `run` starts it by hand".to_owned(),
+        JobPhase::Finished => "nothing is to come: its one instant has passed; `run` starts it once more".to_owned(),
     }
 }
 
 fn cause(facts: &Facts<'_>) -> String {
-    facts.job.state.failure.as_ref().map_or_else(String::new, |note| {
+    facts.state.failure.as_ref().map_or_else(String::new, |note| {
         if note.first == note.last {
             format!("; the cause: {}", note.last)
         } else {

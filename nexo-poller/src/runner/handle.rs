@@ -3,23 +3,28 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::engine::{Command, Edit, Engine, Install, Prepared, Preparer};
+use super::engine::{ChangeRequest, Engine, EngineCommand, Install, ManualRun, Prepared, Preparer};
+use super::error::RunnerError;
 use super::hosts::HostProvider;
+use super::job::JobSpec;
+use super::options::RunnerOptions;
+use super::plan::ReloadPlan;
 use super::policy::{Change, Rules};
-use super::{
-    JobSpec, JobStatus, PollerRegistry, ReloadPlan, RunnerError, RunnerHealth, RunnerOptions, TickReport, UnixMs,
-};
-use crate::store::{Clock, JobState, PastCursor, Pause, PauseCause, StateStore};
+use super::registry::PollerRegistry;
+use super::status::{JobStatus, RunnerHealth, TickReport};
+use crate::store::{Clock, JobState, PastCursor, Pause, PauseCause, StateStore, UnixMs};
 
 /// A running scheduler. Cheap to clone: all clones are one runner. It ends with [`shutdown`](Self::shutdown), or, without
 /// any grace for its ticks, when the last clone is dropped.
 #[derive(Clone)]
 pub struct PollerRunner {
-    commands: mpsc::UnboundedSender<Command>,
+    /// The engine ends when the last clone of it is dropped.
+    commands: mpsc::UnboundedSender<EngineCommand>,
+    /// The engine's own, for what need not wait in its line: the rows of new jobs, cursors of the past.
     store: Arc<dyn StateStore>,
     clock: Arc<dyn Clock>,
     rules: Rules,
-    /// One reload at a time.
+    /// Held through a whole reload: two that compare with the same jobs would each miss what the other adds.
     reload: Arc<Mutex<Preparer>>,
 }
 
@@ -91,7 +96,7 @@ impl PollerRunner {
             prepared.know(stored);
         }
         let install = Install { add, replace, remove: plan.remove.clone() };
-        self.ask(|reply| Command::Install(Box::new(install), reply)).await?;
+        self.ask(|reply| EngineCommand::Install(Box::new(install), reply)).await?;
         preparer.tidy();
         Ok(plan)
     }
@@ -101,7 +106,7 @@ impl PollerRunner {
     /// # Errors
     /// [`RunnerError::ShutDown`].
     pub async fn list(&self) -> Result<Vec<JobStatus>, RunnerError> {
-        self.ask(Command::List).await
+        self.ask(EngineCommand::List).await
     }
 
     /// One job.
@@ -109,7 +114,7 @@ impl PollerRunner {
     /// # Errors
     /// [`RunnerError::UnknownJob`].
     pub async fn show(&self, id: &str) -> Result<JobStatus, RunnerError> {
-        self.ask(|reply| Command::Show(id.to_owned(), reply)).await?
+        self.ask(|reply| EngineCommand::Show(id.to_owned(), reply)).await?
     }
 
     /// When the job is due next, as if every run succeeded at once: at most `count` instants, at most 1,000.
@@ -117,7 +122,7 @@ impl PollerRunner {
     /// # Errors
     /// [`RunnerError::UnknownJob`].
     pub async fn next_firings(&self, id: &str, count: usize) -> Result<Vec<UnixMs>, RunnerError> {
-        self.ask(|reply| Command::NextFirings(id.to_owned(), count, reply)).await?
+        self.ask(|reply| EngineCommand::NextFirings(id.to_owned(), count, reply)).await?
     }
 
     /// Runs one tick of the job now, paused or not, under the same lease as any other, and waits until its outcome is
@@ -127,7 +132,7 @@ impl PollerRunner {
     /// [`RunnerError`] where the tick could not be run. A tick that ran and failed is no error here: see
     /// [`TickReport::outcome`].
     pub async fn run_now(&self, id: &str) -> Result<TickReport, RunnerError> {
-        self.ask(|reply| Command::RunNow(id.to_owned(), reply)).await?
+        self.ask(|reply| EngineCommand::RunNow(ManualRun::new(id, reply))).await?
     }
 
     /// Stops running the job until it is resumed; a tick in flight ends first. Durable when this returns.
@@ -170,7 +175,7 @@ impl PollerRunner {
     /// # Errors
     /// [`RunnerError::UnknownJob`].
     pub async fn inspect(&self, id: &str) -> Result<(JobSpec, JobState), RunnerError> {
-        self.ask(|reply| Command::Inspect(id.to_owned(), reply)).await?
+        self.ask(|reply| EngineCommand::Inspect(id.to_owned(), reply)).await?
     }
 
     /// The cursors that the job had before and that the store still has, newest first.
@@ -182,11 +187,11 @@ impl PollerRunner {
         Ok(self.store.past_cursors(id).await?)
     }
 
-    /// Looks at a job again that somebody else has changed in the store: another daemon, on an operator's word. A job that
+    /// Looks at a job again that somebody else has changed in the store: another daemon, because an operator asked it to. A job that
     /// this runner does not have is none of its business.
     pub fn refresh(&self, id: &str) {
         // A runner that has ended needs to know nothing any more.
-        let _ = self.commands.send(Command::Refresh(id.to_owned()));
+        let _ = self.commands.send(EngineCommand::Refresh(id.to_owned()));
     }
 
     /// All metrics in the OpenMetrics text format, which Prometheus reads.
@@ -195,7 +200,7 @@ impl PollerRunner {
     /// [`RunnerError::ShutDown`].
     pub async fn metrics_text(&self) -> Result<String, RunnerError> {
         // The engine only copies numbers; the text is made here.
-        Ok(self.ask(Command::Metrics).await?.into_text())
+        Ok(self.ask(EngineCommand::Metrics).await?.into_text())
     }
 
     /// How the runner is. Costs the same however many jobs there are, so that a watchdog may ask often.
@@ -203,25 +208,25 @@ impl PollerRunner {
     /// # Errors
     /// [`RunnerError::ShutDown`].
     pub async fn health(&self) -> Result<RunnerHealth, RunnerError> {
-        self.ask(Command::Health).await
+        self.ask(EngineCommand::Health).await
     }
 
     /// Stops: no new ticks, `cancel` for those that run, `grace` for them to end, then what was acknowledged is committed
     /// and all leases are given back.
     pub async fn shutdown(&self, grace: Duration) {
         // A runner that has ended already is what was asked for.
-        let _ = self.ask(|reply| Command::Shutdown(grace, reply)).await;
+        let _ = self.ask(|reply| EngineCommand::Shutdown(grace, reply)).await;
     }
 
     async fn compare(&self, jobs: Vec<JobSpec>) -> Result<(Vec<JobSpec>, ReloadPlan), RunnerError> {
-        self.ask(|reply| Command::Compare(jobs, reply)).await
+        self.ask(|reply| EngineCommand::Compare(jobs, reply)).await
     }
 
     async fn change(&self, id: &str, change: Change) -> Result<(), RunnerError> {
-        self.ask(|reply| Command::Edit(id.to_owned(), Edit { change, reply: Some(reply) })).await?
+        self.ask(|reply| EngineCommand::Change(id.to_owned(), ChangeRequest { change, reply: Some(reply) })).await?
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, RunnerError> {
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> EngineCommand) -> Result<T, RunnerError> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).map_err(|_| RunnerError::ShutDown)?;
         answer.await.map_err(|_| RunnerError::ShutDown)

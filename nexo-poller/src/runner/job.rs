@@ -3,7 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{RunnerError, Schedule};
+use super::error::RunnerError;
+use super::schedule::Schedule;
 use crate::contract::check_kind;
 
 /// One job: a kind of poller, an agent that owns it, a schedule, a config.

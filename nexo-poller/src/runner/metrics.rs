@@ -10,8 +10,6 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::engine::Counters;
-
 /// Upper bounds of the latency buckets, in milliseconds.
 const LATENCY_BOUNDS: [f64; 9] = [5.0, 25.0, 100.0, 250.0, 1_000.0, 5_000.0, 15_000.0, 60_000.0, f64::INFINITY];
 /// Upper bounds of the lag buckets, in milliseconds.
@@ -24,6 +22,20 @@ const OTHER: &str = "_other";
 pub(crate) struct Latency {
     buckets: [u32; LATENCY_BOUNDS.len()],
     sum_ms: f64,
+}
+
+/// What a job did since the runner started.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counters {
+    pub(crate) ok: u64,
+    pub(crate) transient: u64,
+    pub(crate) permanent: u64,
+    pub(crate) skipped_overlap: u64,
+    pub(crate) skipped_misfire: u64,
+    pub(crate) items_seen: u64,
+    pub(crate) items_dispatched: u64,
+    pub(crate) takeovers: u64,
+    pub(crate) latency: Latency,
 }
 
 /// How late ticks started, over all jobs.

@@ -1,9 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Sharing;
-
-use super::Observer;
+use super::observe::Observer;
+use super::sharing::Sharing;
 
 /// How a runner behaves. [`Default`] is what `pollers.yaml` means when it says nothing.
 #[derive(Debug, Clone)]

@@ -13,18 +13,20 @@ use super::seed;
 #[derive(Debug)]
 pub struct Sharing {
     me: String,
+    /// Sorted, each once, `me` always among them. Written by whoever watches the others.
     members: RwLock<Vec<String>>,
-    stand_in_after: Duration,
+    takeover_after: Duration,
+    /// Counts the changes of `members`; raised after each, so that whoever wakes sees the new ones.
     changes: watch::Sender<u64>,
 }
 
 impl Sharing {
-    /// This daemon's own part, while it knows of nobody else. `stand_in_after`: a job that is due for so long is taken by
+    /// This daemon's own part, while it knows of nobody else. `takeover_after`: a job that is due for so long is taken by
     /// any daemon, whether the one that it prefers is alive or not.
     #[must_use]
-    pub fn new(me: impl Into<String>, stand_in_after: Duration) -> Self {
+    pub fn new(me: impl Into<String>, takeover_after: Duration) -> Self {
         let me = me.into();
-        Self { members: RwLock::new(vec![me.clone()]), me, stand_in_after, changes: watch::Sender::new(0) }
+        Self { members: RwLock::new(vec![me.clone()]), me, takeover_after, changes: watch::Sender::new(0) }
     }
 
     /// Who this daemon is.
@@ -62,11 +64,11 @@ impl Sharing {
     }
 
     /// How long after it is due this daemon leaves `job` to another one.
-    pub(super) fn yields(&self, job: &str) -> Duration {
+    pub(super) fn delay_of(&self, job: &str) -> Duration {
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
         let mine = score(&self.me, job);
         let preferred = members.iter().all(|member| score(member, job) <= mine);
-        if preferred { Duration::ZERO } else { self.stand_in_after }
+        if preferred { Duration::ZERO } else { self.takeover_after }
     }
 
     /// Changes with the members.
@@ -96,7 +98,7 @@ mod tests {
         let all: Vec<_> = daemons.iter().map(|me| sharing(me, &daemons)).collect();
         let mut parts = [0; 3];
         for job in (0..3000).map(|n| format!("job_{n}")) {
-            let takers: Vec<_> = (0..3).filter(|at| all[*at].yields(&job).is_zero()).collect();
+            let takers: Vec<_> = (0..3).filter(|at| all[*at].delay_of(&job).is_zero()).collect();
             assert_eq!(takers.len(), 1);
             assert!(all.iter().all(|sharing| sharing.preferred(&job) == daemons[takers[0]]));
             parts[takers[0]] += 1;
@@ -121,6 +123,6 @@ mod tests {
         assert!(!changes.has_changed().unwrap());
         sharing.set_others([]);
         assert!(changes.has_changed().unwrap());
-        assert!(sharing.yields("any").is_zero());
+        assert!(sharing.delay_of("any").is_zero());
     }
 }

@@ -177,7 +177,7 @@ fn run_by_hand_tells_by_its_exit_code_how_the_tick_ended() {
         assert_eq!(said.code, Some(code), "{id}: {said:?}");
     }
     assert!(daemon.wait_for_log("is paused until somebody resumes it").contains("job=permanent"));
-    assert!(daemon.wait_for_log("is paused until its config is mended").contains("job=llm"));
+    assert!(daemon.wait_for_log("is paused until its config is fixed").contains("job=llm"));
     // A job that was paused and goes well by hand is not on its schedule again.
     assert_eq!(home.run(&["cursor", "count", "--set", "[]"]).code, Some(0));
     assert_eq!(home.run(&["run", "count"]).code, Some(4));

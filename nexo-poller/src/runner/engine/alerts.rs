@@ -1,9 +1,12 @@
+//! Failures, told to people.
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
+use super::core::Engine;
+use super::index::JobIndex;
 use crate::contract::{Deliver, PollContext, TickIdentity};
 use crate::store::UnixMs;
 
@@ -13,10 +16,10 @@ const ALERT_TIMEOUT: Duration = Duration::from_secs(30);
 impl Engine {
     /// Tells the job's `failure_to`, through the host like any message. The cooldown is durable already, so a crash right
     /// here loses one alert rather than repeating it with every restart.
-    pub(super) fn alert(&self, slot: u32, text: String) {
-        let Some(job) = self.job(slot) else { return };
+    pub(super) fn alert(&self, index: JobIndex, text: String) {
+        let Some(job) = self.jobs.get(index) else { return };
         let Some(target) = &job.failure_to else { return };
-        let Some(registered) = &self.kinds.get(job.kind).registered else { return };
+        let Some(registered) = self.kinds.get(job.kind).registered() else { return };
         let deliver = Deliver { channel: target.channel.clone(), to: target.to.clone() };
         let now = self.clock.now();
         let kind = registered.poller.kind();
@@ -47,7 +50,7 @@ impl Engine {
     }
 }
 
-/// Stands in the place of a cursor, so that two alerts with the same words have different ids.
+/// In place of a cursor: ids derive from the cursor among others, so two alerts with the same words have different ids.
 fn alert_marker(now: UnixMs) -> Arc<[u8]> {
     Arc::from(format!("alert at {}", now.0).into_bytes())
 }

@@ -2,18 +2,22 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::job::ByHand;
+use super::change::ChangeRequest;
+use super::manual::ManualRun;
 use super::prepared::Prepared;
+use crate::runner::error::RunnerError;
+use crate::runner::job::JobSpec;
 use crate::runner::metrics::Snapshot;
-use crate::runner::policy::Change;
-use crate::runner::{JobSpec, JobStatus, ReloadPlan, RunnerError, RunnerHealth};
+use crate::runner::plan::ReloadPlan;
+use crate::runner::status::{JobStatus, RunnerHealth};
 use crate::store::{JobState, UnixMs};
 
+/// Where an answer goes. Dropped unanswered, it tells the asker that the engine is gone.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
 
 /// What the runner's handle asks of its engine.
-pub(crate) enum Command {
-    /// What a reload to these jobs would do.
+pub(crate) enum EngineCommand {
+    /// What a reload to these jobs would do. They are given back, for they may be a million.
     Compare(Vec<JobSpec>, Reply<(Vec<JobSpec>, ReloadPlan)>),
     /// Do it.
     Install(Box<Install>, Reply<()>),
@@ -21,24 +25,18 @@ pub(crate) enum Command {
     Show(String, Reply<Result<JobStatus, RunnerError>>),
     Inspect(String, Reply<Result<(JobSpec, JobState), RunnerError>>),
     NextFirings(String, usize, Reply<Result<Vec<UnixMs>, RunnerError>>),
-    RunNow(String, ByHand),
+    RunNow(ManualRun),
     /// Somebody else has changed this job in the store.
     Refresh(String),
-    Edit(String, Edit),
+    Change(String, ChangeRequest),
     Metrics(Reply<Snapshot>),
     Health(Reply<RunnerHealth>),
     Shutdown(Duration, Reply<()>),
 }
 
-/// A reload that the store knows of already.
+/// A reload that the store knows of already: new jobs have their rows.
 pub(crate) struct Install {
     pub(crate) add: Vec<Prepared>,
     pub(crate) replace: Vec<Prepared>,
     pub(crate) remove: Vec<String>,
-}
-
-/// A change to one job that must be durable before it is answered.
-pub(crate) struct Edit {
-    pub(crate) change: Change,
-    pub(crate) reply: Option<Reply<Result<(), RunnerError>>>,
 }

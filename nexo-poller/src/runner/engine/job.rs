@@ -1,102 +1,132 @@
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
+use super::change::ChangeLine;
+use super::index::{FlightKey, KindIndex};
+use super::kinds::Generation;
+use super::manual::ManualRun;
+use crate::runner::job::{CatchUp, FailureTarget};
+use crate::runner::metrics::Counters;
 use crate::runner::policy::JobRule;
-use crate::runner::status::{LeaseHolder, TickReport};
-use crate::runner::{CatchUp, FailureTarget, RunnerError, Schedule};
+use crate::runner::schedule::Schedule;
+use crate::runner::status::LeaseHolder;
 use crate::store::{JobState, StoredJob, UnixMs};
 
-/// One job in memory. A million of them must fit, so what is rare is behind one pointer.
+/// One job in memory. A million of them must fit, so what few jobs have at a time is behind one pointer.
 pub(crate) struct Job {
-    pub(crate) id: Arc<str>,
-    pub(crate) agent: Arc<str>,
-    /// Index into the engine's kinds.
-    pub(crate) kind: u32,
-    pub(crate) catch_up: CatchUp,
-    pub(crate) paused_on_boot: bool,
-    /// The definition is gone; the job goes when its tick has ended.
-    pub(crate) removed: bool,
-    pub(crate) phase: Phase,
-    /// The kind's generation that accepted the config.
-    pub(crate) validated: u32,
-    pub(crate) schedule: Schedule,
-    /// The config as JSON text: a small map as a tree of values takes ten times the bytes.
-    pub(crate) config: Arc<str>,
-    pub(crate) config_print: i64,
-    pub(crate) failure_to: Option<Box<FailureTarget>>,
-    pub(crate) seed: u64,
-    pub(crate) key: i64,
-    pub(crate) revision: u64,
-    pub(crate) epoch: u64,
-    pub(crate) state: JobState,
-    /// When the timeline looks at it next.
-    pub(crate) wake: Option<UnixMs>,
-    pub(crate) rare: Option<Box<Rare>>,
+    /// Never changes: the list of jobs finds the job by it.
+    pub(super) id: Arc<str>,
+
+    // The definition. It is written when the job is loaded and when a reload replaces it, by nobody else.
+    pub(super) agent: Arc<str>,
+    /// Written by the engine when it takes the job over; nothing reads it before. Whoever prepares a job knows its kind's name
+    /// only, and keeps it beside the job.
+    pub(super) kind: KindIndex,
+    pub(super) catch_up: CatchUp,
+    pub(super) paused_on_boot: bool,
+    pub(super) schedule: Schedule,
+    /// As JSON text: a small map as a tree of values takes ten times the bytes.
+    pub(super) config: Arc<str>,
+    /// A fingerprint of `config`, by which the policy tells a config that was refused from another one.
+    pub(super) config_print: i64,
+    pub(super) failure_to: Option<Box<FailureTarget>>,
+    /// From the id: the same on every machine.
+    pub(super) seed: u64,
+
+    /// Set when the definition is gone; the job goes when its tick has ended. Cleared where a definition comes back first.
+    pub(super) removed: bool,
+    /// Which registration of its kind accepted the present config; `None` until one has. Cleared with each new definition.
+    pub(super) accepted_by: Option<Generation>,
+    pub(super) stage: Stage,
+    /// What the store's last answer about this job said.
+    pub(super) stored: StoredAs,
+    /// What is durable, with two exceptions that run ahead of the store because the job must not run in between: a pause that the
+    /// runner itself imposes, and a missed run that is left out.
+    pub(super) state: JobState,
+    /// `None` for most jobs: made when there is something to keep in it, and kept from then on.
+    pub(super) cold: Option<Box<Cold>>,
 }
 
-/// What a job is doing, as the engine sees it.
+/// Under what the store knows a job: what each write about it refers to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct StoredAs {
+    /// The store's name for it. Set when the job is opened, before the engine gets it; it does not change after that.
+    pub(super) key: i64,
+    /// Of the last answer. A renewal raises it as well.
+    pub(super) revision: u64,
+    /// Of the last answer: while a tick runs, another one than the tick's means that the tick was fenced off.
+    pub(super) epoch: u64,
+}
+
+/// What is happening to a job. A job that is not [`Waiting`](Self::Waiting) is nowhere in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// In the timeline, or with nothing to come.
-    Idle,
-    /// Due, and waiting for a place of its kind, or for its kind.
-    Parked,
-    /// Due, with a place; its claim is to be sent.
-    Ready,
-    /// Its claim is with the store.
+pub(super) enum Stage {
+    /// In the queue, or with nothing to come.
+    Waiting,
+    /// Its claim is in the outbox or with the store.
     Claiming,
     /// A tick runs.
-    Running(u32),
-    /// Its outcome is on the way to the store.
-    Committing,
-    /// Abandoned after its deadline, and its task has not gone yet.
+    Running(FlightKey),
+    /// Its outcome, or the lease that is given back, is in the outbox or with the store.
+    Settling,
+    /// Its run is settled, but the task of its abandoned tick has not gone yet.
     Abandoned,
 }
 
-/// What few jobs have at a time, and counters since the runner started.
+/// A job's cold state: what few jobs have at a time, and counters since the runner started.
 #[derive(Default)]
-pub(crate) struct Rare {
-    pub(crate) manual: Option<ByHand>,
-    pub(crate) holder: Option<LeaseHolder>,
-    pub(crate) counters: Counters,
-    /// Changes that wait for one that is on the way.
-    pub(crate) queued: VecDeque<super::commands::Edit>,
-    pub(crate) editing: bool,
-    pub(crate) last_skip: Option<&'static str>,
-}
-
-pub(crate) type ByHand = oneshot::Sender<Result<TickReport, RunnerError>>;
-
-/// What a job did since the runner started.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Counters {
-    pub(crate) ok: u64,
-    pub(crate) transient: u64,
-    pub(crate) permanent: u64,
-    pub(crate) skipped_overlap: u64,
-    pub(crate) skipped_misfire: u64,
-    pub(crate) items_seen: u64,
-    pub(crate) items_dispatched: u64,
-    pub(crate) takeovers: u64,
-    pub(crate) latency: crate::runner::metrics::Latency,
+pub(super) struct Cold {
+    /// Only while the job waits: with the claim, the run moves on to the outbox.
+    pub(super) manual: Option<ManualRun>,
+    /// The other daemon that was seen to hold the lease; gone with the next claim that is granted.
+    pub(super) holder: Option<LeaseHolder>,
+    pub(super) counters: Counters,
+    pub(super) changes: ChangeLine,
+    /// Why the last slot was passed over, in words.
+    pub(super) last_skip: Option<&'static str>,
 }
 
 impl Job {
-    pub(crate) fn rule(&self) -> JobRule<'_> {
+    pub(super) fn rule(&self) -> JobRule<'_> {
         JobRule { schedule: &self.schedule, catch_up: self.catch_up, seed: self.seed, config: self.config_print }
     }
 
-    pub(crate) fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+    pub(super) fn cold_mut(&mut self) -> &mut Cold {
+        self.cold.get_or_insert_default()
+    }
+
+    /// When the state says that the job is due; `None` while it is paused, or where nothing is to come.
+    pub(super) fn due(&self) -> Option<UnixMs> {
+        self.state.next.filter(|_| self.state.pause.is_none()).map(|next| next.due)
+    }
+
+    pub(super) fn has_manual_run(&self) -> bool {
+        self.cold.as_ref().is_some_and(|cold| cold.manual.is_some())
+    }
+
+    pub(super) fn take_manual_run(&mut self) -> Option<ManualRun> {
+        self.cold.as_mut()?.manual.take()
+    }
+
+    pub(super) fn is_changing(&self) -> bool {
+        self.cold.as_ref().is_some_and(|cold| cold.changes.is_under_way())
+    }
+
+    pub(super) fn forget_holder(&mut self) {
+        if let Some(cold) = &mut self.cold {
+            cold.holder = None;
+        }
     }
 
     /// Takes over what the store says.
-    pub(crate) fn know(&mut self, stored: StoredJob) {
-        self.key = stored.key;
-        self.revision = stored.revision;
-        self.epoch = stored.epoch;
+    pub(super) fn know(&mut self, stored: StoredJob) {
+        self.stored = StoredAs { key: stored.key, revision: stored.revision, epoch: stored.epoch };
         self.state = stored.state;
+    }
+}
+
+impl StoredAs {
+    /// A write was done.
+    pub(super) fn moved_on(&mut self, revision: u64, epoch: u64) {
+        (self.revision, self.epoch) = (revision, epoch);
     }
 }

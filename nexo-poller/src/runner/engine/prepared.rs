@@ -2,14 +2,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::job::{Job, Phase};
+use super::index::KindIndex;
+use super::job::{Job, Stage, StoredAs};
+use crate::runner::job::JobSpec;
 use crate::runner::policy::{self, JobRule, Rules, seed_of};
-use crate::runner::{JobSpec, Schedule, seed};
+use crate::runner::schedule::Schedule;
+use crate::runner::seed;
 use crate::store::{JobState, NewJob, StoredJob, UnixMs};
 
-/// A definition in the compact form that the engine keeps, with the name of its kind.
+/// A definition in the compact form that the engine keeps.
 pub(crate) struct Prepared {
+    /// The kind's name: the engine, which has the numbers, writes its number into the job.
     pub(super) kind: Arc<str>,
+    /// What the store knows of it is filled in by `know`. That is done for each job that is new before the engine gets it; for
+    /// one that replaces another only the definition is used.
     pub(super) job: Box<Job>,
 }
 
@@ -19,7 +25,9 @@ pub(crate) struct Prepared {
 /// definition back only to the thread that made it, so jobs that another thread makes would come on top of it.
 #[derive(Default)]
 pub(crate) struct Preparer {
+    /// Kept from reload to reload, without those that no job uses any more.
     texts: HashSet<Arc<str>>,
+    /// Compiled cron expressions, by their text. Kept for one reload only: a schedule tells not who shares it.
     schedules: HashMap<String, Schedule>,
 }
 
@@ -31,23 +39,19 @@ impl Preparer {
             seed: seed_of(&spec.id),
             id: spec.id.as_str().into(),
             agent: self.text(&spec.agent),
-            // The engine knows its number.
-            kind: 0,
+            kind: KindIndex::default(),
             catch_up: spec.catch_up,
             paused_on_boot: spec.paused_on_boot,
             removed: false,
-            phase: Phase::Idle,
-            validated: 0,
+            stage: Stage::Waiting,
+            accepted_by: None,
             schedule: spec.schedule,
             config_print: seed::of(config.as_bytes()).cast_signed(),
             config,
             failure_to: spec.failure_to.map(Box::new),
-            key: 0,
-            revision: 0,
-            epoch: 0,
+            stored: StoredAs::default(),
             state: JobState::default(),
-            wake: None,
-            rare: None,
+            cold: None,
         });
         Prepared { kind: self.text(&spec.kind), job }
     }
@@ -77,6 +81,7 @@ impl Preparer {
 impl Prepared {
     /// The state before the first run: what a job will do is durable from the moment it is loaded.
     pub(crate) fn plan(&mut self, rules: &Rules, now: UnixMs) {
+        // The config matters to a quarantine only, and there is none before the first run.
         let rule = JobRule { config: 0, ..self.job.rule() };
         let state = policy::adopt(&rule, rules, JobState::default(), now);
         self.job.state = state;

@@ -4,83 +4,67 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Engine;
-use super::commands::Reply;
-use super::job::Phase;
-use super::runs::Stop;
+use super::claims::refuse;
+use super::commands::{EngineCommand, Reply};
+use super::core::Engine;
+use super::draining::Draining;
 use super::tick::TickResult;
-
-/// After the grace, commits and releases have this long to reach the store.
-const LAST_WRITES: Duration = Duration::from_secs(5);
-
-pub(super) struct Draining {
-    /// Ticks that have not ended by then are abandoned; later, the end of the whole.
-    pub(super) until: Instant,
-    abandoned: bool,
-    replies: Vec<Reply<()>>,
-}
+use crate::runner::error::RunnerError;
 
 impl Engine {
     pub(super) fn start_draining(&mut self, grace: Duration, reply: Option<Reply<()>>) {
         if let Some(draining) = &mut self.draining {
-            draining.replies.extend(reply);
-            return;
+            return draining.join(reply);
         }
-        let until = Instant::now() + grace;
-        self.draining = Some(Draining { until, abandoned: false, replies: reply.into_iter().collect() });
-        for (_, tick) in self.runs.iter_mut() {
-            if matches!(tick.stop, Stop::No | Stop::Deadline(_)) {
-                tick.stop = Stop::Shutdown;
-            }
-            tick.cancel.cancel();
-        }
-        // Claims that were not sent are not wanted any more.
-        for (slot, _) in std::mem::take(&mut self.outbox.claims) {
-            self.claiming = self.claiming.saturating_sub(1);
-            if let Some(job) = self.job_mut(slot) {
-                job.phase = Phase::Idle;
-            }
+        self.draining = Some(Draining::new(Instant::now(), grace, reply));
+        self.flights.shut_down();
+        // Claims that were not sent are not wanted any more. Those that were are given back when they are answered.
+        for claim in self.outbox.take_claims() {
+            refuse(claim.manual, || RunnerError::ShutDown);
+            self.wait_until(claim.job, None);
         }
     }
 
     /// Whether all is done, so that the engine may end.
-    pub(super) fn drained(&mut self) -> bool {
+    pub(super) fn is_drained(&mut self) -> bool {
         let Some(draining) = &mut self.draining else { return false };
-        let late = Instant::now() >= draining.until;
-        if late && !draining.abandoned {
-            draining.abandoned = true;
-            draining.until += LAST_WRITES;
+        if draining.ticks_are_late(Instant::now()) {
             self.abandon_all();
             self.flush();
         }
-        let ticks = self.runs.iter_mut().any(|(_, tick)| tick.stop != Stop::Abandoned);
-        let writes = self.outbox.pending() > 0 || self.outbox.on_the_way() > 0;
-        let Some(draining) = &mut self.draining else { return false };
-        let over = late && draining.abandoned && Instant::now() >= draining.until;
-        if (ticks || writes) && !over {
-            return false;
-        }
-        if ticks || writes {
+        let done = !self.flights.any_aloft() && self.outbox.is_empty();
+        let over = self.draining.as_ref().is_some_and(|draining| draining.is_over(Instant::now()));
+        if over && !done {
             tracing::warn!("shutdown ends before everything was written; those ticks are repeated");
         }
-        for reply in draining.replies.drain(..) {
-            // Whoever asked may have gone.
-            let _ = reply.send(());
+        done || over
+    }
+
+    /// The end of the engine: nobody is left waiting.
+    pub(super) fn end(mut self) {
+        for job in self.jobs.iter_mut() {
+            refuse(job.take_manual_run(), || RunnerError::ShutDown);
         }
-        true
+        // What comes after this is refused by the channel.
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                EngineCommand::RunNow(manual) => manual.refuse(RunnerError::ShutDown),
+                EngineCommand::Shutdown(_, reply) => self.start_draining(Duration::ZERO, Some(reply)),
+                // Their askers see that the engine is gone.
+                _ => {}
+            }
+        }
+        if let Some(draining) = self.draining.take() {
+            draining.finish();
+        }
     }
 
     fn abandon_all(&mut self) {
         let now = self.clock.now();
-        let runs: Vec<u32> = self.runs.iter_mut().map(|(run, _)| run).collect();
-        for run in runs {
-            let Some(tick) = self.runs.remove(run) else { continue };
-            if tick.stop == Stop::Abandoned {
-                continue;
-            }
+        for landed in self.flights.abandon_all() {
             tracing::warn!("a tick did not end within the shutdown's grace and was abandoned; it will be repeated");
-            tick.task.abort();
-            self.settle(&tick, TickResult::Dropped, now);
+            self.settle(landed, TickResult::Dropped, now);
         }
     }
 }

@@ -1,53 +1,86 @@
 //! What the engine knows, for people.
 
-use super::Engine;
-use super::job::{Job, Phase};
+use std::sync::Arc;
+
+use super::core::Engine;
+use super::index::JobIndex;
+use super::job::Stage;
+use super::queue::Place;
+use crate::runner::error::RunnerError;
 use crate::runner::explain::{Facts, explain};
+use crate::runner::job::JobSpec;
 use crate::runner::metrics::{JobSeries, Snapshot};
+use crate::runner::schedule::Grid;
 use crate::runner::status::{BreakerState, JobPhase, JobStatus, RunnerHealth};
-use crate::runner::{RunnerError, UnixMs};
-use crate::store::{Breaker, PauseCause};
+use crate::store::{Breaker, JobState, PauseCause, UnixMs};
 
 impl Engine {
     pub(super) fn list(&self) -> Vec<JobStatus> {
-        let mut slots: Vec<u32> = self.by_id.values().copied().collect();
-        slots.sort_unstable_by(|a, b| self.job(*a).map(|job| &job.id).cmp(&self.job(*b).map(|job| &job.id)));
-        slots.into_iter().filter_map(|slot| self.status(slot)).collect()
+        self.jobs.sorted().into_iter().filter_map(|index| self.status(index)).collect()
     }
 
-    pub(super) fn status(&self, slot: u32) -> Option<JobStatus> {
-        let job = self.job(slot)?;
+    pub(super) fn show(&self, id: &str) -> Result<JobStatus, RunnerError> {
+        self.status(self.find(id)?).ok_or_else(|| Self::unknown(id))
+    }
+
+    /// A job's definition, as it was given, and its state.
+    pub(super) fn inspect(&self, id: &str) -> Result<(JobSpec, JobState), RunnerError> {
+        let job = self.jobs.get(self.find(id)?).filter(|job| !job.removed).ok_or_else(|| Self::unknown(id))?;
+        let spec = JobSpec {
+            id: job.id.to_string(),
+            kind: self.kinds.get(job.kind).name().to_string(),
+            agent: job.agent.to_string(),
+            schedule: job.schedule.clone(),
+            // It was made from a value.
+            config: serde_json::from_str(&job.config).unwrap_or_default(),
+            failure_to: job.failure_to.as_deref().cloned(),
+            paused_on_boot: job.paused_on_boot,
+            catch_up: job.catch_up,
+        };
+        Ok((spec, job.state.clone()))
+    }
+
+    fn status(&self, index: JobIndex) -> Option<JobStatus> {
+        let job = self.jobs.get(index)?;
         let now = self.clock.now();
         let state = &job.state;
         let kind = self.kinds.get(job.kind);
-        let rare = job.rare.as_ref();
-        let phase = self.phase_of(job, now);
-        let running_since = match job.phase {
-            Phase::Running(run) => self.runs.get(run).map(|tick| tick.started),
+        let cold = job.cold.as_deref();
+        let counters = cold.map(|cold| &cold.counters);
+        let skipped_overlap = counters.map_or(0, |counters| counters.skipped_overlap);
+        let skipped_misfire = counters.map_or(0, |counters| counters.skipped_misfire);
+        let phase = self.phase_of(index, now)?;
+        let wakes_at = self.queue.wakes_at(index);
+        let running_since = match job.stage {
+            Stage::Running(flight) => self.flights.started(flight),
             _ => None,
         };
         let (breaker, breaker_until) = breaker(state.breaker, now);
         let why = explain(&Facts {
-            job,
+            id: &job.id,
+            state,
             phase,
             now,
+            wakes_at,
             running_since,
-            kind: &kind.name,
-            registered: kind.registered.is_some(),
-            in_use: kind.in_use,
-            store_trouble: self.trouble.as_ref().map(|trouble| trouble.error.to_string()),
+            kind: kind.name(),
+            registered: kind.registered().is_some(),
+            places_taken: kind.places_taken(),
+            holder: cold.and_then(|cold| cold.holder.as_ref()),
+            last_skip: cold.and_then(|cold| cold.last_skip),
+            skipped: skipped_overlap + skipped_misfire,
+            store_outage: self.outage.as_ref().map(|outage| outage.error().to_string()),
         });
         let failing = state.failure.as_ref().filter(|_| state.errors > 0 || state.attempt > 0 || state.pause.is_some());
-        let counters = rare.map(|rare| &rare.counters);
         Some(JobStatus {
             id: job.id.to_string(),
-            kind: kind.name.to_string(),
+            kind: kind.name().to_string(),
             agent: job.agent.to_string(),
             schedule: job.schedule.to_string(),
             phase,
             why,
             next_slot: state.next.filter(|_| state.pause.is_none()).map(|next| next.scheduled_at),
-            next_due: job.wake.or(state.next.map(|next| next.due)).filter(|_| state.pause.is_none()),
+            next_due: wakes_at.or(state.next.map(|next| next.due)).filter(|_| state.pause.is_none()),
             last_outcome: state.last.map(|last| last.outcome),
             last_started: state.last.map(|last| last.started),
             last_ended: state.last.map(|last| last.ended),
@@ -62,47 +95,35 @@ impl Engine {
             backoff_until: state.backoff_until.filter(|until| *until > now),
             paused: state.pause.as_deref().cloned(),
             running_since,
-            lease: rare.and_then(|rare| rare.holder.clone()),
+            lease: cold.and_then(|cold| cold.holder.clone()),
             cursor_bytes: state.cursor.as_ref().map_or(0, |cursor| cursor.len()),
-            epoch: job.epoch,
-            skipped_overlap: counters.map_or(0, |counters| counters.skipped_overlap),
-            skipped_misfire: counters.map_or(0, |counters| counters.skipped_misfire),
+            epoch: job.stored.epoch,
+            skipped_overlap,
+            skipped_misfire,
             ticks_ok: counters.map_or(0, |counters| counters.ok),
             ticks_failed: counters.map_or(0, |counters| counters.transient + counters.permanent),
         })
     }
 
-    fn phase_of(&self, job: &Job, now: UnixMs) -> JobPhase {
-        let state = &job.state;
-        match job.phase {
-            Phase::Running(_) | Phase::Abandoned => return JobPhase::Running,
-            Phase::Parked | Phase::Ready | Phase::Claiming | Phase::Committing => return JobPhase::Waiting,
-            Phase::Idle => {}
-        }
-        match &state.pause {
-            Some(pause) if pause.cause == PauseCause::Config => return JobPhase::Quarantined,
-            Some(_) => return JobPhase::Paused,
-            None => {}
-        }
-        let Some(next) = state.next else { return JobPhase::Finished };
-        if job.rare.as_ref().is_some_and(|rare| rare.holder.is_some()) {
-            JobPhase::Elsewhere
-        } else if matches!(state.breaker, Breaker::Open { .. }) {
-            JobPhase::BreakerOpen
-        } else if state.backoff_until.is_some_and(|until| until > now) {
-            JobPhase::Backoff
-        } else if next.due <= now {
-            JobPhase::Waiting
-        } else {
-            JobPhase::Scheduled
-        }
+    fn phase_of(&self, index: JobIndex, now: UnixMs) -> Option<JobPhase> {
+        let job = self.jobs.get(index)?;
+        Some(match (job.stage, self.queue.place(index)) {
+            (Stage::Running(_) | Stage::Abandoned, _) => JobPhase::Running,
+            (Stage::Claiming | Stage::Settling, _) => JobPhase::Waiting,
+            (Stage::Waiting, Place::Parked(_) | Place::Ready) => JobPhase::Waiting,
+            (Stage::Waiting, Place::Nowhere | Place::Until(_)) => {
+                let elsewhere = job.cold.as_ref().is_some_and(|cold| cold.holder.is_some());
+                phase_at_rest(&job.state, elsewhere, now)
+            }
+        })
     }
 
     pub(super) fn next_firings(&self, id: &str, count: usize) -> Result<Vec<UnixMs>, RunnerError> {
-        let job = self.slot_of(id).and_then(|slot| self.job(slot)).ok_or_else(|| Self::unknown(id))?;
-        let grid = crate::runner::schedule::Grid::from_seed(job.seed, job.state.skew);
+        let index = self.find(id)?;
+        let job = self.jobs.get(index).ok_or_else(|| Self::unknown(id))?;
+        let grid = Grid::from_seed(job.seed, job.state.skew);
         let first = match job.state.next {
-            Some(next) => Some(next.due.max(job.wake.unwrap_or(next.due))),
+            Some(next) => Some(next.due.max(self.queue.wakes_at(index).unwrap_or(next.due))),
             None => job.schedule.next_after(self.clock.now(), grid),
         };
         let after = job.state.next.map(|next| next.scheduled_at);
@@ -114,20 +135,20 @@ impl Engine {
 
     pub(super) fn health(&self) -> RunnerHealth {
         RunnerHealth {
-            jobs: self.by_id.len(),
-            ticks_in_flight: self.runs.len(),
-            store_trouble: self.trouble.as_ref().map(|trouble| trouble.error.to_string()),
+            jobs: self.jobs.len(),
+            ticks_in_flight: self.flights.len(),
+            store_trouble: self.outage.as_ref().map(|outage| outage.error().to_string()),
         }
     }
 
     /// The numbers of every job that did something, for the metrics.
     pub(super) fn snapshot(&self) -> Snapshot {
         let now = self.clock.now();
-        let jobs = self.jobs.iter().flatten().map(|job| JobSeries {
-            kind: std::sync::Arc::clone(&self.kinds.get(job.kind).name),
-            agent: std::sync::Arc::clone(&job.agent),
-            job_id: std::sync::Arc::clone(&job.id),
-            counters: job.rare.as_ref().map(|rare| rare.counters.clone()),
+        let jobs = self.jobs.iter().map(|job| JobSeries {
+            kind: Arc::clone(self.kinds.get(job.kind).name()),
+            agent: Arc::clone(&job.agent),
+            job_id: Arc::clone(&job.id),
+            counters: job.cold.as_ref().map(|cold| cold.counters.clone()),
             errors: job.state.errors,
             breaker: match breaker(job.state.breaker, now).0 {
                 BreakerState::Closed => 0,
@@ -139,12 +160,33 @@ impl Engine {
         });
         Snapshot {
             jobs: jobs.collect(),
-            loaded: self.by_id.len(),
+            loaded: self.jobs.len(),
             max_jobs: self.options.metrics_max_jobs,
-            in_flight: self.runs.len(),
-            store_ok: self.trouble.is_none(),
+            in_flight: self.flights.len(),
+            store_ok: self.outage.is_none(),
             lag: self.lag.clone(),
         }
+    }
+}
+
+/// What a job is doing of which nothing is under way.
+fn phase_at_rest(state: &JobState, elsewhere: bool, now: UnixMs) -> JobPhase {
+    match &state.pause {
+        Some(pause) if pause.cause == PauseCause::Config => return JobPhase::Quarantined,
+        Some(_) => return JobPhase::Paused,
+        None => {}
+    }
+    let Some(next) = state.next else { return JobPhase::Finished };
+    if elsewhere {
+        JobPhase::Elsewhere
+    } else if matches!(state.breaker, Breaker::Open { .. }) {
+        JobPhase::BreakerOpen
+    } else if state.backoff_until.is_some_and(|until| until > now) {
+        JobPhase::Backoff
+    } else if next.due <= now {
+        JobPhase::Waiting
+    } else {
+        JobPhase::Scheduled
     }
 }
 

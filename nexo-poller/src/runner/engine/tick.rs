@@ -51,6 +51,11 @@ pub(super) struct TickTask {
 }
 
 impl TickTask {
+    #[cfg(test)]
+    pub(super) fn of(gate: TickGate, task: AbortHandle) -> Self {
+        Self { gate, task }
+    }
+
     /// Shuts the world to the tick, and drops its task as soon as that lets go of its thread. One that blocks cannot be
     /// dropped, but what it publishes from now on goes nowhere.
     pub(super) fn abort(&self) {

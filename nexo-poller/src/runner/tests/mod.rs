@@ -5,6 +5,7 @@ mod clock;
 mod edits;
 mod fences;
 mod limits;
+mod manual;
 mod observed;
 mod poison;
 mod refusals;

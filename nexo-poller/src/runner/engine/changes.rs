@@ -1,0 +1,92 @@
+//! Changes of jobs: operators', definitions', the runner's own.
+
+use super::change::ChangeRequest;
+use super::core::Engine;
+use super::index::JobIndex;
+use super::job::Stage;
+use super::pending::PendingChange;
+use super::queue::Place;
+use crate::runner::error::RunnerError;
+use crate::runner::policy::{self, Change};
+use crate::store::{StoreError, WriteAnswer};
+
+use tokio::time::Instant;
+
+impl Engine {
+    /// A change that somebody asks for by the job's id.
+    pub(super) fn change_by_id(&mut self, id: &str, mut request: ChangeRequest) {
+        match self.find(id) {
+            Ok(index) => self.change(index, request),
+            Err(error) => {
+                request.answer(Err(error));
+            }
+        }
+    }
+
+    /// Starts a change of a job on its way to the store; one at a time for each job.
+    pub(super) fn change(&mut self, index: JobIndex, request: ChangeRequest) {
+        let now = self.clock.now();
+        let Some(job) = self.jobs.get_mut(index) else { return };
+        let Some(request) = job.cold_mut().changes.start(request) else { return };
+        let state = policy::edit(&job.rule(), &self.rules, job.state.clone(), &request.change, now);
+        // A tick in flight started from a cursor that is no more: what it commits must not bring the old one back.
+        let fence = matches!(request.change, Change::Reset | Change::SetCursor(_));
+        let revision = job.stored.revision;
+        self.outbox.change(PendingChange { job: index, revision, request, state, fence });
+    }
+
+    pub(super) fn change_answered(&mut self, mut pending: PendingChange, answer: WriteAnswer) {
+        let index = pending.job;
+        let now = self.clock.now();
+        let Some(job) = self.jobs.get_mut(index) else { return };
+        match answer {
+            WriteAnswer::Done { revision, epoch } => {
+                let fenced = job.stored.epoch != epoch;
+                job.stored.moved_on(revision, epoch);
+                job.state.clone_from(&pending.state);
+                let stage = job.stage;
+                self.observe_change(&pending);
+                pending.request.answer(Ok(()));
+                // A job that is ready keeps its turn: its claim finds out whether it may still run.
+                if stage == Stage::Waiting && self.queue.place(index) != Place::Ready {
+                    self.schedule(index);
+                }
+                if let (true, Stage::Running(flight)) = (fenced, stage) {
+                    self.flights.void(flight, Instant::now());
+                }
+                self.change_ended(index);
+            }
+            WriteAnswer::Changed(stored) => {
+                // Somebody else was first: the change is made to what is there now.
+                job.know(*stored);
+                pending.revision = job.stored.revision;
+                let change = &pending.request.change;
+                pending.state = policy::edit(&job.rule(), &self.rules, job.state.clone(), change, now);
+                if self.is_at_rest(index) {
+                    self.schedule(index);
+                }
+                self.outbox.change(pending);
+            }
+            WriteAnswer::Refused(reason) => {
+                let error = RunnerError::Store(StoreError::Refused { reason: reason.clone() });
+                if !pending.request.answer(Err(error)) {
+                    tracing::error!(job = %job.id, "the job cannot be changed: {reason}");
+                }
+                self.change_ended(index);
+            }
+            WriteAnswer::Fenced | WriteAnswer::Missing => {
+                pending.request.answer(Err(Self::unknown(&job.id)));
+                self.change_ended(index);
+            }
+        }
+    }
+
+    /// The next change of the job may go.
+    pub(super) fn change_ended(&mut self, index: JobIndex) {
+        let Some(cold) = self.jobs.get_mut(index).and_then(|job| job.cold.as_mut()) else { return };
+        match cold.changes.finished() {
+            Some(next) => self.change(index, next),
+            None => self.forget_if_done(index),
+        }
+    }
+}

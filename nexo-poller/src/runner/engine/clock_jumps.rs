@@ -1,0 +1,28 @@
+//! What a clock that was set, or a machine that slept, means to the jobs.
+
+use tokio::time::Instant;
+
+use super::core::Engine;
+use crate::runner::policy::{self, Change};
+
+impl Engine {
+    pub(super) fn notice_clock_jump(&mut self) {
+        let wall = self.clock.now();
+        let Some(jump) = self.clock_watch.jump(wall, Instant::now()) else { return };
+        tracing::warn!(by_ms = jump, "the wall clock was set, or the machine slept; jobs are planned again");
+        if jump < 0 {
+            // In memory only, and no change on its way to the store: a million of those would take minutes. A restart finds
+            // the same by itself, in states that end in the future.
+            for index in self.jobs.indices() {
+                let Some(job) = self.jobs.get_mut(index) else { continue };
+                let state = std::mem::take(&mut job.state);
+                job.state = policy::edit(&job.rule(), &self.rules, state, &Change::ClockSetBack, wall);
+                if self.is_at_rest(index) {
+                    self.schedule(index);
+                }
+            }
+        }
+        self.observe_clock(jump);
+        self.spread_missed(wall);
+    }
+}
