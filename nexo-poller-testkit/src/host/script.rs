@@ -1,6 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse};
+use nexo_poller::wire::code;
 use serde_json::{Value, json};
 
 type LlmClosure = Box<dyn FnMut(&LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> + Send>;
@@ -67,7 +68,11 @@ impl Script {
 
     pub(super) fn llm(&mut self, request: &LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
         let refused = |message: &str| {
-            Err(HostError::Rejected { call: "llm_invoke".to_owned(), code: -32002, message: message.to_owned() })
+            Err(HostError::Rejected {
+                call: "llm_invoke".to_owned(),
+                code: code::PERMANENT,
+                message: message.to_owned(),
+            })
         };
         match &mut self.llm {
             Llm::None => refused("the test scripted no model (MockPollerHost::llm_answers or MockPollerHost::llm)"),

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use nexo_poller::contract::{
     HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost, TickIdentity,
 };
-use nexo_poller::wire::{Publisher, SentIds};
+use nexo_poller::wire::{Publisher, SentIds, code};
 use serde_json::Value;
 
 use super::call::{LogLine, MetricIncrement, Published};
@@ -114,8 +114,9 @@ impl MockPollerHost {
 
 /// Publishing needs a topic, not a pattern.
 fn check_topic(topic: &str) -> Result<(), HostError> {
-    let refuse =
-        |message: String| Err(HostError::Rejected { call: "broker_publish".to_owned(), code: -32002, message });
+    let refuse = |message: String| {
+        Err(HostError::Rejected { call: "broker_publish".to_owned(), code: code::PERMANENT, message })
+    };
     match topic.parse::<Pattern>() {
         Err(error) => refuse(error.to_string()),
         Ok(pattern) if pattern.is_wildcard() => refuse(format!("`{topic}` is a pattern: publishing needs a topic")),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use nexo_poller::broker::{Broker, BrokerError, LocalBroker, Subscription};
-use nexo_poller::wire::Event;
+use nexo_poller::wire::{Event, topics};
 use serde_json::Value;
 
 use crate::MockPollerHost;
@@ -13,25 +13,19 @@ use crate::MockPollerHost;
 pub(super) struct HostBroker {
     local: LocalBroker,
     host: MockPollerHost,
-    plugin: String,
     /// The jobs whose ticks run: a message says not of which job it is.
     running: Arc<Mutex<Vec<String>>>,
 }
 
 impl HostBroker {
-    pub(super) fn new(host: MockPollerHost, plugin: &str) -> Self {
-        Self { local: LocalBroker::new(), host, plugin: plugin.to_owned(), running: Arc::default() }
+    pub(super) fn new(host: MockPollerHost) -> Self {
+        Self { local: LocalBroker::new(), host, running: Arc::default() }
     }
 
     /// Notes that a tick of `job` runs, until what is returned is dropped.
     pub(super) fn enter(&self, job: &str) -> Entered {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).push(job.to_owned());
         Entered { broker: self.clone(), job: job.to_owned() }
-    }
-
-    /// Ticks and their answers, and calls to the daemon, are the protocol's own.
-    fn is_protocol(&self, topic: &str) -> bool {
-        topic.starts_with("_inbox.") || topic == format!("daemon.rpc.{}", self.plugin)
     }
 
     fn job(&self) -> String {
@@ -60,7 +54,7 @@ impl Drop for Entered {
 #[async_trait]
 impl Broker for HostBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
-        if !self.is_protocol(&event.topic) {
+        if !topics::is_call_or_answer(&event.topic) {
             let taken = self.host.take_event(&event, self.job()).await;
             taken.map_err(|error| BrokerError::Closed { reason: error.to_string() })?;
         }

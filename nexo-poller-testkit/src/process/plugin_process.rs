@@ -96,7 +96,7 @@ impl PluginProcess {
             || ProcessError::NoPlugin(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
         let mut plugin = found.pop().ok_or_else(no_plugin)?;
         change(&mut plugin.manifest);
-        let broker = HostBroker::new(host.clone(), &plugin.manifest.plugin.id);
+        let broker = HostBroker::new(host.clone());
         let router = PluginPollerRouter::new(Arc::new(broker.clone()));
         let kinds = router.register(&plugin).map_err(|error| ProcessError::NoPlugin(error.to_string()))?;
         let ephemeral =

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::contract::{HostError, PatternError};
+use crate::contract::{HostError, PatternError, code};
 
 /// Why a broker did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +74,7 @@ impl BrokerError {
         match self {
             Self::Timeout { after, .. } => HostError::Timeout { call: call.to_owned(), after: *after },
             Self::Topic(_) | Self::WildcardTopic { .. } | Self::Refused { .. } => {
-                HostError::Rejected { call: call.to_owned(), code: -32002, message: self.to_string() }
+                HostError::Rejected { call: call.to_owned(), code: code::PERMANENT, message: self.to_string() }
             }
             Self::TooLarge { topic, .. } => HostError::payload(topic, self.to_string()),
             Self::NoResponders { .. } | Self::QueueFull { .. } | Self::Closed { .. } | Self::Setup { .. } => {

@@ -8,10 +8,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Broker, BrokerError, Delivery, Subscription};
-use crate::wire::{Event, Pattern, open_answer, random_id};
-
-/// Answers come back here; the rest of the topic is the request's own id.
-const INBOX: &str = "_inbox.req.";
+use crate::wire::{Event, Pattern, open_answer, random_id, topics};
 
 /// The broker inside one process. Cheap to clone; all clones are one broker.
 ///
@@ -112,7 +109,7 @@ impl LocalBroker {
 
     /// Opens a question: an answer published on its `reply_to` reaches whoever holds it.
     pub(super) fn ask(&self) -> Question {
-        let reply_to = format!("{INBOX}{}", random_id());
+        let reply_to = topics::reply(&random_id());
         let (sender, answer) = oneshot::channel();
         self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(reply_to.clone(), sender);
         Question { broker: self.clone(), reply_to, answer }
@@ -168,7 +165,7 @@ impl LocalBroker {
 
     /// Hands `event` to the request that waits for it, if it is an answer.
     fn answer(&self, event: Event) -> Option<Event> {
-        if !event.topic.starts_with(INBOX) {
+        if !topics::is_reply(&event.topic) {
             return Some(event);
         }
         let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&event.topic);

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{PollContext, PollerError};
+use super::{PollContext, PollerError, topics};
 
 /// Where a poller sends its messages: a channel of the owning agent, and a recipient there.
 ///
@@ -45,7 +45,7 @@ impl Deliver {
     pub async fn topic(&self, ctx: &PollContext) -> Result<String, PollerError> {
         let account = ctx.host.account_id(self.channel.clone()).await?;
         match account.filter(|id| is_topic_part(id)) {
-            Some(account) if is_topic_part(&self.channel) => Ok(format!("plugin.outbound.{}.{account}", self.channel)),
+            Some(account) if is_topic_part(&self.channel) => Ok(topics::outbound(&self.channel, &account)),
             _ => Err(PollerError::permanent(format!(
                 "agent `{}` has no usable `account_id` on channel `{}`: it must be non-empty, without spaces, `*` or `>`",
                 ctx.agent_id, self.channel

@@ -1,7 +1,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::KindError;
+use super::{KindError, code};
 
 type Source = Box<dyn StdError + Send + Sync + 'static>;
 
@@ -130,9 +130,9 @@ impl ErrorClass {
     #[must_use]
     pub fn code(self) -> i64 {
         match self {
-            Self::Transient => -32001,
-            Self::Permanent => -32002,
-            Self::Config => -32602,
+            Self::Transient => code::TRANSIENT,
+            Self::Permanent => code::PERMANENT,
+            Self::Config => code::INVALID_PARAMS,
         }
     }
 
@@ -141,8 +141,8 @@ impl ErrorClass {
     #[must_use]
     pub fn from_code(code: i64) -> Self {
         match code {
-            -32002 | -32601 => Self::Permanent,
-            -32602 => Self::Config,
+            code::PERMANENT | code::METHOD_NOT_FOUND => Self::Permanent,
+            code::INVALID_PARAMS => Self::Config,
             _ => Self::Transient,
         }
     }

@@ -6,6 +6,7 @@
 //! May not enter: anything else of this crate. No broker, no wire format, no scheduler: this room imports nothing of ours.
 
 mod ack;
+pub(crate) mod code;
 mod context;
 mod deliver;
 mod describe;
@@ -23,6 +24,7 @@ mod path;
 mod poller;
 mod redact;
 mod topic;
+pub(crate) mod topics;
 
 pub use self::ack::{TickAck, TickMetrics};
 pub use self::context::PollContext;

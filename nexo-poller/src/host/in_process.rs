@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{HostServices, credentials};
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, TickIdentity};
-use crate::wire::{Publisher, SentIds};
+use crate::wire::{Publisher, SentIds, code};
 
 /// The longest message of a poller that is logged, in bytes.
 const MAX_LOG_MESSAGE: usize = 4096;
@@ -74,7 +74,7 @@ impl PollerHost for InProcessHost {
             Some(llm) => llm.invoke(&self.tick, request).await,
             None => Err(HostError::Rejected {
                 call: "llm_invoke".to_owned(),
-                code: -32602,
+                code: code::INVALID_PARAMS,
                 message: "this daemon has no LLM provider configured".to_owned(),
             }),
         }

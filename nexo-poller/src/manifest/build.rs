@@ -1,6 +1,7 @@
 use super::{
     BrokerCapability, Capabilities, Declaration, Entrypoint, Manifest, PluginSection, PollerSection, Requires,
 };
+use crate::contract::topics;
 
 /// Two pollers of one plugin that cannot share a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +57,7 @@ pub fn manifest_of(declarations: &[Declaration]) -> Result<Manifest, Declaration
     let package = first.package;
     let id = agreed(declarations, "plugin_id", |d| d.plugin_id)?.unwrap_or(first.kind);
     let prefix = agreed(declarations, "topic_prefix", |d| d.topic_prefix)?;
-    let prefix = prefix.map_or_else(|| format!("plugin.poller.{id}"), str::to_owned);
+    let prefix = prefix.map_or_else(|| topics::default_prefix(id), str::to_owned);
     // One process serves all of them, so saying nothing is saying `long_lived`.
     agreed(declarations, "lifecycle", |d| Some(d.lifecycle.unwrap_or_default().as_str()))?;
     let name = agreed(declarations, "name", |d| d.name)?;
@@ -83,10 +84,8 @@ pub fn manifest_of(declarations: &[Declaration]) -> Result<Manifest, Declaration
             requires: Requires { nexo_capabilities: vec!["broker".to_owned()] },
             capabilities: Capabilities {
                 broker: BrokerCapability {
-                    subscribe: patterns([format!("{prefix}.tick"), "_inbox.>".to_owned()], declarations, |d| {
-                        d.subscribe
-                    }),
-                    publish: patterns([format!("daemon.rpc.{id}"), "_inbox.>".to_owned()], declarations, |d| d.publish),
+                    subscribe: patterns(topics::ticks(&prefix), declarations, |d| d.subscribe),
+                    publish: patterns(topics::calls(id), declarations, |d| d.publish),
                 },
             },
             poller: Some(PollerSection {
@@ -122,14 +121,14 @@ fn agreed(
 
 /// The plugin's own two topics around what the pollers ask for, each once: own topic, the author's, the inbox.
 fn patterns(
-    [own, inbox]: [String; 2],
+    own: String,
     declarations: &[Declaration],
     asked: impl Fn(&Declaration) -> &'static [&'static str],
 ) -> Vec<String> {
     let mut all = vec![own];
-    for pattern in declarations.iter().flat_map(|d| asked(d).iter().map(|p| (*p).to_owned())).chain([inbox]) {
-        if !all.contains(&pattern) {
-            all.push(pattern);
+    for pattern in declarations.iter().flat_map(asked).chain([&topics::ALL_INBOXES]) {
+        if !all.iter().any(|known| known == pattern) {
+            all.push((*pattern).to_owned());
         }
     }
     all

@@ -3,6 +3,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::topics;
+
 /// The whole of `nexo-plugin.toml`. Made by [`Manifest::parse`], which validates it, or by [`manifest_of`](super::manifest_of) of what
 /// pollers declare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +133,7 @@ impl PollerSection {
     /// The topic that tick requests arrive on.
     #[must_use]
     pub fn tick_topic(&self) -> String {
-        format!("{}.tick", self.broker_topic_prefix)
+        topics::ticks(&self.broker_topic_prefix)
     }
 }
 

@@ -15,7 +15,7 @@ use super::ticks::TickRunner;
 use crate::broker::stdio::{DEFAULT_MAX_LINE, answer_too_large, carry};
 use crate::broker::{Broker, BrokerError, Subscription};
 use crate::manifest::Manifest;
-use crate::wire::{Event, RpcError, error_body, open_answer, random_id};
+use crate::wire::{Event, RpcError, code, error_body, open_answer, random_id, topics};
 
 /// The longest line that is read. A request holds a config and a cursor; more than this is no request.
 const MAX_LINE: u64 = 16 << 20;
@@ -36,7 +36,7 @@ pub(super) async fn one_tick(input: File, output: File, ticks: TickRunner, manif
         }
         Some(line) => match serde_json::from_slice::<Value>(&line) {
             Err(_) => error_body(&RpcError {
-                code: -32700,
+                code: code::PARSE_ERROR,
                 message: format!("the request is not one JSON line of at most {MAX_LINE} bytes"),
                 retry_after: None,
             }),
@@ -144,7 +144,7 @@ impl Broker for Pipe {
 
     async fn request(&self, topic: &str, source: &str, body: Value, timeout: Duration) -> Result<Value, BrokerError> {
         let closed = || BrokerError::Closed { reason: "the daemon closed stdin, so it answers no calls".to_owned() };
-        let reply_to = format!("_inbox.req.{}", random_id());
+        let reply_to = topics::reply(&random_id());
         let (call, answer) = oneshot::channel();
         match self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(calls) => calls.insert(reply_to.clone(), call),

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::broker::Broker;
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, TickIdentity};
-use crate::wire::{HostCall, Publisher, SentIds, open_host_answer};
+use crate::wire::{HostCall, HostRequest, Publisher, SentIds, code, open_host_answer, topics};
 
 /// How long a plugin waits for the daemon's answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,21 +63,10 @@ impl BrokerPollerHost {
         Self { broker, plugin_id, timeouts, tick, sent: SentIds::new() }
     }
 
-    async fn call(
-        &self,
-        method: &str,
-        params: Value,
-        channel: Option<&str>,
-        timeout: Duration,
-    ) -> Result<Value, HostError> {
-        let plugin_id = &*self.plugin_id;
-        let call = HostCall {
-            method: method.to_owned(),
-            params,
-            agent_id: self.tick.agent_id.to_string(),
-            job_id: self.tick.job_id.to_string(),
-        };
-        let topic = format!("daemon.rpc.{plugin_id}");
+    async fn call(&self, request: HostRequest, channel: Option<&str>, timeout: Duration) -> Result<Value, HostError> {
+        let (plugin_id, method) = (&*self.plugin_id, request.method());
+        let call = HostCall::new(&request, &self.tick.agent_id, &self.tick.job_id);
+        let topic = topics::calls(plugin_id);
         let answer = self.broker.request(&topic, plugin_id, call.to_value(), timeout).await;
         open_host_answer(method, channel, answer.map_err(|error| error.to_host_error(method))?)
     }
@@ -94,29 +83,26 @@ impl PollerHost for BrokerPollerHost {
     }
 
     async fn credentials_get(&self, channel: String) -> Result<Value, HostError> {
-        let params = json!({"channel": channel, "agent_id": &*self.tick.agent_id});
-        self.call("credentials_get", params, Some(&channel), self.timeouts.credentials).await
+        let agent_id = self.tick.agent_id.to_string();
+        let request = HostRequest::CredentialsGet { channel: channel.clone(), agent_id };
+        self.call(request, Some(&channel), self.timeouts.credentials).await
     }
 
     async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
-        let params = json!({"level": level, "message": message, "fields": fields});
-        self.call("log", params, None, self.timeouts.telemetry).await.map(|_| ())
+        self.call(HostRequest::Log { level, message, fields }, None, self.timeouts.telemetry).await.map(|_| ())
     }
 
     async fn metric_inc(&self, name: String, labels: Value) -> Result<(), HostError> {
-        let params = json!({"name": name, "labels": labels});
-        self.call("metric_inc", params, None, self.timeouts.telemetry).await.map(|_| ())
+        self.call(HostRequest::MetricInc { name, labels }, None, self.timeouts.telemetry).await.map(|_| ())
     }
 
     async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
-        let malformed = |what: &str| HostError::Rejected {
-            call: "llm_invoke".to_owned(),
-            code: -32603,
-            message: format!("{what} is malformed"),
-        };
-        let params = serde_json::to_value(&request).map_err(|_| malformed("the request"))?;
-        let result = self.call("llm_invoke", params, None, self.timeouts.llm).await?;
+        let result = self.call(HostRequest::LlmInvoke(request), None, self.timeouts.llm).await?;
         // What the model wrote may stand in the decoder's message, so it is left out.
-        serde_json::from_value(result).map_err(|_| malformed("the daemon's answer"))
+        serde_json::from_value(result).map_err(|_| HostError::Rejected {
+            call: "llm_invoke".to_owned(),
+            code: code::INTERNAL_ERROR,
+            message: "the daemon's answer is malformed".to_owned(),
+        })
     }
 }

@@ -14,7 +14,7 @@ use super::running_jobs::{RunningJob, RunningJobs};
 use crate::contract::{Poller, PollerError, PollerHost, TickAck, TickIdentity};
 use crate::manifest::{Declaration, PollerSection};
 use crate::tick::{AuthorTick, Panicked, PublishList, TickGate, watch};
-use crate::wire::{RpcError, TickOrder, TickReply, error_body};
+use crate::wire::{RpcError, TickOrder, TickReply, code, error_body};
 
 /// One kind that a plugin serves.
 #[derive(Clone)]
@@ -163,7 +163,7 @@ impl TickRunner {
         self.kinds.iter().find(|(kind, _)| kind.declaration.kind == order.kind).ok_or_else(|| {
             let served: Vec<_> = self.kinds.iter().map(|(kind, _)| format!("`{}`", kind.declaration.kind)).collect();
             RpcError {
-                code: -32601,
+                code: code::METHOD_NOT_FOUND,
                 message: format!(
                     "job `{}`: this plugin does not serve kind `{}`; it serves {}",
                     order.job_id,

@@ -1,14 +1,13 @@
 use std::sync::Arc;
 
-use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::InFlight;
 use crate::broker::{Broker, BrokerError};
-use crate::contract::{HostError, LlmInvokeRequest, LogLevel, PollerHost};
-use crate::wire::{HostCall, RpcError, error_body, host_error_body, result_body};
+use crate::contract::{HostError, PollerHost};
+use crate::wire::{HostCall, HostRequest, RpcError, error_body, host_error_body, result_body, topics};
 
 /// Calls of one plugin that are answered at once; more wait.
 const MAX_CALLS: usize = 64;
@@ -19,7 +18,7 @@ const MAX_CALLS: usize = 64;
 /// # Errors
 /// [`BrokerError`] where the topic cannot be listened to.
 pub async fn serve_calls(broker: Arc<dyn Broker>, in_flight: InFlight, plugin: String) -> Result<(), BrokerError> {
-    let mut calls = broker.subscribe(&format!("daemon.rpc.{plugin}"), Some("nexo-poller")).await?;
+    let mut calls = broker.subscribe(&topics::calls(&plugin), Some("nexo-poller")).await?;
     let slots = Arc::new(Semaphore::new(MAX_CALLS));
     let mut running = JoinSet::new();
     while let Some(delivery) = calls.next().await {
@@ -69,48 +68,17 @@ impl From<HostError> for Failure {
 }
 
 async fn perform(host: &dyn PollerHost, call: HostCall) -> Result<Value, Failure> {
-    let HostCall { method, mut params, .. } = call;
-    let malformed = |what: &str| {
-        let message = format!("`{method}`: {what}");
-        Failure::Malformed(RpcError { code: -32602, message, retry_after: None })
-    };
-    let mut take = |key: &str| params.get_mut(key).map(Value::take).unwrap_or_default();
-    match method.as_str() {
-        "credentials_get" => match take("channel") {
-            Value::String(channel) => Ok(host.credentials_get(channel).await?),
-            _ => Err(malformed("`channel` must be a string")),
-        },
-        "log" => {
-            let level = take("level").as_str().and_then(|level| level.parse().ok()).unwrap_or(LogLevel::Info);
-            let message = match take("message") {
-                Value::String(message) => message,
-                other => other.to_string(),
-            };
-            host.log(level, message, take("fields")).await?;
+    match HostRequest::read(call).map_err(Failure::Malformed)? {
+        HostRequest::CredentialsGet { channel, .. } => Ok(host.credentials_get(channel).await?),
+        HostRequest::Log { level, message, fields } => {
+            host.log(level, message, fields).await?;
             Ok(Value::Null)
         }
-        "metric_inc" => match take("name") {
-            Value::String(name) => {
-                host.metric_inc(name, take("labels")).await?;
-                Ok(Value::Null)
-            }
-            _ => Err(malformed("`name` must be a string")),
-        },
-        "llm_invoke" => {
-            // What is asked of the model may stand in the decoder's message, so it is left out.
-            let request = LlmInvokeRequest::deserialize(&params).map_err(|_| {
-                malformed(
-                    "the parameters are not those of an LLM request, or a role is not `system`, `user` or `assistant`",
-                )
-            })?;
-            let response = host.llm_invoke(request).await?;
-            serde_json::to_value(response).map_err(|_| malformed("the answer cannot be written as JSON"))
+        HostRequest::MetricInc { name, labels } => {
+            host.metric_inc(name, labels).await?;
+            Ok(Value::Null)
         }
-        other => {
-            let known = "credentials_get, log, metric_inc, llm_invoke";
-            let message = format!("method `{other}` is not known; the daemon answers {known}");
-            Err(Failure::Malformed(RpcError { code: -32601, message, retry_after: None }))
-        }
+        HostRequest::LlmInvoke(request) => Ok(json!(host.llm_invoke(request).await?)),
     }
 }
 
@@ -119,11 +87,10 @@ mod tests {
     use std::time::Duration;
 
     use async_trait::async_trait;
-    use serde_json::json;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::contract::{LlmInvokeResponse, PollContext};
+    use crate::contract::{LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollContext};
 
     /// Answers with what it was asked.
     struct Echo;

@@ -15,7 +15,7 @@ use super::{InFlight, PluginBinary};
 use crate::broker::Broker;
 use crate::broker::stdio::{DEFAULT_MAX_LINE, FrameError, LineFramer, forbidden, not_allowed};
 use crate::contract::{PollContext, Poller, PollerError, Redact, TickAck};
-use crate::wire::{Event, TickReply, TickRequest, open_request};
+use crate::wire::{Event, TickReply, TickRequest, open_request, topics};
 
 /// A child that has answered is given this long to exit.
 const EXIT_GRACE: Duration = Duration::from_secs(2);
@@ -115,7 +115,7 @@ impl EphemeralPollerProxy {
             return Ok(());
         }
         self.id().clone_into(&mut event.source);
-        if event.topic == format!("daemon.rpc.{}", self.id()) {
+        if event.topic == topics::calls(self.id()) {
             let (body, reply_to) = open_request(&event.payload);
             let answer = answer_call(&self.in_flight, self.id(), body).await;
             if let Some(reply_to) = reply_to {

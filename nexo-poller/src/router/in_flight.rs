@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::contract::{PollContext, PollerHost};
-use crate::wire::{HostCall, RpcError};
+use crate::wire::{HostCall, RpcError, code};
 
 /// The ticks that plugins run right now, by plugin and job: whose calls are answered, and through which host. Clones are
 /// one table.
@@ -63,9 +63,9 @@ impl InFlight {
     /// The host that answers `call` of `plugin`: the one of the tick that it belongs to.
     ///
     /// # Errors
-    /// -32002 where the job has no tick in flight there, or the call names another agent than the job's.
+    /// [`code::PERMANENT`] where the job has no tick in flight there, or the call names another agent than the job's.
     pub(super) fn host_of(&self, plugin: &str, call: &HostCall) -> Result<Arc<dyn PollerHost>, RpcError> {
-        let refuse = |message| RpcError { code: -32002, message, retry_after: None };
+        let refuse = |message: String| RpcError::new(code::PERMANENT, message);
         let key = (plugin.to_owned(), call.job_id.clone());
         let ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(running) = ticks.get(&key) else {
@@ -74,7 +74,7 @@ impl InFlight {
                 call.method, call.job_id
             )));
         };
-        let named = call.params.get("agent_id").and_then(serde_json::Value::as_str);
+        let named = call.named_agent();
         for agent in [Some(call.agent_id.as_str()), named].into_iter().flatten().filter(|agent| !agent.is_empty()) {
             if agent != running.agent_id {
                 return Err(refuse(format!(

@@ -5,10 +5,12 @@
 //! and answers. Where none says so, each refuses it, and the plugin takes the first refusal. (With a queue group, a daemon
 //! that hangs would swallow its share of all calls.) A plugin sees nothing of this, be it ours or another's.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
@@ -17,17 +19,13 @@ use tokio::time::Instant;
 use super::InFlight;
 use super::calls::answer_call;
 use crate::broker::{Broker, BrokerError, Delivery, Subscription};
-use crate::wire::{Event, RpcError, error_body};
+use crate::wire::{Event, RpcError, code, error_body, topics};
 
 /// Calls of one plugin that are handled at once; more wait.
 const MAX_CALLS: usize = 1024;
 
 /// Whoever runs the tick says so within this.
 const OWNER_SAYS: Duration = Duration::from_secs(2);
-
-/// What a daemon may publish and a plugin may not: job state, words of the daemons, ticks, messages. Whoever asks has an inbox
-/// for the answer; elsewhere the daemon would publish in the plugin's stead.
-const NOT_FOR_ANSWERS: [&str; 3] = ["$", "daemon.", "plugin."];
 
 /// What others have said is remembered for so long: it may come before the call itself.
 const REMEMBERED: Duration = Duration::from_secs(10);
@@ -41,15 +39,17 @@ pub async fn serve_relayed_calls(
     in_flight: InFlight,
     plugin: String,
 ) -> Result<(), BrokerError> {
-    let notices = broker.subscribe(&notice_topic(&plugin), None).await?;
-    let calls = broker.subscribe(&format!("daemon.rpc.{plugin}"), None).await?;
+    let notices = broker.subscribe(&topics::relay(&plugin), None).await?;
+    let calls = broker.subscribe(&topics::calls(&plugin), None).await?;
     let relay = Relay { broker, in_flight, plugin, taken: Arc::default() };
     tokio::join!(relay.clone().hear(notices), relay.serve(calls));
     Ok(())
 }
 
-fn notice_topic(plugin: &str) -> String {
-    format!("daemon.relay.{plugin}")
+/// What a daemon says to the others: that it answers the call whose answer goes to `taken`.
+#[derive(Serialize, Deserialize)]
+struct Notice<'n> {
+    taken: Cow<'n, str>,
 }
 
 #[derive(Clone)]
@@ -93,8 +93,8 @@ impl Taken {
 impl Relay {
     async fn hear(self, mut notices: Subscription) {
         while let Some(delivery) = notices.next().await {
-            if let Some(reply_to) = delivery.event.payload.get("taken").and_then(Value::as_str) {
-                self.taken.add(reply_to);
+            if let Ok(notice) = Notice::deserialize(&delivery.event.payload) {
+                self.taken.add(&notice.taken);
             }
         }
     }
@@ -115,7 +115,7 @@ impl Relay {
 
     async fn call(&self, delivery: &Delivery) {
         let (body, Some(reply_to)) = delivery.request() else { return };
-        if NOT_FOR_ANSWERS.iter().any(|prefix| reply_to.topic.starts_with(prefix)) {
+        if !topics::takes_answers(&reply_to.topic) {
             let (plugin, topic) = (&self.plugin, &reply_to.topic);
             return tracing::warn!(
                 plugin,
@@ -125,7 +125,11 @@ impl Relay {
         }
         let job = body.get("job_id").and_then(Value::as_str).unwrap_or_default();
         let answer = if self.in_flight.runs(&self.plugin, job) {
-            let notice = Event::new(notice_topic(&self.plugin), "daemon", json!({"taken": reply_to.topic}));
+            let notice = Event::new(
+                topics::relay(&self.plugin),
+                "daemon",
+                json!(Notice { taken: reply_to.topic.as_str().into() }),
+            );
             // The others only wait for the word; where it is lost, their refusal comes first, and the tick is repeated.
             let (_, answer) =
                 tokio::join!(self.broker.publish(notice), answer_call(&self.in_flight, &self.plugin, body));
@@ -144,7 +148,7 @@ impl Relay {
     fn nobodys(&self, job: &str) -> RpcError {
         let plugin = &self.plugin;
         let message = format!("no daemon says that it runs a tick of job `{job}` in plugin `{plugin}`");
-        RpcError { code: -32001, message, retry_after: None }
+        RpcError::new(code::TRANSIENT, message)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Event, HostCall, Message, Publisher, TickOrder, TickReply, TickRequest};
+use super::{Event, HostCall, HostRequest, Message, Publisher, TickOrder, TickReply, TickRequest};
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,6 +35,12 @@ impl fmt::Debug for HostCall {
     }
 }
 
+impl fmt::Debug for HostRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostRequest").field("method", &self.method()).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Publisher<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Publisher").field("tick", &self.tick).field("source", &self.source).finish_non_exhaustive()
@@ -54,14 +60,14 @@ impl fmt::Debug for TickOrder {
     }
 }
 
-impl fmt::Debug for TickRequest {
+impl fmt::Debug for TickRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TickRequest")
             .field("kind", &self.kind)
             .field("job_id", &self.job_id)
             .field("agent_id", &self.agent_id)
             .field("now", &self.now)
-            .field("interval_hint_secs", &self.interval_hint_secs)
+            .field("interval_hint", &self.interval_hint)
             .finish_non_exhaustive()
     }
 }
@@ -69,7 +75,7 @@ impl fmt::Debug for TickRequest {
 impl fmt::Debug for TickReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TickReply")
-            .field("next_interval_secs", &self.next_interval_secs)
+            .field("next_interval_hint", &self.next_interval_hint)
             .field("metrics", &self.metrics)
             .finish_non_exhaustive()
     }

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::RpcError;
+use super::{RpcError, code as codes};
 use crate::contract::HostError;
 
 /// `data.kind` of an error that says that the agent has no account on the channel. Daemons that do not send it answer
-/// -32002 alone.
+/// [`PERMANENT`](codes::PERMANENT) alone.
 const CREDENTIALS_MISSING: &str = "credentials_missing";
 /// `data.kind` of an error that says that the host is over a limit.
 const RATE_LIMITED: &str = "rate_limited";
@@ -33,7 +33,7 @@ pub fn host_error_body(error: &HostError) -> Value {
 ///
 /// # Errors
 /// The [`HostError`] that the answer stands for, by `data.kind` where the daemon sends it, else by code. A daemon that
-/// sends none answers -32002 to a `credentials_get` that it has no account for.
+/// sends none answers [`PERMANENT`](codes::PERMANENT) to a `credentials_get` that it has no account for.
 pub fn open_host_answer(call: &str, channel: Option<&str>, mut body: Value) -> Result<Value, HostError> {
     let Some(error) = body.get("error").filter(|error| !error.is_null()) else {
         // `log` and `metric_inc` answer null; a daemon that leaves `result` out for them is understood too.
@@ -42,13 +42,13 @@ pub fn open_host_answer(call: &str, channel: Option<&str>, mut body: Value) -> R
     let RpcError { code, message, retry_after } = RpcError::read(error);
     let kind = error.pointer("/data/kind").and_then(Value::as_str);
     match (kind, channel) {
-        (Some(CREDENTIALS_MISSING), _) | (None, Some(_)) if kind.is_some() || code == -32002 => {
+        (Some(CREDENTIALS_MISSING), _) | (None, Some(_)) if kind.is_some() || code == codes::PERMANENT => {
             let text = |pointer: &str| error.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
             let channel = text("/data/channel").or_else(|| channel.map(str::to_owned)).unwrap_or_default();
             Err(HostError::CredentialsMissing { channel, reason: text("/data/reason").unwrap_or(message) })
         }
         (Some(RATE_LIMITED), _) => Err(HostError::RateLimited { reason: message, retry_after }),
-        _ if code == -32001 && retry_after.is_some_and(|after| after > Duration::ZERO) => {
+        _ if code == codes::TRANSIENT && retry_after.is_some_and(|after| after > Duration::ZERO) => {
             Err(HostError::RateLimited { reason: message, retry_after })
         }
         _ => Err(HostError::Rejected { call: call.to_owned(), code, message }),

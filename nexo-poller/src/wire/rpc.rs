@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::envelope::is_message;
+use super::{code, secs};
 use crate::contract::{HostError, PollerError};
 
 /// A JSON-RPC error object.
@@ -18,6 +19,11 @@ pub struct RpcError {
 }
 
 impl RpcError {
+    /// An error without a word on when to come back.
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after: None }
+    }
+
     /// An error object from `error`, a JSON-RPC error value of any shape.
     #[must_use]
     pub fn read(error: &Value) -> Self {
@@ -27,9 +33,9 @@ impl RpcError {
         };
         let retry_after = error.pointer("/data/retry_after_secs").and_then(Value::as_f64);
         Self {
-            code: error.get("code").and_then(Value::as_i64).unwrap_or(-32603),
+            code: error.get("code").and_then(Value::as_i64).unwrap_or(code::INTERNAL_ERROR),
             message,
-            retry_after: retry_after.and_then(|secs| Duration::try_from_secs_f64(secs).ok()),
+            retry_after: retry_after.and_then(secs::read),
         }
     }
 
@@ -41,8 +47,7 @@ impl RpcError {
             Some(after) => json!({
                 "code": self.code,
                 "message": self.message,
-                // Whole seconds, rounded up: coming back early is what the other side asked us not to do.
-                "data": {"retry_after_secs": after.as_secs() + u64::from(after.subsec_nanos() > 0)},
+                "data": {"retry_after_secs": secs::at_least(after)},
             }),
         }
     }
@@ -92,44 +97,5 @@ pub fn open_answer(payload: Value) -> Value {
     match payload {
         Value::Object(mut fields) => fields.remove("payload").unwrap_or(Value::Null),
         other => other,
-    }
-}
-
-/// One reverse call: what a plugin asks of the daemon, in the name of a job.
-#[derive(Clone, PartialEq)]
-pub struct HostCall {
-    /// `credentials_get`, `log`, `metric_inc` or `llm_invoke`.
-    pub method: String,
-    /// Its parameters.
-    pub params: Value,
-    /// The agent that the caller says it acts for.
-    pub agent_id: String,
-    /// The job that the caller says it acts for.
-    pub job_id: String,
-}
-
-impl HostCall {
-    /// Reads a request body.
-    ///
-    /// # Errors
-    /// [`RpcError`] with -32600 where there is no method.
-    pub fn read(body: &Value) -> Result<Self, RpcError> {
-        let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let method = text("method");
-        if method.is_empty() {
-            return Err(RpcError {
-                code: -32600,
-                message: "a request without a `method`".to_owned(),
-                retry_after: None,
-            });
-        }
-        let params = body.get("params").cloned().unwrap_or(Value::Null);
-        Ok(Self { method, params, agent_id: text("agent_id"), job_id: text("job_id") })
-    }
-
-    /// The request body.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        json!({"method": self.method, "params": self.params, "agent_id": self.agent_id, "job_id": self.job_id})
     }
 }

@@ -2,6 +2,9 @@
 //! grown past what one idea needs.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
 
+#[path = "architecture/spelling.rs"]
+mod spelling;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,14 +1,12 @@
 use std::path::Path;
 
 use nexo_poller::manifest::{Manifest, PluginSection, PollerSection};
+use nexo_poller::wire::topics;
 
 use crate::config::{BrokerSettings, PollersFile};
 use crate::core::exit::Exit;
 use crate::core::terminal::line_to_stdout;
 use crate::plugins::set::PluginSet;
-
-/// Where everybody's answers arrive.
-const INBOX: &str = "_inbox.>";
 
 /// Prints what each user of the NATS server needs, and no more.
 pub(super) async fn show(config: &Path, shared_inbox: bool) -> Exit {
@@ -65,18 +63,18 @@ fn user(name: &str, publish: &[String], subscribe: &[String], answers_within: u3
 /// A plugin answers the ticks that it is sent, asks the daemon, publishes what its manifest says, and hears nothing else.
 fn plugin(plugin: &PluginSection, shared_inbox: bool) -> String {
     let broker = &plugin.capabilities.broker;
-    let inbox = format!("_inbox.{}.>", plugin.id);
+    let inbox = topics::answers(&plugin.id);
     let tick_topic = plugin.poller.as_ref().map(PollerSection::tick_topic);
-    let own = |topic: &String| topic != INBOX && Some(topic) != tick_topic.as_ref();
+    let own = |topic: &String| topic != topics::ALL_INBOXES && Some(topic) != tick_topic.as_ref();
     let mut publish: Vec<String> = broker.publish.iter().filter(|topic| own(topic)).cloned().collect();
-    publish.extend([format!("daemon.rpc.{}", plugin.id), inbox.clone()]);
+    publish.extend([topics::calls(&plugin.id), inbox.clone()]);
     // As a member of its own group only: its ticks are shared, not overheard.
     let mut subscribe: Vec<String> = tick_topic.iter().map(|topic| format!("{topic} {}", plugin.id)).collect();
     subscribe.extend(broker.subscribe.iter().filter(|topic| own(topic)).cloned());
     subscribe.push(inbox);
     if shared_inbox {
-        publish.push(INBOX.to_owned());
-        subscribe.push(INBOX.to_owned());
+        publish.push(topics::ALL_INBOXES.to_owned());
+        subscribe.push(topics::ALL_INBOXES.to_owned());
     }
     publish.sort_unstable();
     publish.dedup();
@@ -89,7 +87,7 @@ fn daemon(broker: &BrokerSettings, plugins: &[Manifest]) -> String {
     let ticks = plugins.iter().filter_map(|manifest| manifest.plugin.poller.as_ref()).map(PollerSection::tick_topic);
     let mut publish: Vec<String> = ticks.collect();
     let owned = |topics: &[&str]| topics.iter().map(|topic| (*topic).to_owned()).collect::<Vec<_>>();
-    publish.extend(owned(&["plugin.outbound.>", "daemon.members.*", "daemon.relay.*", "_inbox.>"]));
+    publish.extend(owned(&[topics::ALL_OUTBOUND, topics::ALL_MEMBERS, topics::ALL_RELAYS, topics::ALL_INBOXES]));
     if let Some(state) = &broker.state {
         let bucket = &state.bucket;
         publish.extend([
@@ -103,7 +101,7 @@ fn daemon(broker: &BrokerSettings, plugins: &[Manifest]) -> String {
             format!("$KV.{bucket}.>"),
         ]);
     }
-    let subscribe =
-        owned(&["daemon.rpc.*", "daemon.members.*", "daemon.relay.*", "plugin.outbound.console.>", "_inbox.daemon.>"]);
+    let mut subscribe = owned(&[topics::ALL_CALLS, topics::ALL_MEMBERS, topics::ALL_RELAYS]);
+    subscribe.extend([topics::channel(topics::CONSOLE), topics::answers("daemon")]);
     user("daemon", &publish, &subscribe, 130)
 }

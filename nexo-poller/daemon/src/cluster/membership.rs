@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nexo_poller::broker::{Broker, BrokerError, Subscription};
 use nexo_poller::runner::{PollerRunner, Sharing};
-use nexo_poller::wire::Event;
+use nexo_poller::wire::{Event, topics};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -55,7 +55,7 @@ impl Neighbours {
         group: &str,
         sharing: Arc<Sharing>,
     ) -> Result<Listening, BrokerError> {
-        let topic = format!("daemon.members.{group}");
+        let topic = topics::members(group);
         let words = broker.subscribe(&topic, None).await?;
         let mut listening =
             Listening { broker, topic, sharing, words, heard: HashMap::new(), others_changes: Vec::new() };

@@ -1,18 +1,15 @@
 use nexo_poller::broker::{Broker, BrokerError};
-use nexo_poller::wire::Event;
+use nexo_poller::wire::{Event, topics};
 use serde_json::Value;
 
 use super::terminal::line_to_stdout;
-
-/// What the channel `console` listens to.
-const TOPICS: &str = "plugin.outbound.console.>";
 
 /// Prints what is sent on the channel `console` to stdout, a line each.
 ///
 /// # Errors
 /// Where the broker does not take the subscription.
 pub(crate) async fn start(broker: &dyn Broker) -> Result<(), BrokerError> {
-    let mut messages = broker.subscribe(TOPICS, None).await?;
+    let mut messages = broker.subscribe(&topics::channel(topics::CONSOLE), None).await?;
     tokio::spawn(async move {
         while let Some(delivery) = messages.next().await {
             line_to_stdout(&line(&delivery.event));

@@ -9,7 +9,7 @@ use nexo_poller::router::{PluginPollerRouter, Supervisor, SupervisorOptions};
 use nexo_poller::runner::{Clock, JobSpec, SystemClock};
 use nexo_poller::store::JobState;
 use nexo_poller::unstable::{AuthorTick, PublishList, TickGate, watch};
-use nexo_poller::wire::Event;
+use nexo_poller::wire::{Event, topics};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,9 +20,6 @@ use crate::plugins::dry_runner::DryRunner;
 
 /// A process of its own that was started for a dry run may take this long to come up, and to end.
 const PLUGIN_GRACE: Duration = Duration::from_secs(5);
-
-/// Topics on which daemon and plugins talk to each other; everything else is a message to the world.
-const PROTOCOL: [&str; 3] = ["_inbox.", "daemon.rpc.", "plugin.poller."];
 
 /// What a tick would have done.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -164,7 +161,7 @@ impl KeepsBack {
 #[async_trait]
 impl Broker for KeepsBack {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
-        if PROTOCOL.iter().any(|prefix| event.topic.starts_with(prefix)) {
+        if topics::is_call_or_answer(&event.topic) {
             return self.inner.publish(event).await;
         }
         let Event { topic, id, payload, .. } = event;

@@ -3,13 +3,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use nexo_poller::broker::{Broker, BrokerError, LocalBroker, Subscription};
-use nexo_poller::wire::Event;
+use nexo_poller::wire::{Event, topics};
 use serde_json::Value;
 
 use crate::telemetry::undelivered::Unheard;
-
-/// Messages to people and services leave here.
-const OUTBOUND: &str = "plugin.outbound.";
 
 /// The daemon's broker. Alone, it notices messages to channels that nobody listens to. Where many machines share a
 /// broker, everything that is not between this daemon and the plugins that it has started goes there.
@@ -35,9 +32,7 @@ impl OutboundBroker {
     fn world_of(&self, topic: &str) -> Option<&Arc<dyn Broker>> {
         // Ticks, calls and answers of a plugin that this daemon has started never leave it: another daemon's copy would
         // get them, and this one's supervisor would watch the wrong process.
-        let is_tick = topic.ends_with(".tick") && !topic.starts_with(OUTBOUND);
-        let own = topic.starts_with("_inbox.") || topic.starts_with("daemon.rpc.") || is_tick;
-        self.world.as_ref().filter(|_| !own)
+        self.world.as_ref().filter(|_| !topics::is_protocol(topic))
     }
 }
 
@@ -47,7 +42,7 @@ impl Broker for OutboundBroker {
         if let Some(world) = self.world_of(&event.topic) {
             return world.publish(event).await;
         }
-        if event.topic.starts_with(OUTBOUND) && !self.inner.has_listeners(&event.topic) {
+        if topics::is_outbound(&event.topic) && !self.inner.has_listeners(&event.topic) {
             self.unheard.note(&event.topic);
         }
         self.inner.publish(event).await

@@ -14,7 +14,7 @@ use super::receive::delivery;
 use crate::broker::local::check_topic;
 use crate::broker::stdio::answer_too_large;
 use crate::broker::{Broker, BrokerError, Subscription};
-use crate::wire::{Event, Pattern, ReplyTo, matches, open_answer};
+use crate::wire::{Event, Pattern, ReplyTo, matches, open_answer, topics};
 
 /// The room that a message's headers take.
 const HEADERS: usize = 128;
@@ -54,7 +54,7 @@ impl NatsBroker {
             .await?
             .ping_interval(PING)
             .connection_timeout(options.connect_timeout.min(Duration::from_secs(5)))
-            .custom_inbox_prefix(format!("_inbox.{}", options.name))
+            .custom_inbox_prefix(topics::inbox(&options.name))
             .reconnect_delay_callback(delay)
             .event_callback(move |event| {
                 learning.learn(&event);
@@ -81,7 +81,7 @@ impl NatsBroker {
         link.learn(&async_nats::Event::Connected);
         let inbox = Inbox::open(&client, &options.name).await.map_err(|_| link.lost())?;
         let broker = Self { client, link, inbox, patience: options.patience, stored: stored.into() };
-        broker.taken("_inbox").await?;
+        broker.taken(topics::INBOX).await?;
         Ok(broker)
     }
 

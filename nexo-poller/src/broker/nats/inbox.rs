@@ -5,7 +5,7 @@ use async_nats::{Client, Message, StatusCode, Subscriber};
 use futures_util::StreamExt as _;
 use tokio::sync::oneshot;
 
-use crate::wire::random_id;
+use crate::wire::{random_id, topics};
 
 /// Where one connection's answers arrive: one subscription for all of them, told apart by the last segment, which nobody
 /// can guess.
@@ -33,7 +33,8 @@ pub(super) struct Place {
 impl Inbox {
     /// An inbox below `_inbox.<name>.`, of which nobody else has a part.
     pub(super) async fn open(client: &Client, name: &str) -> Result<Self, async_nats::SubscribeError> {
-        let inbox = Self { prefix: format!("_inbox.{name}.{}.", random_id()).into(), waiting: Arc::default() };
+        let inbox =
+            Self { prefix: format!("{}.{}.", topics::inbox(name), random_id()).into(), waiting: Arc::default() };
         let answers = client.subscribe(format!("{}*", inbox.prefix)).await?;
         tokio::spawn(deliver(answers, Arc::clone(&inbox.waiting)));
         Ok(inbox)

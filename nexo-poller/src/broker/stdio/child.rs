@@ -15,7 +15,7 @@ use super::rpc::{Carried, Frame, FrameKind, carry, refusal, result};
 use crate::broker::local::check_topic;
 use crate::broker::{Broker, BrokerError, LocalBroker, Subscription};
 use crate::manifest::Manifest;
-use crate::wire::{Event, ReplyTo};
+use crate::wire::{Event, ReplyTo, code};
 
 /// How much is read from the daemon at once.
 const CHUNK: usize = 64 * 1024;
@@ -308,7 +308,7 @@ impl Reader {
                 self.end(SessionEnd::Shutdown { reason }, Some(id));
                 return;
             }
-            other => refusal(&id, -32601, &format!("method `{other}` is not known to this plugin")),
+            other => refusal(&id, code::METHOD_NOT_FOUND, &format!("method `{other}` is not known to this plugin")),
         };
         // Where the daemon is gone, stdin ends next.
         let _ = self.output.write(&answer);

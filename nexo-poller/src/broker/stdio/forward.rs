@@ -5,7 +5,7 @@ use super::BridgeObserver;
 use super::outgoing::Outgoing;
 use super::rpc::carry;
 use crate::broker::{Broker, Delivery, Subscription};
-use crate::wire::{RpcError, error_body};
+use crate::wire::{RpcError, code, error_body};
 
 /// From the broker to the child: one subscription of its manifest.
 pub(super) struct Forward {
@@ -37,7 +37,7 @@ impl Forward {
     async fn refuse(&self, delivery: &Delivery) {
         if let (_, Some(reply_to)) = delivery.request() {
             let message = format!("plugin `{}` does not read its stdin: its queue is full", self.plugin);
-            let body = error_body(&RpcError { code: -32001, message, retry_after: None });
+            let body = error_body(&RpcError::new(code::TRANSIENT, message));
             // Where the broker is closed nobody waits any more.
             let _ = self.broker.respond(&reply_to, &self.plugin, body).await;
         }

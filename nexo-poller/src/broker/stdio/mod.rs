@@ -33,17 +33,14 @@ pub(crate) use self::parent::{forbidden, not_allowed};
 pub use self::parent_error::{CloseReason, StdioError};
 pub(crate) use self::rpc::carry;
 pub use self::rpc::{Frame, FrameKind};
-use crate::wire::{RpcError, error_body};
+use crate::wire::{RpcError, code, error_body};
 
 /// What is answered in place of an answer of `size` bytes, over the transport's `limit`. The same tick would give the same
 /// answer, so it is not to be repeated.
 pub(crate) fn answer_too_large(size: usize, limit: usize) -> serde_json::Value {
-    error_body(&RpcError {
-        code: -32002,
-        message: format!(
-            "the answer to this tick has {size} bytes, over the limit of {limit}: keep a bounded window in the \
-             cursor, not everything that was ever seen"
-        ),
-        retry_after: None,
-    })
+    let message = format!(
+        "the answer to this tick has {size} bytes, over the limit of {limit}: keep a bounded window in the cursor, not \
+         everything that was ever seen"
+    );
+    error_body(&RpcError::new(code::PERMANENT, message))
 }

@@ -17,7 +17,7 @@ use super::{CloseReason, StdioError};
 use crate::broker::Broker;
 use crate::contract::matches;
 use crate::manifest::Manifest;
-use crate::wire::{Event, open_request};
+use crate::wire::{Event, code, open_request, topics};
 
 /// Questions of one plugin that may be open at once; answers to older ones are no longer forwarded.
 const MAX_OPEN_QUESTIONS: usize = 65_536;
@@ -134,7 +134,7 @@ impl StdioParent {
                 subscription: broker.subscribe(pattern, group).await?,
                 outgoing: outgoing.clone(),
                 // Only answers to the plugin's own questions: others' inboxes are not its business.
-                only: pattern.starts_with("_inbox").then(|| Arc::clone(&questions)),
+                only: topics::is_inbox(pattern).then(|| Arc::clone(&questions)),
                 broker: Arc::clone(&broker),
                 plugin: Arc::clone(&plugin),
                 observer: Arc::clone(&options.observer),
@@ -236,7 +236,7 @@ impl Incoming {
             }
             Some(FrameKind::Request { id, method, .. }) => {
                 let message = format!("method `{method}` is not known; calls to the daemon go over its broker topic");
-                let _ = self.outgoing.send(refusal(&id, -32601, &message));
+                let _ = self.outgoing.send(refusal(&id, code::METHOD_NOT_FOUND, &message));
             }
             Some(FrameKind::Notification { .. }) => {}
             None => self.observer.bad_line(&self.plugin, &describe(None)),
@@ -280,5 +280,5 @@ pub(crate) fn forbidden<'e>(event: &'e Event, allowed: &[String]) -> Option<&'e 
     // Only a request is answered; a field of that name in any other payload is the author's own.
     open_request(&event.payload).1?;
     let reply_to = event.payload.get("reply_to").and_then(Value::as_str)?;
-    (!reply_to.starts_with("_inbox.") && !may(reply_to)).then_some(reply_to)
+    (!topics::is_inbox(reply_to) && !may(reply_to)).then_some(reply_to)
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
-use crate::wire::payload_json;
+use crate::wire::{code, payload_json};
 
 /// Something that a tick did to the world.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +49,7 @@ impl PollerHost for ConsoleHost {
         let plain = topic.parse::<Pattern>().is_ok_and(|pattern| !pattern.is_wildcard());
         if !plain {
             let message = format!("`{topic}` is no plain topic: segments separated by `.`, no wildcards, no spaces");
-            return Err(HostError::Rejected { call: "broker_publish".to_owned(), code: -32002, message });
+            return Err(HostError::Rejected { call: "broker_publish".to_owned(), code: code::PERMANENT, message });
         }
         let payload = payload_json(&topic, &payload)?;
         self.done(Deed::Published { topic, payload });
@@ -79,7 +79,7 @@ impl PollerHost for ConsoleHost {
     async fn llm_invoke(&self, request: LlmInvokeRequest) -> Result<LlmInvokeResponse, HostError> {
         Err(HostError::Rejected {
             call: "llm_invoke".to_owned(),
-            code: -32601,
+            code: code::METHOD_NOT_FOUND,
             message: format!(
                 "there is no language model here (`{}` of `{}` was asked for); a daemon has them",
                 request.model, request.provider

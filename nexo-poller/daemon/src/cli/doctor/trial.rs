@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use nexo_poller::contract::matches;
 use nexo_poller::manifest::Manifest;
+use nexo_poller::wire::topics;
 use tokio::process::Command;
 
 use super::finding::Finding;
@@ -59,14 +60,14 @@ async fn allowlist(folder: &Path, manifest: &Manifest) -> Finding {
         return Finding::fail("tests", "its tests fail", said);
     }
     let topics: BTreeSet<&str> = topics.lines().collect();
-    let own = format!("daemon.rpc.{}", manifest.plugin.id);
+    let own = topics::calls(&manifest.plugin.id);
     let unused: Vec<String> = manifest
         .plugin
         .capabilities
         .broker
         .publish
         .iter()
-        .filter(|pattern| **pattern != own && !pattern.starts_with("_inbox"))
+        .filter(|pattern| **pattern != own && !topics::is_inbox(pattern))
         .filter(|pattern| !topics.iter().any(|topic| matches(pattern, topic)))
         .map(|pattern| format!("`{pattern}`"))
         .collect();

@@ -1,0 +1,188 @@
+//! The topics that daemons, plugins and channels have agreed on. No other file spells one: a test in the tree holds the
+//! sources to that.
+
+/// What a channel plugin subscribes to at most: every message to people and services.
+pub const ALL_OUTBOUND: &str = "plugin.outbound.>";
+/// Every plugin's calls to its daemon.
+pub const ALL_CALLS: &str = "daemon.rpc.*";
+/// Every group of daemons.
+pub const ALL_MEMBERS: &str = "daemon.members.*";
+/// What daemons say to each other about the calls of every plugin.
+pub const ALL_RELAYS: &str = "daemon.relay.*";
+/// Where everybody's answers arrive. Published plugins list it in their manifest, so ours do too.
+pub const ALL_INBOXES: &str = "_inbox.>";
+/// What [`ALL_INBOXES`] lies below.
+pub const INBOX: &str = "_inbox";
+/// The channel that a daemon shows on its own console.
+pub const CONSOLE: &str = "console";
+
+/// Where the answers to requests inside one process go, without the request's own id.
+const REQUESTS: &str = "_inbox.req.";
+const INBOXES: &str = "_inbox.";
+const CALLS: &str = "daemon.rpc.";
+const OUTBOUND: &str = "plugin.outbound.";
+const TICK: &str = ".tick";
+
+/// What daemons, plugins or the NATS server publish and a plugin may not: job state, what daemons say to each other, ticks,
+/// messages.
+const NOT_FOR_ANSWERS: [&str; 3] = ["$", "daemon.", "plugin."];
+
+/// The topic prefix of a plugin that chooses none.
+#[must_use]
+pub fn default_prefix(plugin: &str) -> String {
+    format!("plugin.poller.{plugin}")
+}
+
+/// Where ticks arrive, below a plugin's topic prefix.
+#[must_use]
+pub fn ticks(prefix: &str) -> String {
+    format!("{prefix}{TICK}")
+}
+
+/// Where `plugin` asks its daemon.
+#[must_use]
+pub fn calls(plugin: &str) -> String {
+    format!("{CALLS}{plugin}")
+}
+
+/// Where a message to `account` of `channel` goes.
+#[must_use]
+pub fn outbound(channel: &str, account: &str) -> String {
+    format!("{OUTBOUND}{channel}.{account}")
+}
+
+/// Every message to `channel`.
+#[must_use]
+pub fn channel(channel: &str) -> String {
+    format!("{OUTBOUND}{channel}.>")
+}
+
+/// Where the daemons of `group` learn of each other.
+#[must_use]
+pub fn members(group: &str) -> String {
+    format!("daemon.members.{group}")
+}
+
+/// Where daemons say which of them answers a call of `plugin`.
+#[must_use]
+pub fn relay(plugin: &str) -> String {
+    format!("daemon.relay.{plugin}")
+}
+
+/// Where the answer to the request `id` inside one process goes.
+#[must_use]
+pub fn reply(id: &str) -> String {
+    format!("{REQUESTS}{id}")
+}
+
+/// What the answers to `user`'s requests are below, on a server that many users share.
+#[must_use]
+pub fn inbox(user: &str) -> String {
+    format!("{INBOXES}{user}")
+}
+
+/// Every answer to `user`.
+#[must_use]
+pub fn answers(user: &str) -> String {
+    format!("{INBOXES}{user}.>")
+}
+
+/// Whether a request inside one process may be waiting for what comes on `topic`.
+#[must_use]
+pub fn is_reply(topic: &str) -> bool {
+    topic.starts_with(REQUESTS)
+}
+
+/// Whether answers arrive on `topic`, a topic or a pattern.
+#[must_use]
+pub fn is_inbox(topic: &str) -> bool {
+    topic.starts_with(INBOXES)
+}
+
+/// Whether `topic` is a message to people or services.
+#[must_use]
+pub fn is_outbound(topic: &str) -> bool {
+    topic.starts_with(OUTBOUND)
+}
+
+/// Whether a plugin's call to its daemon, or an answer, goes over `topic`.
+#[must_use]
+pub fn is_call_or_answer(topic: &str) -> bool {
+    is_inbox(topic) || topic.starts_with(CALLS)
+}
+
+/// Whether `topic` is between a daemon and its plugins: ticks, calls and answers. Everything else is a message to others.
+///
+/// A plugin may choose any prefix for its ticks, so that any topic which ends like one of a tick counts; an account may be
+/// called `tick`.
+#[must_use]
+pub fn is_protocol(topic: &str) -> bool {
+    is_call_or_answer(topic) || (topic.ends_with(TICK) && !is_outbound(topic))
+}
+
+/// Whether an answer may be published on `topic`, which whoever asked has chosen. Whoever asks has an inbox of its own;
+/// on a topic of the protocol the daemon would publish in the plugin's place.
+#[must_use]
+pub fn takes_answers(topic: &str) -> bool {
+    !NOT_FOR_ANSWERS.iter().any(|prefix| topic.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Pattern, matches};
+
+    #[test]
+    fn each_topic_is_spelled_as_other_programs_know_it() {
+        for (made, known) in [
+            (ticks(&default_prefix("jira")), "plugin.poller.jira.tick"),
+            (calls("jira"), "daemon.rpc.jira"),
+            (outbound("telegram", "bot_1"), "plugin.outbound.telegram.bot_1"),
+            (channel(CONSOLE), "plugin.outbound.console.>"),
+            (members("blue"), "daemon.members.blue"),
+            (relay("jira"), "daemon.relay.jira"),
+            (reply("7"), "_inbox.req.7"),
+            (inbox("jira"), "_inbox.jira"),
+            (answers("jira"), "_inbox.jira.>"),
+        ] {
+            assert_eq!(made, known);
+        }
+    }
+
+    #[test]
+    fn each_pattern_matches_the_topics_that_it_is_for() {
+        for (pattern, topic) in [
+            (ALL_OUTBOUND.to_owned(), outbound("telegram", "bot.1")),
+            (ALL_CALLS.to_owned(), calls("jira")),
+            (ALL_MEMBERS.to_owned(), members("blue")),
+            (ALL_RELAYS.to_owned(), relay("jira")),
+            (ALL_INBOXES.to_owned(), reply("7")),
+            (ALL_INBOXES.to_owned(), format!("{}.7", inbox("jira"))),
+            (answers("jira"), format!("{}.7.8", inbox("jira"))),
+            (channel("console"), outbound("console", "a")),
+        ] {
+            assert!(matches(&pattern, &topic), "{pattern} against {topic}");
+            assert!(pattern.parse::<Pattern>().is_ok(), "{pattern}");
+        }
+        assert!(reply("7").starts_with(INBOX) && is_inbox(&reply("7")) && is_reply(&reply("7")));
+    }
+
+    #[test]
+    fn ticks_calls_and_answers_are_the_protocol_and_an_account_may_be_called_tick() {
+        for topic in [ticks("acme.jira"), calls("jira"), reply("7"), answers("jira")] {
+            assert!(is_protocol(&topic), "{topic}");
+        }
+        for topic in [outbound("slack", "tick"), "news.item".to_owned(), members("blue"), relay("jira")] {
+            assert!(!is_protocol(&topic), "{topic}");
+        }
+        assert!(!is_call_or_answer(&ticks("acme.jira")), "a tick is neither");
+    }
+
+    #[test]
+    fn no_answer_goes_where_the_protocol_has_other_uses() {
+        for topic in [ticks("plugin.poller.jira"), calls("jira"), outbound("a", "b"), "$KV.jobs.a".to_owned()] {
+            assert!(!takes_answers(&topic), "{topic}");
+        }
+        assert!(takes_answers(&reply("7")) && takes_answers("_INBOX.7"));
+    }
+}
