@@ -47,10 +47,18 @@ impl Default for LocalBrokerOptions {
 struct Shared {
     options: LocalBrokerOptions,
     routes: RwLock<Routes>,
-    /// Requests that wait for their answer, by reply topic.
-    waiting: Mutex<HashMap<String, oneshot::Sender<Value>>>,
+    waiting: Mutex<Waiting>,
     dropped: AtomicU64,
     next_id: AtomicU64,
+}
+
+/// Requests that wait for their answer.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// No answer can come any more, so nobody is to wait for one.
+    closed: bool,
+    /// By reply topic.
+    calls: HashMap<String, oneshot::Sender<Value>>,
 }
 
 /// Who listens to what. Topics without wildcards, by far the most, are one look-up.
@@ -111,13 +119,18 @@ impl LocalBroker {
     pub(super) fn ask(&self) -> Question {
         let reply_to = topics::reply(&random_id());
         let (sender, answer) = oneshot::channel();
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(reply_to.clone(), sender);
+        let mut waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.closed {
+            waiting.calls.insert(reply_to.clone(), sender);
+        }
+        drop(waiting);
         Question { broker: self.clone(), reply_to, answer }
     }
 
     /// Lets every open question know that no answer will come, and every subscription that nothing more will.
     pub(super) fn close(&self) {
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner) =
+            Waiting { closed: true, calls: HashMap::new() };
         *self.shared.routes.write().unwrap_or_else(PoisonError::into_inner) = Routes::default();
     }
 
@@ -168,7 +181,7 @@ impl LocalBroker {
         if !topics::is_reply(&event.topic) {
             return Some(event);
         }
-        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&event.topic);
+        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).calls.remove(&event.topic);
         match waiting {
             Some(waiting) => {
                 // Whoever asked may have gone by now; then nobody needs the answer.
@@ -279,7 +292,7 @@ impl Question {
 
 impl Drop for Question {
     fn drop(&mut self) {
-        self.broker.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.reply_to);
+        self.broker.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).calls.remove(&self.reply_to);
     }
 }
 

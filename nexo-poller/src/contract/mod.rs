@@ -3,7 +3,8 @@
 //! Lives here: the [`Poller`] trait, what one tick gets ([`PollContext`]) and gives back ([`TickAck`]), the world as a
 //! poller sees it ([`PollerHost`]), the typed errors, and the extractors that turn a tick into function arguments.
 //!
-//! May not enter: anything else of this crate. No broker, no wire format, no scheduler: this room imports nothing of ours.
+//! May not enter: anything else of this crate. No broker, no scheduler, and of the wire format only the names that other rooms
+//! build on, topics and error codes: this room imports nothing of ours.
 
 mod ack;
 pub(crate) mod code;

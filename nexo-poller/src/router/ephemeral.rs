@@ -1,11 +1,10 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, ChildStdin, ChildStdout};
+use serde_json::Value;
+use tokio::process::{Child, ChildStdout};
 
 use super::calls::answer_call;
 use super::kinds::interned;
@@ -13,7 +12,7 @@ use super::proxy::{AFTER_CANCEL, has_lost};
 use super::supervisor::{PluginProcess, ProcessGroup, StderrTail, drain, exit_sentence};
 use super::{InFlight, PluginBinary};
 use crate::broker::Broker;
-use crate::broker::stdio::{DEFAULT_MAX_LINE, FrameError, LineFramer, forbidden, not_allowed};
+use crate::broker::stdio::{BridgeObserver, FromChild, OneTickParent};
 use crate::contract::{PollContext, Poller, PollerError, Redact, TickAck};
 use crate::wire::{Event, TickReply, TickRequest, open_request, topics};
 
@@ -69,64 +68,45 @@ impl EphemeralPollerProxy {
         PollerError::transient(format!("plugin `{}` {what}; the cursor has not moved", self.id()))
     }
 
-    /// Talks to the child until it has answered; `None` where it closed its stdout before that. A child whose tick is
+    /// Listens to the child until it has answered; `None` where it closed its stdout before that. A child whose tick is
     /// cancelled is told, so that it can end in good order and answer.
-    async fn converse(&self, pipes: &mut Pipes, ctx: &PollContext) -> std::io::Result<Option<Value>> {
-        pipes.write(&TickRequest::body(ctx)).await?;
+    async fn converse(
+        &self,
+        child: &mut OneTickParent<ChildStdout>,
+        ctx: &PollContext,
+        faults: &Faults,
+    ) -> std::io::Result<Option<Value>> {
         let mut told = false;
         loop {
-            let frame = tokio::select! {
-                frame = pipes.read(self.id()) => frame?,
+            let said = tokio::select! {
+                said = child.next() => said?,
                 () = ctx.cancel.cancelled(), if !told => {
                     told = true;
-                    let params = json!({"reason": "the tick is cancelled"});
-                    // A child that listens to nothing has closed its stdin, perhaps.
-                    let _ = pipes.write(&json!({"jsonrpc": "2.0", "method": "shutdown", "params": params})).await;
+                    child.cancel();
                     continue;
                 }
             };
-            let Some(mut frame) = frame else { return Ok(None) };
-            if TickReply::is_one(&frame) {
-                return Ok(Some(frame));
-            }
-            if frame.get("method").is_none() {
-                tracing::warn!(plugin = self.id(), "a line on the plugin's stdout that is no answer was skipped");
-                continue;
-            }
-            let event = frame.pointer_mut("/params/event").map(Value::take);
-            let topic = frame.pointer("/params/topic").and_then(Value::as_str).unwrap_or_default();
-            if frame.get("method").and_then(Value::as_str) == Some("broker.publish") {
-                match event.map(serde_json::from_value::<Event>) {
-                    Some(Ok(mut event)) => {
-                        topic.clone_into(&mut event.topic);
-                        self.take_publish(event, pipes).await?;
-                    }
-                    _ => pipes.lose(self.id(), "a `broker.publish` is malformed".to_owned()),
-                }
+            match said {
+                None => return Ok(None),
+                Some(FromChild::Answer(answer)) => return Ok(Some(answer)),
+                Some(FromChild::Publish(event)) => self.take_publish(event, child, faults).await,
+                // One that runs one tick is asked nothing and answered nothing.
+                Some(FromChild::Request { .. } | FromChild::Response { .. }) => {}
             }
         }
     }
 
     /// A call to the daemon is answered on the child's stdin; everything else goes to the broker.
-    async fn take_publish(&self, mut event: Event, pipes: &mut Pipes) -> std::io::Result<()> {
-        let allowed = &self.plugin.manifest.plugin.capabilities.broker.publish;
-        if let Some(topic) = forbidden(&event, allowed) {
-            pipes.lose(self.id(), not_allowed(topic, allowed));
-            return Ok(());
-        }
-        self.id().clone_into(&mut event.source);
+    async fn take_publish(&self, event: Event, child: &OneTickParent<ChildStdout>, faults: &Faults) {
         if event.topic == topics::calls(self.id()) {
             let (body, reply_to) = open_request(&event.payload);
             let answer = answer_call(&self.in_flight, self.id(), body).await;
             if let Some(reply_to) = reply_to {
-                let event = Event::answer(&reply_to.topic, "daemon", answer);
-                let params = json!({"topic": reply_to.topic, "event": event});
-                pipes.write(&json!({"jsonrpc": "2.0", "method": "broker.event", "params": params})).await?;
+                child.hand_over(&Event::answer(&reply_to.topic, "daemon", answer));
             }
         } else if let Err(error) = self.broker.publish(event).await {
-            pipes.lose(self.id(), error.to_string());
+            faults.lost(self.id(), &error.to_string());
         }
-        Ok(())
     }
 
     /// What has become of the child that has not answered in time: asked to end, and killed with its group after that.
@@ -137,63 +117,34 @@ impl EphemeralPollerProxy {
     }
 }
 
-/// The pipes to one child.
-struct Pipes {
-    stdin: ChildStdin,
-    stdout: ChildStdout,
-    framer: LineFramer,
-    chunk: Vec<u8>,
-    at_end: bool,
+/// What one child does wrong.
+#[derive(Default)]
+struct Faults {
     /// Why something that it published has not gone out.
-    lost: Option<String>,
+    lost: Mutex<Option<String>>,
 }
 
-impl Pipes {
-    fn new(stdin: ChildStdin, stdout: ChildStdout) -> Self {
-        let chunk = vec![0; 16 * 1024];
-        Self { stdin, stdout, framer: LineFramer::new(DEFAULT_MAX_LINE), chunk, at_end: false, lost: None }
+impl Faults {
+    fn take_lost(&self) -> Option<String> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl BridgeObserver for Faults {
+    fn bad_line(&self, plugin: &str, what: &str) {
+        tracing::warn!(
+            plugin,
+            "{what} on the plugin's stdout was skipped: stdout is for the protocol, logs go to stderr"
+        );
     }
 
-    async fn write(&mut self, line: &Value) -> std::io::Result<()> {
-        let mut bytes = serde_json::to_vec(line)?;
-        bytes.push(b'\n');
-        self.stdin.write_all(&bytes).await?;
-        self.stdin.flush().await
+    fn not_reading(&self, plugin: &str, topic: &str) {
+        tracing::warn!(plugin, "a message on `{topic}` was dropped: the plugin does not read its stdin");
     }
 
-    /// The next line that holds an object; `None` at the end. May be dropped and called again: nothing is lost.
-    async fn read(&mut self, plugin: &str) -> std::io::Result<Option<Value>> {
-        loop {
-            while let Some(line) = self.framer.next_line() {
-                let too_long = match line {
-                    Ok(line) => match serde_json::from_str::<Value>(line) {
-                        Ok(frame) if frame.is_object() => return Ok(Some(frame)),
-                        _ => None,
-                    },
-                    Err(FrameError::TooLong { object: true, .. }) => line.err().map(|error| error.to_string()),
-                    Err(_) => None,
-                };
-                tracing::warn!(plugin, "a line on the plugin's stdout that is no protocol was skipped");
-                if let Some(why) = too_long {
-                    self.lost.get_or_insert(why);
-                }
-            }
-            if self.at_end {
-                return Ok(None);
-            }
-            let length = self.stdout.read(&mut self.chunk).await?;
-            self.framer.push(&self.chunk[..length]);
-            self.at_end = length == 0;
-            if self.at_end && !self.framer.rest().is_empty() {
-                // The last line of a child may lack its newline.
-                self.framer.push(b"\n");
-            }
-        }
-    }
-
-    fn lose(&mut self, plugin: &str, why: String) {
+    fn lost(&self, plugin: &str, why: &str) {
         tracing::warn!(plugin, "a message of the plugin was dropped, so its tick will be repeated: {why}");
-        self.lost.get_or_insert(why);
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.to_owned());
     }
 }
 
@@ -213,8 +164,11 @@ impl Poller for EphemeralPollerProxy {
         })?;
         // Killed with everything it has forked when this tick ends, however it does.
         let PluginProcess { mut child, stdin, stdout, stderr, group } = process;
-        let mut pipes = Pipes::new(stdin, stdout);
         let _place = self.in_flight.enter(self.id(), ctx);
+        let faults = Arc::new(Faults::default());
+        let observer: Arc<dyn BridgeObserver> = Arc::clone(&faults) as _;
+        let request = TickRequest::body(ctx);
+        let mut talk = OneTickParent::start(stdout, stdin, &self.plugin.manifest.plugin, &request, observer);
         let tail = StderrTail::default();
         let draining = tokio::spawn(drain(stderr, self.id().to_owned(), tail.clone(), self.redact.clone()));
         let late = async {
@@ -222,17 +176,15 @@ impl Poller for EphemeralPollerProxy {
             tokio::time::sleep(AFTER_CANCEL).await;
         };
         let answer = tokio::select! {
-            answer = tokio::time::timeout(self.timeout(), self.converse(&mut pipes, ctx)) => answer,
+            answer = tokio::time::timeout(self.timeout(), self.converse(&mut talk, ctx, &faults)) => answer,
             () = late => {
                 Self::end(&mut child, &group).await;
                 return Err(self.transient("was stopped in the middle of this tick"));
             }
         };
-        let Pipes { stdin, stdout, lost, .. } = pipes;
+        let _open = talk.close_stdin();
         match answer {
             Ok(Ok(Some(body))) => {
-                drop(stdin);
-                let _open = stdout;
                 if tokio::time::timeout(EXIT_GRACE, child.wait()).await.is_err() {
                     tracing::warn!(
                         plugin = self.id(),
@@ -240,7 +192,7 @@ impl Poller for EphemeralPollerProxy {
                     );
                 }
                 let ack = TickReply::read(&body).map_err(|error| self.redact.error(error))?;
-                lost.map_or(Ok(ack), |why| Err(self.transient(has_lost(&why))))
+                faults.take_lost().map_or(Ok(ack), |why| Err(self.transient(has_lost(&why))))
             }
             Ok(Ok(None) | Err(_)) => {
                 let ended = tokio::time::timeout(EXIT_GRACE, child.wait()).await;

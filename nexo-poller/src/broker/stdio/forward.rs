@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::BridgeObserver;
+use super::methods::EVENT;
+use super::observer::BridgeObserver;
 use super::outgoing::Outgoing;
 use super::rpc::carry;
 use crate::broker::{Broker, Delivery, Subscription};
@@ -26,7 +27,7 @@ impl Forward {
             {
                 continue;
             }
-            if self.outgoing.send(carry("broker.event", &delivery.event)).is_err() {
+            if self.outgoing.send(carry(EVENT, &delivery.event)).is_err() {
                 self.observer.not_reading(&self.plugin, &delivery.event.topic);
                 self.refuse(&delivery).await;
             }

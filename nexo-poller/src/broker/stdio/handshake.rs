@@ -1,33 +1,15 @@
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::AsyncRead;
 
-use super::frame::{FrameError, LineFramer};
+use super::lines::{Lines, describe};
+use super::methods::{INITIALIZE, Initialize};
+use super::options::ParentOptions;
 use super::outgoing::Outgoing;
+use super::parent_error::StdioError;
 use super::rpc::{Frame, FrameKind, request};
-use super::{ParentOptions, StdioError};
 use crate::contract::Pattern;
 use crate::manifest::Manifest;
 use crate::wire::RpcError;
-
-/// A child's stdout, line by line.
-pub(super) struct Lines<R> {
-    reader: R,
-    pub(super) framer: LineFramer,
-    chunk: Vec<u8>,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R, limit: usize) -> Self {
-        Self { reader, framer: LineFramer::new(limit), chunk: vec![0; 64 * 1024] }
-    }
-
-    /// Reads once; false at the end.
-    pub(super) async fn fill(&mut self) -> std::io::Result<bool> {
-        let length = self.reader.read(&mut self.chunk).await?;
-        self.framer.push(&self.chunk[..length]);
-        Ok(length > 0)
-    }
-}
 
 /// Asks the child who it is; the manifest that is in force, validated.
 pub(super) async fn handshake<R: AsyncRead + Unpin>(
@@ -37,7 +19,8 @@ pub(super) async fn handshake<R: AsyncRead + Unpin>(
 ) -> Result<Manifest, StdioError> {
     let id = json!(1);
     // A queue that was made just now has room.
-    let _ = outgoing.send(request(&id, "initialize", &json!({"nexo_version": options.nexo_version})));
+    let ask = Initialize { nexo_version: options.nexo_version.as_str().into() };
+    let _ = outgoing.send(request(&id, INITIALIZE, &ask));
     let mut skipped = 0;
     let answer = async {
         loop {
@@ -97,9 +80,4 @@ fn agree(found: &Manifest, said: &Manifest) -> Result<(), StdioError> {
 fn within(topic: &str, allowed: &[String]) -> bool {
     let Ok(topic) = topic.parse::<Pattern>() else { return false };
     allowed.iter().filter_map(|allowed| allowed.parse::<Pattern>().ok()).any(|allowed| allowed.covers(&topic))
-}
-
-/// A line that cannot be read, without the line.
-pub(super) fn describe(error: Option<FrameError>) -> String {
-    error.map_or_else(|| "a line that is not JSON-RPC".to_owned(), |error| error.to_string())
 }

@@ -1,6 +1,7 @@
 //! The stdio bridge: newline-delimited JSON-RPC 2.0 between a daemon and the plugin that it spawned.
 //!
-//! Lives here: the line framer, the frames, and both ends. The plugin's end ([`StdioBroker`]) is a [`Broker`] whose other
+//! Lives here: the line framer, the frames, the methods, and both ends, for a plugin that stays and for one that runs one tick
+//! a process. The plugin's end ([`StdioBroker`]) is a [`Broker`] whose other
 //! side is the daemon; the daemon's end (`StdioParent`, feature `router`) makes the child a part of the daemon's own broker.
 //!
 //! May not enter: processes (whoever spawns a child brings its pipes), and what messages mean.
@@ -12,27 +13,49 @@ mod child;
 mod forward;
 mod frame;
 #[cfg(feature = "router")]
+mod from_child;
+#[cfg(feature = "router")]
 mod handshake;
 #[cfg(feature = "router")]
+mod lines;
+mod methods;
+#[cfg(feature = "router")]
+mod observer;
+#[cfg(feature = "router")]
+mod one_tick;
+#[cfg(feature = "router")]
+mod options;
+#[cfg(feature = "router")]
 mod outgoing;
+mod output;
 #[cfg(feature = "router")]
 mod parent;
 #[cfg(feature = "router")]
 mod parent_error;
+mod reader;
 mod rpc;
+mod session;
 #[cfg(test)]
 mod tests;
 
-pub use self::child::{Hello, SessionEnd, StdioBroker, StdioSession};
+pub use self::child::StdioBroker;
 pub use self::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 #[cfg(feature = "router")]
-pub use self::parent::{BridgeObserver, ParentOptions, StdioParent};
+pub(crate) use self::from_child::FromChild;
 #[cfg(feature = "router")]
-pub(crate) use self::parent::{forbidden, not_allowed};
+pub use self::observer::BridgeObserver;
+#[cfg(feature = "router")]
+pub(crate) use self::one_tick::OneTickParent;
+#[cfg(feature = "router")]
+pub use self::options::ParentOptions;
+#[cfg(feature = "router")]
+pub use self::parent::StdioParent;
 #[cfg(feature = "router")]
 pub use self::parent_error::{CloseReason, StdioError};
-pub(crate) use self::rpc::carry;
+pub use self::reader::Hello;
+pub(crate) use self::reader::MAX_LINE;
 pub use self::rpc::{Frame, FrameKind};
+pub use self::session::{SessionEnd, StdioSession};
 use crate::wire::{RpcError, code, error_body};
 
 /// What is answered in place of an answer of `size` bytes, over the transport's `limit`. The same tick would give the same

@@ -1,7 +1,7 @@
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
 
-use super::CloseReason;
+use super::parent_error::CloseReason;
 
 /// Lines that may wait for a plugin which does not read its stdin.
 const QUEUE: usize = 1024;

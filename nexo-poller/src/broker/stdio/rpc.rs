@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::methods::Carried;
 use crate::wire::Event;
 
 /// One line of the bridge: a JSON-RPC 2.0 request, notification or response. Unknown members are ignored.
@@ -73,31 +74,6 @@ impl<'l> Frame<'l> {
     }
 }
 
-/// `broker.event` and `broker.publish` carry the same parameters.
-#[derive(Debug, Deserialize)]
-pub(super) struct Carried {
-    #[serde(default)]
-    pub(super) topic: String,
-    pub(super) event: Event,
-}
-
-impl Carried {
-    /// The event of a `broker.event` or `broker.publish`, under the topic that the frame names.
-    pub(super) fn read(params: Option<&RawValue>) -> Option<Event> {
-        let Self { topic, mut event } = serde_json::from_str(params?.get()).ok()?;
-        if !topic.is_empty() {
-            event.topic = topic;
-        }
-        (!event.topic.is_empty()).then_some(event)
-    }
-}
-
-#[derive(Serialize)]
-struct Carry<'e> {
-    topic: &'e str,
-    event: &'e Event,
-}
-
 #[derive(Serialize)]
 struct Outgoing<'f, P> {
     jsonrpc: &'static str,
@@ -119,7 +95,7 @@ impl<P> Default for Outgoing<'_, P> {
     }
 }
 
-fn line<P: Serialize>(frame: &Outgoing<'_, P>) -> Vec<u8> {
+fn line(frame: &impl Serialize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
     // Writing to memory cannot fail, and no type here has keys that are not strings.
     if serde_json::to_writer(&mut bytes, frame).is_err() {
@@ -130,31 +106,84 @@ fn line<P: Serialize>(frame: &Outgoing<'_, P>) -> Vec<u8> {
 }
 
 /// The line of a `broker.event` or `broker.publish`.
-pub(crate) fn carry(method: &'static str, event: &Event) -> Vec<u8> {
-    let params = Some(Carry { topic: &event.topic, event });
-    line(&Outgoing { method: Some(method), params, ..Outgoing::default() })
+pub(super) fn carry(method: &'static str, event: &Event) -> Vec<u8> {
+    notification(method, &Carried::of(event))
+}
+
+/// The line of a notification.
+pub(super) fn notification(method: &'static str, params: &impl Serialize) -> Vec<u8> {
+    line(&Outgoing { method: Some(method), params: Some(params), ..Outgoing::default() })
+}
+
+/// The line that is no frame but a body: the request for one tick, and its answer.
+pub(super) fn body(body: &Value) -> Vec<u8> {
+    line(body)
 }
 
 /// The line of a request.
 #[cfg(feature = "router")]
-pub(super) fn request(id: &Value, method: &'static str, params: &Value) -> Vec<u8> {
+pub(super) fn request(id: &Value, method: &'static str, params: &impl Serialize) -> Vec<u8> {
     line(&Outgoing { id: Some(id), method: Some(method), params: Some(params), ..Outgoing::default() })
 }
 
 /// The line that answers a request.
 pub(super) fn result(id: &Value, result: &Value) -> Vec<u8> {
-    line::<()>(&Outgoing { id: Some(id), result: Some(result), ..Outgoing::default() })
+    line(&Outgoing::<()> { id: Some(id), result: Some(result), ..Outgoing::default() })
 }
 
 /// The line that refuses a request.
 pub(super) fn refusal(id: &Value, code: i64, message: &str) -> Vec<u8> {
     let error = serde_json::json!({"code": code, "message": message});
-    line::<()>(&Outgoing { id: Some(id), error: Some(error), ..Outgoing::default() })
+    line(&Outgoing::<()> { id: Some(id), error: Some(error), ..Outgoing::default() })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
+    use crate::broker::stdio::methods::{EVENT, PUBLISH, SHUTDOWN, Shutdown};
+
+    /// The parameters of a line, which must be a notification of `method`.
+    fn params<'l>(line: &'l [u8], method: &str) -> Option<&'l RawValue> {
+        let line = str::from_utf8(line).unwrap().strip_suffix('\n').unwrap();
+        let Some(FrameKind::Notification { method: found, params }) = Frame::read(line) else { panic!("{line}") };
+        assert_eq!(found, method);
+        params
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_is_carried_both_ways_as_it_is(topic in "[a-z]{1,5}(\\.[a-z]{1,5}){0,3}", text in ".{0,20}") {
+            let event = Event::new(topic, "jira", json!({"text": text}));
+            for method in [EVENT, PUBLISH] {
+                let line = carry(method, &event);
+                prop_assert_eq!(Carried::read(params(&line, method)), Some(event.clone()));
+            }
+        }
+
+        #[test]
+        fn the_reason_of_a_shutdown_arrives_as_it_was_said(reason in ".{0,20}") {
+            let line = notification(SHUTDOWN, &Shutdown { reason: reason.as_str().into() });
+            prop_assert_eq!(Shutdown::reason(params(&line, SHUTDOWN)), reason);
+        }
+    }
+
+    #[test]
+    fn frames_are_spelled_as_published_plugins_and_daemons_know_them() {
+        let text = |line: Vec<u8>| String::from_utf8(line).unwrap();
+        let shutdown = Shutdown { reason: "r".into() };
+        assert_eq!(
+            text(notification(SHUTDOWN, &shutdown)),
+            "{\"jsonrpc\":\"2.0\",\"method\":\"shutdown\",\"params\":{\"reason\":\"r\"}}\n"
+        );
+        assert_eq!(
+            text(result(&json!(1), &json!({"ok": true}))),
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"ok\":true}}\n"
+        );
+        assert_eq!(text(body(&json!({"result": {}}))), "{\"result\":{}}\n");
+    }
 
     #[test]
     fn a_null_result_is_an_answer_and_a_null_error_is_none() {

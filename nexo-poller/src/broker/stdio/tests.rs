@@ -409,3 +409,48 @@ async fn an_unknown_method_of_the_daemon_is_refused_by_the_plugin() {
     let answer: Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("a"), &json!(-32601)));
 }
+
+#[tokio::test]
+async fn the_first_line_of_a_daemon_that_asks_for_one_tick_is_handed_over_and_may_lack_its_newline() {
+    let huge = format!("{}\nnext\n", "x".repeat(MAX_LINE + 5));
+    for (input, expected) in [
+        ("\n \r\n{\"a\":1}\nmore\n", Some(Ok("{\"a\":1}"))),
+        ("{\"a\":1}", Some(Ok("{\"a\":1}"))),
+        (huge.as_str(), Some(Err(MAX_LINE as u64 + 5))),
+        ("\n \n", None),
+        ("", None),
+    ] {
+        let input = std::io::Cursor::new(input.to_owned());
+        let (broker, mut session, first) = StdioBroker::start_one_tick(input, std::io::sink());
+        let found = first.await.ok().map(|line| {
+            line.map_err(|error| match error {
+                FrameError::TooLong { length, .. } => length,
+                FrameError::NotUtf8(_) => 0,
+            })
+        });
+        assert_eq!(found.as_ref().map(|line| line.as_deref().map_err(|length| *length)), expected);
+        assert_eq!(session.ended().await, SessionEnd::InputClosed);
+        // Nobody can answer any more, so nobody waits.
+        let error = broker.request("daemon.rpc.jira", "jira", json!({}), LONG).await.unwrap_err();
+        assert!(error.to_string().contains("answers no calls"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_runs_one_tick_answers_nothing_but_its_tick() {
+    let (daemon, child) = StdStream::pair().unwrap();
+    let output = child.try_clone().unwrap();
+    let (broker, mut session, first) = StdioBroker::start_one_tick(child, output);
+    let mut lines = std::io::BufReader::new(daemon.try_clone().unwrap());
+    for line in
+        ["{\"method\":\"poll_tick\"}", "{\"id\":1,\"method\":\"initialize\"}", "{\"id\":2,\"method\":\"shutdown\"}"]
+    {
+        writeln!(&daemon, "{line}").unwrap();
+    }
+    assert_eq!(first.await.unwrap().unwrap(), "{\"method\":\"poll_tick\"}");
+    assert_eq!(session.ended().await, SessionEnd::Shutdown { reason: "not said".to_owned() });
+    broker.answer_tick(&json!({"result": {}})).unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut lines, &mut line).unwrap();
+    assert_eq!(line, "{\"result\":{}}\n");
+}

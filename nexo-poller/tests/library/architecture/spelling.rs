@@ -131,11 +131,10 @@ impl Code {
         });
         let mut code = Self::default();
         let mut rest = tests.map_or(text, |(at, _)| &text[..at]);
-        let mut attribute = 0;
+        let (mut attribute, mut line) = (0, 1);
         while let Some(first) = rest.chars().next() {
             let (taken, literal) = token(rest, first);
             let (token, after) = rest.split_at(taken);
-            let line = code.plain.matches('\n').count() + 1;
             rest = after;
             match first {
                 '#' if attribute == 0 && (after.starts_with('[') || after.starts_with("![")) => {
@@ -151,8 +150,10 @@ impl Code {
                 },
                 _ => {}
             }
+            let ends = token.matches('\n').count();
+            line += ends;
             if taken > 1 || attribute > 0 {
-                code.plain.extend(token.chars().filter(|letter| *letter == '\n'));
+                code.plain.extend(std::iter::repeat_n('\n', ends));
             }
         }
         code

@@ -1,0 +1,152 @@
+use std::io;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::io::AsyncRead;
+
+use super::frame::FrameError;
+use super::lines::{Lines, describe};
+use super::methods::{Carried, PUBLISH};
+use super::observer::BridgeObserver;
+use super::rpc::{Frame, FrameKind};
+use crate::contract::matches;
+use crate::wire::{Event, TickReply, open_request, topics};
+
+/// Something that a child says and that somebody has to act on.
+pub(crate) enum FromChild {
+    /// A message, within the manifest's `publish` list and in the child's own name.
+    Publish(Event),
+    /// A request to the daemon.
+    Request {
+        /// Repeated in the answer.
+        id: Value,
+        /// The method.
+        method: String,
+    },
+    /// The answer to the request `id`.
+    Response {
+        /// The request's id.
+        id: Value,
+    },
+    /// The line that answers the one tick of its sender.
+    Answer(Value),
+}
+
+/// Everything that a child says, held against what it may say.
+pub(super) struct Listening<R> {
+    lines: Lines<R>,
+    rules: Rules,
+}
+
+/// What holds for the lines of a child.
+pub(super) struct Rules {
+    pub(super) plugin: Arc<str>,
+    /// The manifest's `publish` list.
+    pub(super) allowed: Vec<String>,
+    pub(super) observer: Arc<dyn BridgeObserver>,
+    /// The child answers one tick with a line that is no frame, and ends with it.
+    pub(super) one_tick: bool,
+}
+
+impl<R: AsyncRead + Unpin> Listening<R> {
+    pub(super) fn new(lines: Lines<R>, rules: Rules) -> Self {
+        Self { lines, rules }
+    }
+
+    /// The pipe, open as it is.
+    pub(super) fn into_reader(self) -> R {
+        self.lines.into_reader()
+    }
+
+    /// What the child says next; `None` at the end. May be dropped and called again: nothing is lost.
+    pub(super) async fn next(&mut self) -> io::Result<Option<FromChild>> {
+        loop {
+            while let Some(line) = self.lines.framer.next_line() {
+                let said = match line {
+                    Ok(line) => self.rules.read(line),
+                    Err(error) => self.rules.unreadable(error),
+                };
+                if said.is_some() {
+                    return Ok(said);
+                }
+            }
+            if !self.lines.fill().await? {
+                if !self.rules.one_tick || self.lines.framer.rest().is_empty() {
+                    return Ok(None);
+                }
+                // The last line of such a child may lack its newline.
+                self.lines.framer.push(b"\n");
+            }
+        }
+    }
+}
+
+impl Rules {
+    /// One line; `None` where there is nothing to do about it.
+    fn read(&self, line: &str) -> Option<FromChild> {
+        match Frame::read(line) {
+            Some(FrameKind::Notification { method, params }) if method == PUBLISH => {
+                self.publish(Carried::read(params))
+            }
+            // Nobody answers a child that runs one tick: its id is passed over.
+            Some(FrameKind::Request { method, params, .. }) if self.one_tick && method == PUBLISH => {
+                self.publish(Carried::read(params))
+            }
+            Some(FrameKind::Request { id, method, .. }) if !self.one_tick => {
+                Some(FromChild::Request { id, method: method.into_owned() })
+            }
+            Some(FrameKind::Notification { .. } | FrameKind::Request { .. }) => None,
+            Some(FrameKind::Response { id, .. }) if !self.one_tick => Some(FromChild::Response { id }),
+            Some(FrameKind::Response { .. }) | None => {
+                // A published child may leave out `result` around the fields of its answer: that is no frame.
+                let answer = self.one_tick.then(|| serde_json::from_str(line).ok()).flatten().filter(TickReply::is_one);
+                if answer.is_none() {
+                    self.observer.bad_line(&self.plugin, &describe(None));
+                }
+                answer.map(FromChild::Answer)
+            }
+        }
+    }
+
+    fn publish(&self, event: Option<Event>) -> Option<FromChild> {
+        let Some(mut event) = event else {
+            self.observer.bad_line(&self.plugin, "a malformed `broker.publish`");
+            self.observer.lost(&self.plugin, "a `broker.publish` is malformed");
+            return None;
+        };
+        if let Some(topic) = forbidden(&event, &self.allowed) {
+            self.observer.not_allowed(&self.plugin, topic, &self.allowed);
+            self.observer.lost(&self.plugin, &not_allowed(topic, &self.allowed));
+            return None;
+        }
+        // Nobody publishes in another's name.
+        self.plugin.as_ref().clone_into(&mut event.source);
+        Some(FromChild::Publish(event))
+    }
+
+    fn unreadable(&self, error: FrameError) -> Option<FromChild> {
+        self.observer.bad_line(&self.plugin, &error.to_string());
+        if let FrameError::TooLong { object: true, .. } = error {
+            self.observer.lost(&self.plugin, &error.to_string());
+        }
+        None
+    }
+}
+
+/// Why a message on `topic` was dropped.
+fn not_allowed(topic: &str, allowed: &[String]) -> String {
+    format!("`{topic}` is outside the manifest's publish list [{}]", allowed.join(", "))
+}
+
+/// The topic that `event` may not reach, if there is one: its own, or the one that it wants to be answered on, where
+/// somebody else would publish in the plugin's place.
+fn forbidden<'e>(event: &'e Event, allowed: &[String]) -> Option<&'e str> {
+    let may = |topic: &str| allowed.iter().any(|pattern| matches(pattern, topic));
+    if !may(&event.topic) {
+        return Some(&event.topic);
+    }
+    // Only a request is answered; a field of that name in any other payload is the author's own.
+    open_request(&event.payload).1?;
+    let reply_to = event.payload.get("reply_to").and_then(Value::as_str)?;
+    (!topics::is_inbox(reply_to) && !may(reply_to)).then_some(reply_to)
+}
