@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::observe::Observer;
+use super::policy::Rules;
 use super::sharing::Sharing;
 
 /// How a runner behaves. [`Default`] is what `pollers.yaml` means when it says nothing.
@@ -78,6 +79,21 @@ impl Default for RunnerOptions {
             sharing: None,
             seed: random,
             observer: None,
+        }
+    }
+}
+
+impl From<&RunnerOptions> for Rules {
+    fn from(options: &RunnerOptions) -> Self {
+        Self {
+            default_jitter: options.default_jitter,
+            breaker_threshold: options.breaker_threshold,
+            breaker_cooldown: options.breaker_cooldown,
+            breaker_cooldown_cap: options.breaker_cooldown_cap,
+            backoff_base: options.backoff_base,
+            backoff_cap: options.backoff_cap,
+            misfire_grace: options.misfire_grace,
+            failure_alert_cooldown: options.failure_alert_cooldown,
         }
     }
 }

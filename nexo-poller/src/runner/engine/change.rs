@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::commands::Reply;
+use super::reply::Reply;
 use crate::runner::error::RunnerError;
 use crate::runner::policy::Change;
 

@@ -1,19 +1,15 @@
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::change::ChangeRequest;
 use super::manual::ManualRun;
 use super::prepared::Prepared;
+use super::reply::Reply;
 use crate::runner::error::RunnerError;
 use crate::runner::job::JobSpec;
 use crate::runner::metrics::Snapshot;
 use crate::runner::plan::ReloadPlan;
 use crate::runner::status::{JobStatus, RunnerHealth};
 use crate::store::{JobState, UnixMs};
-
-/// Where an answer goes. Dropped unanswered, it tells the asker that the engine is gone.
-pub(crate) type Reply<T> = oneshot::Sender<T>;
 
 /// What the runner's handle asks of its engine.
 pub(crate) enum EngineCommand {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::commands::Reply;
+use super::reply::Reply;
 
 /// After the grace, commits and releases have this long to reach the store.
 const LAST_WRITES: Duration = Duration::from_secs(5);

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
+use super::reply::Reply;
 use crate::runner::error::RunnerError;
 use crate::runner::status::TickReport;
 
@@ -14,11 +13,11 @@ use crate::runner::status::TickReport;
 pub(crate) struct ManualRun {
     job: Arc<str>,
     /// `None` once it was answered.
-    reply: Option<oneshot::Sender<Result<TickReport, RunnerError>>>,
+    reply: Option<Reply<Result<TickReport, RunnerError>>>,
 }
 
 impl ManualRun {
-    pub(crate) fn new(job: &str, reply: oneshot::Sender<Result<TickReport, RunnerError>>) -> Self {
+    pub(crate) fn new(job: &str, reply: Reply<Result<TickReport, RunnerError>>) -> Self {
         Self { job: job.into(), reply: Some(reply) }
     }
 
@@ -54,6 +53,8 @@ impl Drop for ManualRun {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
 
     fn asked() -> (ManualRun, oneshot::Receiver<Result<TickReport, RunnerError>>) {

@@ -46,6 +46,7 @@ mod pending;
 mod prepared;
 mod queue;
 mod reload;
+mod reply;
 mod report;
 mod routing;
 mod shutdown;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::claims::refuse;
-use super::commands::{EngineCommand, Reply};
+use super::commands::EngineCommand;
 use super::core::Engine;
 use super::draining::Draining;
+use super::reply::Reply;
 use super::tick::TickResult;
 use crate::runner::error::RunnerError;
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
+use super::rule::{CLOCKS_DIFFER, JobRule, Rules};
 use super::slots::next_due_after;
-use super::{CLOCKS_DIFFER, JobRule, Rules};
 use crate::store::{Breaker, JobState, Pause, PauseCause, Slot, UnixMs};
 
 /// A change to a job that is not a run's outcome.
@@ -52,12 +52,13 @@ pub fn edit(job: &JobRule<'_>, rules: &Rules, mut state: JobState, change: &Chan
     state
 }
 
-/// A stored state under the job's present definition: another schedule is planned anew, another config lifts a quarantine,
+/// A stored state under the job's present definition: another schedule is planned again, another config lifts a quarantine,
 /// a clock that was set back starts intervals over. All else, the cursor first, stays as it was.
 #[must_use]
 pub fn adopt(job: &JobRule<'_>, rules: &Rules, mut state: JobState, now: UnixMs) -> JobState {
-    let mended = state.pause.as_ref().is_some_and(|p| p.cause == PauseCause::Config && p.config != job.config);
-    if mended {
+    let config_is_another =
+        state.pause.as_ref().is_some_and(|p| p.cause == PauseCause::Config && p.config != job.config);
+    if config_is_another {
         state.pause = None;
         start_over(&mut state);
         plan(job, rules, &mut state, now);

@@ -2,10 +2,11 @@ use std::fmt;
 use std::time::Duration;
 
 use super::edit::ends_ahead;
+use super::retry;
+use super::rule::{CLOCKS_DIFFER, JobRule, Rules};
 use super::slots::following;
-use super::{CLOCKS_DIFFER, JobRule, Rules, retry};
 use crate::contract::ErrorClass;
-use crate::runner::CatchUp;
+use crate::runner::job::CatchUp;
 use crate::store::{Breaker, FailureNote, JobState, LastRun, Pause, PauseCause, RunOutcome, Slot, UnixMs};
 
 /// The longest that a tick may put off its next slot.

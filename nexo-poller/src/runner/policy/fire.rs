@@ -1,6 +1,6 @@
+use super::rule::{JobRule, Rules};
 use super::slots::next_due_after;
-use super::{JobRule, Rules};
-use crate::runner::CatchUp;
+use crate::runner::job::CatchUp;
 use crate::store::{JobState, UnixMs};
 
 /// What is to be done about a job now.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Rules;
+use super::rule::Rules;
 use crate::runner::seed;
 use crate::store::{Breaker, JobState, UnixMs};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{JobRule, Rules};
-use crate::runner::CatchUp;
+use super::rule::{JobRule, Rules};
+use crate::runner::job::CatchUp;
 use crate::store::{JobState, Slot, UnixMs};
 
 /// With `catch_up: all`, at most this many missed runs are made up for …

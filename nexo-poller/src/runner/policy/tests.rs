@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::contract::ErrorClass;
+use crate::runner::job::CatchUp;
+use crate::runner::options::RunnerOptions;
+use crate::runner::schedule::Schedule;
 use crate::store::{Breaker, JobState, Pause, PauseCause, UnixMs};
 
 fn rules() -> Rules {

@@ -6,7 +6,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use super::ScheduleError;
+use super::error::ScheduleError;
 use crate::store::UnixMs;
 
 /// A cron expression in a time zone.

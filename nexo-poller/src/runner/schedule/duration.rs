@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::ScheduleError;
+use super::error::ScheduleError;
 
 /// Reads a duration as a person writes it. Bounds are the caller's.
 pub(super) fn parse(text: &str) -> Result<Duration, ScheduleError> {
