@@ -129,7 +129,7 @@ impl PollerRunner {
     /// durable. The schedule does not move.
     ///
     /// # Errors
-    /// [`RunnerError`] where the tick could not be run. A tick that ran and failed is no error here: see
+    /// [`RunnerError`] where the tick could not be run. A tick that ran and failed is not an error here: see
     /// [`TickReport::outcome`].
     pub async fn run_now(&self, id: &str) -> Result<TickReport, RunnerError> {
         self.ask(|reply| EngineCommand::RunNow(ManualRun::new(id, reply))).await?

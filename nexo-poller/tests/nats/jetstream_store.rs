@@ -185,9 +185,9 @@ async fn what_is_too_large_or_no_job_state_is_refused_to_its_own_job_alone() {
     // A daemon that starts now takes the others, and says of this one what is wrong.
     let later = open(&server, None).await;
     let pause = job(&later, "large").await.state.pause.unwrap();
-    assert!(pause.reason.contains("mend it or delete it"), "{pause:?}");
+    assert!(pause.reason.contains("fix it or delete it"), "{pause:?}");
     assert_eq!(job(&later, "other").await.state.cursor.as_deref(), Some([7; 9].as_slice()));
-    // Deleted, it is made anew.
+    // Deleted, it is made again.
     bucket.delete("large").await.unwrap();
     assert_eq!(job(&later, "large").await.state, JobState::default());
 }

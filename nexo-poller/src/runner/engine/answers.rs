@@ -35,7 +35,7 @@ impl Engine {
     }
 
     /// Nothing of the batch is taken as done: all of it waits, and no tick starts meanwhile. A batch whose answer was lost may
-    /// have arrived all the same; then its entries are answered `Changed` the next time, with what they wrote.
+    /// have arrived all the same: a commit that did is answered `Changed` the next time, with the very state that it wrote.
     fn store_failed(&mut self, entries: Entries, error: &StoreError) {
         let (now, wall) = (Instant::now(), self.clock.now());
         self.outage = Some(StoreOutage::after(self.outage.take(), error.clone(), wall, now));

@@ -11,8 +11,8 @@ impl Engine {
         let Some(jump) = self.clock_watch.jump(wall, Instant::now()) else { return };
         tracing::warn!(by_ms = jump, "the wall clock was set, or the machine slept; jobs are planned again");
         if jump < 0 {
-            // In memory only, and no change on its way to the store: a million of those would take minutes. A restart finds
-            // the same by itself, in states that end in the future.
+            // In memory only: each job's next commit stores it, and a restart before that finds out by itself, from states that
+            // end in the future. A change of its own for every job at once would keep the store from everything else.
             for index in self.jobs.indices() {
                 let Some(job) = self.jobs.get_mut(index) else { continue };
                 let state = std::mem::take(&mut job.state);

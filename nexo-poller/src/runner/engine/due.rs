@@ -15,7 +15,7 @@ use crate::store::{JobState, UnixMs};
 
 /// A claimed lease is at most this long, whatever the job's interval: it is renewed while the tick runs.
 const LONGEST_LEASE: Duration = Duration::from_secs(300);
-/// Missed runs start so far apart on average: as many as a small machine starts without falling behind.
+/// Missed runs start so far apart on average, or closer where `misfire_spread` ends before: a handful need no spreading.
 const MISSED_RUN_EVERY: Duration = Duration::from_millis(60);
 
 impl Engine {
@@ -121,8 +121,7 @@ impl Engine {
         let Some(job) = self.jobs.get(index) else { return self.options.min_lease_ttl };
         let timeout = self.kinds.get(job.kind).registered().map_or(Duration::ZERO, |kind| kind.limits.tick_timeout);
         let wanted = job.schedule.typical_interval().mul_f64(self.options.lease_ttl_factor.clamp(0.0, 1000.0));
-        // A tick's deadline, and its grace, end before its lease does: one that blocks its runner's thread, so that nothing is
-        // renewed, is over before another runner takes the job.
+        // A tick's deadline, and its grace, end before its lease does, even where no renewal gets through.
         let needed = timeout + self.options.cancel_grace * 2;
         wanted.min(LONGEST_LEASE).max(self.options.min_lease_ttl).max(needed)
     }
@@ -132,7 +131,6 @@ impl Engine {
         let grace = self.rules.misfire_grace;
         let is_missed = |index: &JobIndex| self.queue.wakes_at(*index).is_some_and(|wake| now.since(wake) > grace);
         let missed: Vec<_> = self.jobs.indices().filter(is_missed).collect();
-        // A handful need no spreading.
         let count = u32::try_from(missed.len()).unwrap_or(u32::MAX);
         let spread = self.options.misfire_spread.min(MISSED_RUN_EVERY.saturating_mul(count));
         let most = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);

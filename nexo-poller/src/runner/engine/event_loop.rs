@@ -85,7 +85,7 @@ impl Engine {
     fn longest_wait(&mut self) -> Duration {
         let now = Instant::now();
         let until = |at: Instant| at.saturating_duration_since(now);
-        // A machine that slept does not wake a timer of the elapsed clock, so the wall clock is looked at every so often.
+        // Timers do not count the time for which a machine sleeps, so the wall clock is looked at every so often.
         let mut wait = self.options.clock_check;
         if let Some(check) = self.flights.next_check() {
             wait = wait.min(until(check));

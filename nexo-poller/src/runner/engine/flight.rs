@@ -71,13 +71,13 @@ pub(super) struct Landed {
 }
 
 impl TickStart {
-    /// Three renewals fall due before the tick is given up: two may be lost.
+    /// Two renewals fall due before the tick is given up, so one may be lost.
     pub(super) fn renew_every(&self) -> Duration {
         self.ttl / 4
     }
 
-    /// How long after its last renewal a tick is given up. What is left of the lease then is more than the grace that the tick
-    /// gets to end in (a lease is never shorter than `min_lease_ttl`), so that it has ended before another runner may start.
+    /// How long after its last renewal a tick is given up. What is left of the lease then (9 s of the shortest one, by default)
+    /// is for the grace in which the cancelled tick ends, so that it has ended before another runner may start the job.
     pub(super) fn give_up_after(&self) -> Duration {
         self.ttl.mul_f64(0.7)
     }

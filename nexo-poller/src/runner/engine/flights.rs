@@ -145,7 +145,8 @@ impl Flights {
     /// The lease of `renewal` was kept. Whether its tick is still there.
     pub(super) fn renewed(&mut self, renewal: &PendingRenewal, now: Instant) -> bool {
         let Some(flight) = self.of(renewal) else { return false };
-        // Counted from the answer: the store counted from when it wrote, which was before.
+        // Counted from the answer. The store counts from its write, a little before; what is left of the lease when a tick is
+        // given up covers that.
         flight.give_up_at = now + flight.start.give_up_after();
         true
     }

@@ -39,8 +39,9 @@ pub(crate) struct Job {
     pub(super) stage: Stage,
     /// What the store's last answer about this job said.
     pub(super) stored: StoredAs,
-    /// What is durable, with two exceptions that run ahead of the store because the job must not run in between: a pause that the
-    /// runner itself imposes, and a missed run that is left out.
+    /// What is durable, or runs ahead of it where the job must not run by the old state in between: a pause that the runner
+    /// imposes, a definition that was adopted, a missed run that is left out, a clock that was set back. A tick's outcome never
+    /// runs ahead.
     pub(super) state: JobState,
     /// `None` for most jobs: made when there is something to keep in it, and kept from then on.
     pub(super) cold: Option<Box<Cold>>,

@@ -19,7 +19,7 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    /// Room for so many more: growing step by step would leave half of the list's memory unused at a million jobs.
+    /// Room for so many more: a list that doubles as it grows leaves up to half of its memory unused.
     pub(super) fn reserve(&mut self, more: usize) {
         self.by_id.reserve(more);
         self.list.reserve(more);

@@ -160,8 +160,8 @@ impl Outbox {
     }
 
     /// Nothing of a batch is taken as done: all of it waits again, before what has come since. Changes that somebody waits for
-    /// come back, to be answered; what the runner itself wants stays wanted. So do the renewals, which come to nothing: a
-    /// renewal that is still needed is asked for again when the ticks are looked at.
+    /// come back, to be answered; what the runner itself wants stays wanted. Renewals are dropped: one that is still needed is
+    /// asked for again when the ticks are looked at.
     pub(super) fn failed(&mut self, entries: Entries) -> Vec<PendingChange> {
         self.waiting.commits.splice(0..0, entries.commits);
         self.waiting.releases.splice(0..0, entries.releases);

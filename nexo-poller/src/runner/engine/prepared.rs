@@ -27,7 +27,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Preparer {
     /// Kept from reload to reload, without those that no job uses any more.
     texts: HashSet<Arc<str>>,
-    /// Compiled cron expressions, by their text. Kept for one reload only: a schedule tells not who shares it.
+    /// Compiled cron expressions, by their text. Kept for one reload only: nobody can tell whether a schedule is still shared.
     schedules: HashMap<String, Schedule>,
 }
 

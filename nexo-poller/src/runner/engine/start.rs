@@ -47,7 +47,8 @@ impl Engine {
             epoch: job.stored.epoch,
             scheduled_at,
             started: now,
-            // Not from the claim, which was granted before: the renewal's first quarter starts a little late, and has slack.
+            // The lease runs since the claim was granted, a batch's answer ago: what is left of it when a tick is given up covers
+            // that.
             started_at: Instant::now(),
             timeout: registered.limits.tick_timeout,
             ttl: claim.ttl,

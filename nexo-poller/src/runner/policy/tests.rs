@@ -143,8 +143,8 @@ fn a_config_that_changed_lifts_its_quarantine_and_nothing_else_does() {
     assert_eq!(finished.state.pause.as_ref().unwrap().cause, PauseCause::Config);
     assert!(finished.alert.is_some());
     assert_eq!(adopt(&job, &rules(), finished.state.clone(), now), finished.state, "a restart changes nothing");
-    let mended = JobRule { config: 8, ..job };
-    assert_eq!(adopt(&mended, &rules(), finished.state, now).pause, None);
+    let fixed = JobRule { config: 8, ..job };
+    assert_eq!(adopt(&fixed, &rules(), finished.state, now).pause, None);
 }
 
 #[test]

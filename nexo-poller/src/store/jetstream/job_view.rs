@@ -8,7 +8,7 @@ use super::entry::Entry;
 use crate::store::row::Row;
 use crate::store::{Claim, ClaimAnswer, Clock, JobState, StoreError, StoredJob, UnixMs, WriteAnswer};
 
-/// A write is decided anew this often while others write the same job; then it is left for later.
+/// A write is decided again this often while others write the same job; then it is left for later.
 const TRIES: usize = 16;
 
 /// Writes without an answer that are remembered.
@@ -183,12 +183,12 @@ impl JobView {
         });
         let (write, row) = read.map_err(|why| {
             let (id, bucket) = (&self.id, bucket.name());
-            // It is looked at anew each time, for somebody may mend it.
+            // It is looked at each time, for somebody may fix it.
             seen.sequence = 0;
             seen.row = None;
             StoreError::Refused {
                 reason: format!(
-                    "the entry of job `{id}` in the JetStream bucket `{bucket}` cannot be used: {why}; mend it or delete it"
+                    "the entry of job `{id}` in the JetStream bucket `{bucket}` cannot be used: {why}; fix it or delete it"
                 ),
             }
         })?;
