@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nexo_poller::broker::{Broker as _, LocalBroker};
-use nexo_poller::contract::{LlmInvokeResponse, Redact, TickIdentity};
+use nexo_poller::contract::{LlmInvokeResponse, TickIdentity};
 use nexo_poller::host::{HostServices, InProcessHost, LlmProvider, StaticCredentials};
 use nexo_poller::manifest::{Declaration, DeclaredPoller, Package};
 use nexo_poller::plugin::{TickGrace, TickServer};
@@ -117,13 +117,7 @@ async fn through_the_mock() -> (Vec<String>, Sent) {
 fn daemons_host(broker: &LocalBroker) -> InProcessHost {
     let account = json!({"account_id": "bot"}).as_object().unwrap().clone();
     let credentials = StaticCredentials::new().with("ana", "telegram", account);
-    let services = HostServices {
-        broker: Arc::new(broker.clone()),
-        credentials: Arc::new(credentials),
-        metrics: Arc::new(()),
-        llm: Some(Arc::new(Model)),
-        redact: Redact::default(),
-    };
+    let services = HostServices::new(Arc::new(broker.clone()), Arc::new(credentials)).with_llm(Arc::new(Model));
     InProcessHost::new(services, identity())
 }
 

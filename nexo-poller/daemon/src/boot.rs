@@ -92,13 +92,9 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     console::start(&*outbound).await.map_err(|error| BootError::failed(error.to_string()))?;
     let redactor = Arc::new(Redactor::default());
     let llm = Arc::new(LlmRegistry::default());
-    let services = HostServices {
-        broker: outbound,
-        credentials: Arc::clone(&credentials) as _,
-        metrics: Arc::new(()),
-        llm: Some(Arc::clone(&llm) as _),
-        redact: redactor.rule(),
-    };
+    let services = HostServices::new(outbound, Arc::clone(&credentials) as _)
+        .with_llm(Arc::clone(&llm) as _)
+        .with_redact(redactor.rule());
     let mut plugins = Plugins::new(services, registry.clone());
     if let Some(shared) = shared {
         plugins = plugins.with_remote(shared);

@@ -31,6 +31,7 @@ pub trait LlmProvider: Send + Sync + 'static {
 
 /// What every [`InProcessHost`](super::InProcessHost) of a daemon shares.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct HostServices {
     /// Where publishes go.
     pub broker: Arc<dyn Broker>,
@@ -42,6 +43,43 @@ pub struct HostServices {
     pub llm: Option<Arc<dyn LlmProvider>>,
     /// Applied to what pollers log.
     pub redact: Redact,
+}
+
+impl HostServices {
+    /// Publishes go to `broker`, accounts are found in `credentials`; nothing is counted, nobody answers `llm_invoke`, and no
+    /// secret is known.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>, credentials: Arc<dyn CredentialResolver>) -> Self {
+        Self { broker, credentials, metrics: Arc::new(()), llm: None, redact: Redact::default() }
+    }
+
+    /// Publishes go to `broker`.
+    #[must_use]
+    pub fn with_broker(mut self, broker: Arc<dyn Broker>) -> Self {
+        self.broker = broker;
+        self
+    }
+
+    /// Counts go to `metrics`.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Arc<dyn MetricSink>) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// `llm` answers `llm_invoke`.
+    #[must_use]
+    pub fn with_llm(mut self, llm: Arc<dyn LlmProvider>) -> Self {
+        self.llm = Some(llm);
+        self
+    }
+
+    /// Applies `redact` to what pollers log.
+    #[must_use]
+    pub fn with_redact(mut self, redact: Redact) -> Self {
+        self.redact = redact;
+        self
+    }
 }
 
 impl fmt::Debug for HostServices {

@@ -6,6 +6,7 @@ use super::random_id;
 
 /// What every broker message is: one JSON object around a payload.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Event {
     /// A UUID. Equal ids mean the same message, published again by a tick that was repeated.
     #[serde(default)]
@@ -27,8 +28,9 @@ pub struct Event {
     pub payload: Value,
 }
 
-/// The payload of an event that asks for an answer, or gives one.
+/// The payload of an event that asks for an answer, or gives one: [`Event::request`] and [`Event::answer`] make it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Message {
     /// A UUID.
     #[serde(default)]
@@ -46,11 +48,19 @@ pub struct Message {
 
 /// Where an answer goes, and in which shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReplyTo {
     /// The topic.
     pub topic: String,
     /// The request was not wrapped in an event, so the answer is the JSON-RPC body alone.
     pub bare: bool,
+}
+
+impl ReplyTo {
+    /// An answer on `topic`; where it is `bare`, the JSON-RPC body alone.
+    pub fn new(topic: impl Into<String>, bare: bool) -> Self {
+        Self { topic: topic.into(), bare }
+    }
 }
 
 impl Event {

@@ -41,21 +41,8 @@ const EMPTY_NAMES: [&str; 6] = ["utils", "util", "common", "helpers", "helper", 
 const FIXED: [&str; 2] = ["TickAck", "TickMetrics"];
 
 /// Public structs that are still to get a constructor before they can grow.
-const NOT_YET: [&str; 13] = [
-    "Event",
-    "HostCall",
-    "HostServices",
-    "Message",
-    "PollContext",
-    "Publisher",
-    "ReplyTo",
-    "RpcError",
-    "Tick",
-    "TickIdentity",
-    "TickOrder",
-    "TickReply",
-    "TickRequest",
-];
+const NOT_YET: [&str; 8] =
+    ["AuthorTick", "HostCall", "PollContext", "Publisher", "RpcError", "TickOrder", "TickReply", "TickRequest"];
 
 /// More lines than this in one file, tests included, is more than one idea.
 const MOST_LINES: usize = 500;

@@ -80,7 +80,7 @@ async fn an_event_whose_id_no_header_can_hold_is_published_all_the_same() {
     let server = NatsServer::start().unwrap();
     let broker = connect(&server).await;
     let mut heard = broker.subscribe("plugin.outbound.a", None).await.unwrap();
-    let event = Event { id: "a\r\nNats-Rollup: all\nb".to_owned(), ..Event::new("plugin.outbound.a", "t", json!(1)) };
+    let event = Event::with_id("a\r\nNats-Rollup: all\nb", "plugin.outbound.a", "t", json!(1));
     broker.publish(event.clone()).await.unwrap();
     assert_eq!(heard.next().await.unwrap().event.id, event.id);
 }

@@ -61,7 +61,7 @@ pub(crate) async fn dry_run(
     services: HostServices,
 ) -> Result<DryRun, String> {
     let kept = Arc::new(KeepsBack::default());
-    let services = HostServices { broker: Arc::clone(&kept) as _, metrics: Arc::new(()), ..services };
+    let services = services.with_broker(Arc::clone(&kept) as _).with_metrics(Arc::new(()));
     match runner {
         DryRunner::BuiltIn { poller, limit, publish } => {
             let publish = PublishList::of(publish.iter().copied());

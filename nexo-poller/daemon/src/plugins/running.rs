@@ -72,7 +72,7 @@ impl Plugins {
     /// `services` are what ticks get, but for what they count: that is kept here.
     pub(crate) fn new(services: HostServices, registry: PollerRegistry) -> Self {
         let counters = Arc::new(Counters::default());
-        let services = HostServices { metrics: Arc::clone(&counters) as Arc<dyn MetricSink>, ..services };
+        let services = services.with_metrics(Arc::clone(&counters) as Arc<dyn MetricSink>);
         Self {
             router: PluginPollerRouter::new(Arc::clone(&services.broker)).with_redact(services.redact.clone()),
             registry,
@@ -288,7 +288,6 @@ impl HostProvider for Hosts {
 mod tests {
     use super::*;
     use nexo_poller::broker::LocalBroker;
-    use nexo_poller::contract::Redact;
     use nexo_poller::host::StaticCredentials;
     use nexo_poller::manifest::Manifest;
 
@@ -306,13 +305,7 @@ mod tests {
     #[tokio::test]
     async fn a_plugin_that_is_taken_away_while_it_starts_ends_at_once_and_is_never_offered() {
         let registry = PollerRegistry::new();
-        let services = HostServices {
-            broker: Arc::new(LocalBroker::new()),
-            credentials: Arc::new(StaticCredentials::new()),
-            metrics: Arc::new(()),
-            llm: None,
-            redact: Redact::default(),
-        };
+        let services = HostServices::new(Arc::new(LocalBroker::new()), Arc::new(StaticCredentials::new()));
         let plugins = Plugins::new(services, registry.clone());
         plugins.add(&silent("0.1.0")).await;
         plugins.add(&silent("0.2.0")).await;

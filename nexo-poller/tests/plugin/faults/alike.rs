@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexo_poller::broker::{Broker as _, LocalBroker, Subscription};
-use nexo_poller::contract::{Redact, TickIdentity};
+use nexo_poller::contract::TickIdentity;
 use nexo_poller::host::{HostServices, InProcessHost, StaticCredentials};
 use nexo_poller::manifest::{Declaration, DeclaredPoller, Package};
 use nexo_poller::plugin::{TickGrace, TickServer};
@@ -109,13 +109,7 @@ async fn run(how: &str, broker: &LocalBroker, registry: PollerRegistry) -> (Ende
     for pattern in ["plugin.outbound.>", "plugin.inbound.>", "daemon.rpc.other"] {
         heard.push(broker.subscribe(pattern, None).await.unwrap());
     }
-    let services = HostServices {
-        broker: Arc::new(broker.clone()),
-        credentials: Arc::new(StaticCredentials::new()),
-        metrics: Arc::new(()),
-        llm: None,
-        redact: Redact::default(),
-    };
+    let services = HostServices::new(Arc::new(broker.clone()), Arc::new(StaticCredentials::new()));
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));
     let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock)));
     let hosts = Hosts(services);

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use nexo_poller::broker::{LocalBroker, LocalBrokerOptions};
-use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, Redact, TickAck, TickIdentity};
+use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, TickAck, TickIdentity};
 use nexo_poller::host::{HostServices, InProcessHost, StaticCredentials};
 use nexo_poller::manifest::Manifest;
 use nexo_poller::router::{PluginBinary, PluginPollerRouter, RestartPolicy, Supervisor, SupervisorOptions};
@@ -90,13 +90,7 @@ impl World {
         poller: &Arc<dyn Poller>,
         cancel: CancellationToken,
     ) -> Result<TickAck, PollerError> {
-        let services = HostServices {
-            broker: Arc::new(self.broker.clone()),
-            credentials: Arc::new(StaticCredentials::new()),
-            metrics: Arc::new(()),
-            llm: None,
-            redact: Redact::default(),
-        };
+        let services = HostServices::new(Arc::new(self.broker.clone()), Arc::new(StaticCredentials::new()));
         let host = InProcessHost::new(services, TickIdentity::new(poller.kind(), "job", "ana"));
         let ctx = PollContext {
             job_id: "job".to_owned(),
