@@ -1,7 +1,6 @@
 //! What needs neither a process nor a server of its own: the source's own rules, what is on the wire, the broker, the models.
 
 mod architecture;
-mod broken_lines;
 mod circles;
 #[cfg(feature = "llm")]
 mod llm;

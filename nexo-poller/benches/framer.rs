@@ -1,40 +1,13 @@
-//! Millions of broken lines through everything that reads the other side's bytes, and one line of 300 MB.
-//!
-//! ```text
-//! cargo bench -p nexo-poller --bench fuzz_framer                      # ten million runs
-//! cargo bench -p nexo-poller --bench fuzz_framer -- --runs 1000000    # fewer, or more
-//! NEXO_BENCH=short cargo bench -p nexo-poller --bench fuzz_framer     # a hundred thousand
-//! ```
+//! One line of 300 MB through the framer: `cargo bench -p nexo-poller --bench framer`. Broken lines by the million are
+//! `cargo xtask fuzz framer -runs=10000000`.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot measure stops")]
 
 use std::io::Write as _;
-use std::time::Instant;
 
 use nexo_poller::broker::stdio::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 
-#[path = "support/lines.rs"]
-mod lines;
-
-const TARGET: u64 = 10_000_000;
-
-fn main() {
-    let mut args = std::env::args().skip_while(|arg| arg != "--runs").skip(1);
-    let short = std::env::var("NEXO_BENCH").is_ok_and(|length| length == "short");
-    let default = if short { TARGET / 100 } else { TARGET };
-    let runs = args.next().map_or(default, |number| number.parse().unwrap());
-    huge_line();
-    let started = Instant::now();
-    let mut fuzzer = lines::Fuzzer::new(1);
-    for _ in 0..runs {
-        fuzzer.run();
-    }
-    let note = format!("no-panic-and-no-good-line-lost-in-{}-s", started.elapsed().as_secs());
-    let ratio = runs as f64 / TARGET as f64;
-    figure(&format!("stdio.framer_fuzz_runs value={runs} unit=runs limit={TARGET} ratio={ratio:.2} note={note}"));
-}
-
 /// A line of 300 MB in chunks of a pipe's size: what the process grows by is the limit of a line, and some.
-fn huge_line() {
+fn main() {
     const LENGTH: usize = 300 << 20;
     let chunk = vec![b'x'; 64 * 1024];
     let mut framer = LineFramer::default();
