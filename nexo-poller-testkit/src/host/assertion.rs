@@ -31,6 +31,17 @@ impl fmt::Debug for Selection {
     }
 }
 
+impl MockPollerHost {
+    /// Selects what was published on topics that match `pattern`, to be looked at more closely.
+    ///
+    /// # Panics
+    /// Where nothing was.
+    #[track_caller]
+    pub fn assert_published(&self, pattern: &str) -> Selection {
+        Selection::on_topic(self, pattern)
+    }
+}
+
 impl Selection {
     #[track_caller]
     pub(super) fn on_topic(host: &MockPollerHost, pattern: &str) -> Self {

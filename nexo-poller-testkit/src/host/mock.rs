@@ -2,17 +2,16 @@ use std::fmt;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, Pattern, PollerHost, TickIdentity};
+use nexo_poller::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, Pattern};
 use nexo_poller::manifest::{DeclaredPoller, manifest_of};
 use nexo_poller::unstable::PublishList;
 use nexo_poller::wire::SentIds;
 use serde_json::Value;
 
+use super::Method;
 use super::call::{LogLine, MetricIncrement, Published};
 use super::fault::{Effect, Fault};
 use super::script::Script;
-use super::tick::TickHost;
-use super::{Method, Selection};
 
 /// A [`PollerHost`] that answers from a script, fails where it is told to, and remembers what it was asked.
 ///
@@ -195,20 +194,6 @@ impl MockPollerHost {
     #[must_use]
     pub fn calls(&self) -> Vec<Method> {
         self.inner().calls.clone()
-    }
-
-    /// Selects what was published on topics that match `pattern`, to be looked at more closely.
-    ///
-    /// # Panics
-    /// Where nothing was.
-    #[track_caller]
-    pub fn assert_published(&self, pattern: &str) -> Selection {
-        Selection::on_topic(self, pattern)
-    }
-
-    /// The host of one tick: the ids of its publishes are derived from that tick.
-    pub(crate) fn for_tick(&self, tick: TickIdentity) -> Arc<dyn PollerHost> {
-        Arc::new(TickHost::new(self.clone(), tick))
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -20,6 +20,13 @@ pub(super) struct TickHost {
     sent: Arc<SentIds>,
 }
 
+impl MockPollerHost {
+    /// The host of one tick: the ids of its publishes are derived from that tick.
+    pub(crate) fn for_tick(&self, tick: TickIdentity) -> Arc<dyn PollerHost> {
+        Arc::new(TickHost::new(self.clone(), tick))
+    }
+}
+
 impl TickHost {
     pub(super) fn new(host: MockPollerHost, tick: TickIdentity) -> Self {
         Self { host, tick, sent: Arc::default() }
