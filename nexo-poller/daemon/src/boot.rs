@@ -9,7 +9,7 @@ use nexo_poller::runner::{Observer, PollerRegistry, PollerRunner, RunnerOptions}
 use nexo_poller::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore, StoreError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::{ADDRESS_FILE, Doors};
+use crate::api::{ADDRESS_FILE, Listeners};
 use crate::cluster::many_machines;
 use crate::config::Settings;
 use crate::config::credentials::Credentials;
@@ -78,8 +78,8 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     private_file::create_dir(&dir).map_err(|error| {
         BootError::failed(format!("the directory {} of `state_db` cannot be made: {error}", dir.display()))
     })?;
-    let doors = Doors::open(&settings.admin, &dir).await.map_err(BootError::failed)?;
-    let (address, outer) = (doors.local(), doors.outer());
+    let listeners = Listeners::open(&settings.admin, &dir).await.map_err(BootError::failed)?;
+    let (address, remote) = (listeners.local(), listeners.remote());
     let world = many_machines::connect(settings.broker.as_ref()).await.map_err(BootError::failed)?;
     let store = open_state(&settings, world.as_ref()).await?;
     let registry = PollerRegistry::new();
@@ -122,7 +122,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
         unheard,
         feed,
         recent,
-        certificate: doors.certificate(),
+        certificate: listeners.certificate(),
         loaded: Mutex::default(),
         reloading: tokio::sync::Mutex::new(()),
         manager: ServiceManager::of_environment(),
@@ -130,8 +130,8 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
 
     daemon.load(config).await.map_err(|error| BootError::failed(error.to_string()))?;
     let address_file = dir.join(ADDRESS_FILE);
-    let neighbour = doors.neighbour(&address_file).await;
-    let server = doors.serve(&daemon);
+    let neighbour = listeners.neighbour(&address_file).await;
+    let server = listeners.serve(&daemon);
     match neighbour {
         Some(other) => tracing::warn!(
             "another daemon, at {other}, shares this state: each job runs on one of the two; its `admin.addr` stays, so \
@@ -146,7 +146,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
         admin = %address,
         "nexo-poller runs"
     );
-    if let Some(url) = outer {
+    if let Some(url) = remote {
         tracing::info!(%url, "other machines are let in, with the token that they were given");
     }
     let settling = Arc::clone(&daemon);

@@ -8,13 +8,15 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::guard::needs_token_here;
+use super::access::{Access, AccessTable, Rule};
 use crate::core::daemon::Daemon;
 
-/// One call of the API: what answers it, and what its description says. Both come from here, so that they agree.
+/// One call of the server: what answers it, what a caller must show for it, and what its description says. All three come from
+/// here, so that they agree.
 pub(super) struct Call {
     method: Method,
     path: &'static str,
+    rule: Rule,
     summary: &'static str,
     query: Option<ToSchema>,
     body: Option<(ToSchema, bool)>,
@@ -28,6 +30,8 @@ enum Answer {
     Json(ToSchema),
     /// Text of this media type.
     Text(&'static str),
+    /// A file of the page, which is not part of the API and not described.
+    File,
 }
 
 /// What every refusal says.
@@ -40,55 +44,80 @@ struct Refused {
 
 impl Call {
     /// A GET of `path`, which `handler` answers with an `A`.
-    pub(super) fn get<A: JsonSchema, H, T>(path: &'static str, handler: H, summary: &'static str) -> Self
+    pub(super) fn get<A: JsonSchema, H, T>(
+        path: &'static str,
+        access: Access,
+        handler: H,
+        summary: &'static str,
+    ) -> Self
     where
         H: Handler<T, Arc<Daemon>>,
         T: 'static,
     {
-        Self::new(Method::GET, path, summary, routing::get(handler), Answer::Json(SchemaGenerator::subschema_for::<A>))
+        let answer = Answer::Json(SchemaGenerator::subschema_for::<A>);
+        Self::new(Method::GET, path, access, summary, routing::get(handler), answer)
     }
 
-    /// A POST.
+    /// A POST, which needs [`Access::Write`].
     pub(super) fn post<A: JsonSchema, H, T>(path: &'static str, handler: H, summary: &'static str) -> Self
     where
         H: Handler<T, Arc<Daemon>>,
         T: 'static,
     {
-        Self::new(
-            Method::POST,
-            path,
-            summary,
-            routing::post(handler),
-            Answer::Json(SchemaGenerator::subschema_for::<A>),
-        )
+        let answer = Answer::Json(SchemaGenerator::subschema_for::<A>);
+        Self::new(Method::POST, path, Access::Write, summary, routing::post(handler), answer)
     }
 
-    /// A PUT.
+    /// A PUT, which needs [`Access::Write`].
     pub(super) fn put<A: JsonSchema, H, T>(path: &'static str, handler: H, summary: &'static str) -> Self
     where
         H: Handler<T, Arc<Daemon>>,
         T: 'static,
     {
-        Self::new(Method::PUT, path, summary, routing::put(handler), Answer::Json(SchemaGenerator::subschema_for::<A>))
+        let answer = Answer::Json(SchemaGenerator::subschema_for::<A>);
+        Self::new(Method::PUT, path, Access::Write, summary, routing::put(handler), answer)
     }
 
     /// A GET that is answered with text of the type `media`.
-    pub(super) fn text<H, T>(path: &'static str, media: &'static str, handler: H, summary: &'static str) -> Self
+    pub(super) fn text<H, T>(
+        path: &'static str,
+        access: Access,
+        media: &'static str,
+        handler: H,
+        summary: &'static str,
+    ) -> Self
     where
         H: Handler<T, Arc<Daemon>>,
         T: 'static,
     {
-        Self::new(Method::GET, path, summary, routing::get(handler), Answer::Text(media))
+        Self::new(Method::GET, path, access, summary, routing::get(handler), Answer::Text(media))
+    }
+
+    /// A file of the page. It holds nothing, so anyone may have it.
+    pub(super) fn file<H, T>(path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Daemon>>,
+        T: 'static,
+    {
+        Self::new(Method::GET, path, Access::Public, "", routing::get(handler), Answer::File).with_any_token()
     }
 
     fn new(
         method: Method,
         path: &'static str,
+        access: Access,
         summary: &'static str,
         route: MethodRouter<Arc<Daemon>>,
         answer: Answer,
     ) -> Self {
-        Self { method, path, summary, query: None, body: None, answer, route }
+        let rule = Rule { access, any_token: false };
+        Self { method, path, rule, summary, query: None, body: None, answer, route }
+    }
+
+    /// Its callers have no notion of a daemon's token: one that they show belongs to something else, and refuses nothing.
+    pub(super) fn with_any_token(mut self) -> Self {
+        self.rule.any_token = true;
+        self
     }
 
     /// It takes the fields of `Q` in its query.
@@ -109,14 +138,22 @@ impl Call {
         self
     }
 
-    fn operation(&self, generator: &mut SchemaGenerator) -> Value {
+    /// What it asks of its callers.
+    pub(super) fn rule(&self) -> (Method, &'static str, Rule) {
+        (self.method.clone(), self.path, self.rule)
+    }
+
+    /// What its description says; `None` where it has none.
+    fn operation(&self, generator: &mut SchemaGenerator) -> Option<Value> {
+        let content = match &self.answer {
+            Answer::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
+            Answer::Text(media) => json!({ *media: { "schema": { "type": "string" } } }),
+            Answer::File => return None,
+        };
         let mut operation = json!({
             "summary": self.summary,
             "responses": {
-                "200": { "description": "Done.", "content": match &self.answer {
-                    Answer::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
-                    Answer::Text(media) => json!({ *media: { "schema": { "type": "string" } } }),
-                } },
+                "200": { "description": "Done.", "content": content },
                 "default": { "description": "Refused.", "content": {
                     "application/json": { "schema": generator.subschema_for::<Refused>() },
                 } },
@@ -136,11 +173,16 @@ impl Call {
             operation["requestBody"] =
                 json!({ "required": required, "content": { "application/json": { "schema": schema } } });
         }
-        if needs_token_here(&self.method, self.path) {
+        if self.rule.access.needs_token_here() {
             operation["security"] = json!([{ "token": [] }]);
         }
-        operation
+        Some(operation)
     }
+}
+
+/// What the calls ask of their callers.
+pub(super) fn access(calls: &[Call]) -> AccessTable {
+    calls.iter().map(Call::rule).collect()
 }
 
 /// The calls as routes.
@@ -157,8 +199,9 @@ pub(super) fn description(calls: &[Call]) -> Map<String, Value> {
     let mut generator = settings.into_generator();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for call in calls {
-        let operation = call.operation(&mut generator);
-        paths.entry(call.path).or_default().insert(call.method.as_str().to_lowercase(), operation);
+        if let Some(operation) = call.operation(&mut generator) {
+            paths.entry(call.path).or_default().insert(call.method.as_str().to_lowercase(), operation);
+        }
     }
     let info = json!({
         "title": "nexo-poller's admin API",

@@ -8,7 +8,7 @@ use nexo_poller::store::PastCursor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::routes::Refusal;
+use super::refusal::Refusal;
 use crate::core::cursor_view::{CursorOrder, CursorView};
 use crate::core::daemon::Daemon;
 use crate::core::dry_run::DryRun;

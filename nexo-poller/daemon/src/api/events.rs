@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 
-use super::routes::Refusal;
+use super::refusal::Refusal;
 use crate::core::daemon::Daemon;
 
 /// `GET /admin/events`: what happens to jobs, as it happens (server-sent events).

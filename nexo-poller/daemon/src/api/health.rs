@@ -8,7 +8,8 @@ use nexo_poller::runner::RunnerError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::routes::{Refusal, Stranger};
+use super::refusal::Refusal;
+use super::unauthenticated::Unauthenticated;
 use crate::core::daemon::Daemon;
 use crate::core::health::Condition;
 use crate::plugins::report::PluginReport;
@@ -58,14 +59,17 @@ pub(super) async fn health(State(daemon): State<Arc<Daemon>>) -> Response {
 }
 
 /// Whether the daemon can do its work, for a load balancer or a container's readiness probe.
-pub(super) async fn ready(State(daemon): State<Arc<Daemon>>, stranger: Option<Extension<Stranger>>) -> Response {
+pub(super) async fn ready(
+    State(daemon): State<Arc<Daemon>>,
+    unauthenticated: Option<Extension<Unauthenticated>>,
+) -> Response {
     let reasons = match Condition::of(&daemon).await {
         Some(condition) => condition.troubles,
         None => vec![RunnerError::ShutDown.to_string()],
     };
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = reasons.is_empty();
-    (status, Json(Ready { ready, reasons: stranger.is_none().then_some(reasons) })).into_response()
+    (status, Json(Ready { ready, reasons: unauthenticated.is_none().then_some(reasons) })).into_response()
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::listing::{ListAnswer, ListQuery};
-use super::routes::Refusal;
+use super::refusal::Refusal;
 use crate::config::specs::RefusedJob;
 use crate::core::daemon::Daemon;
 use crate::core::reload::Reloaded;

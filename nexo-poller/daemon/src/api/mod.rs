@@ -4,25 +4,27 @@
 //!
 //! May not enter: what a call does; that is asked of the [`Daemon`](crate::core::daemon::Daemon).
 
+mod access;
 mod address;
 mod call;
 mod cursors;
-mod doors;
 mod events;
 mod guard;
 mod health;
 mod jobs;
+mod listeners;
 mod listing;
-mod outside;
-
+mod refusal;
+mod remote_access;
 mod routes;
 mod server;
 mod token;
+mod unauthenticated;
 
 pub(crate) use self::address::ADDRESS_FILE;
 pub(crate) use self::cursors::CursorAnswer;
-pub(crate) use self::doors::Doors;
 pub(crate) use self::jobs::{Firings, ReloadAnswer};
+pub(crate) use self::listeners::Listeners;
 pub(crate) use self::listing::ListAnswer;
-pub(crate) use self::outside::{Outside, TOKEN_VARIABLE, Unprepared};
+pub(crate) use self::remote_access::{RemoteAccess, TOKEN_VARIABLE, Unprepared};
 pub(crate) use self::token::TOKEN_FILE;

@@ -4,11 +4,11 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
-use nexo_poller::runner::{JobStatus, RunnerError, TickReport};
-use serde_json::{Map, Value, json};
+use nexo_poller::runner::{JobStatus, TickReport};
+use serde_json::{Map, Value};
 
+use super::access::{Access, AccessTable};
 use super::call::{self, Call};
 use super::cursors::{self, CursorAnswer};
 use super::events;
@@ -16,6 +16,8 @@ use super::guard::Guard;
 use super::health::{self, Health, PluginLog, PluginsAnswer, Ready};
 use super::jobs::{self, Count, Done, Firings, Ids, PauseOrder, ReloadAnswer, ReloadQuery, Ticks, TicksOfJobs};
 use super::listing::{ListAnswer, ListQuery};
+use super::refusal::Refusal;
+use super::unauthenticated::Unauthenticated;
 use crate::core::cursor_view::CursorOrder;
 use crate::core::daemon::Daemon;
 use crate::core::dry_run::DryRun;
@@ -24,33 +26,10 @@ use crate::page;
 /// No call carries more than a reason.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// A sentence and its status.
-pub(super) struct Refusal(pub(super) StatusCode, pub(super) String);
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({ "error": self.1 }))).into_response()
-    }
-}
-
-impl From<RunnerError> for Refusal {
-    fn from(error: RunnerError) -> Self {
-        let status = match &error {
-            RunnerError::UnknownJob { .. } => StatusCode::NOT_FOUND,
-            RunnerError::InvalidJob { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            RunnerError::Running { .. } | RunnerError::Held { .. } | RunnerError::Quarantined { .. } => {
-                StatusCode::CONFLICT
-            }
-            _ => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        Self(status, error.to_string())
-    }
-}
-
-/// Every call of the API.
+/// Every call of the server.
 fn calls() -> Vec<Call> {
     vec![
-        Call::get::<ListAnswer, _, _>("/admin/pollers", jobs::list, "The jobs, filtered and by pages.")
+        Call::get::<ListAnswer, _, _>("/admin/pollers", Access::Read, jobs::list, "The jobs, filtered and by pages.")
             .query::<ListQuery>(),
         Call::post::<ReloadAnswer, _, _>(
             "/admin/pollers/reload",
@@ -60,10 +39,12 @@ fn calls() -> Vec<Call> {
         .query::<ReloadQuery>(),
         Call::get::<JobStatus, _, _>(
             "/admin/pollers/{id}",
+            Access::Read,
             jobs::show,
             "One job: what it does, why it does not run, when it will.",
         ),
-        Call::get::<Firings, _, _>("/admin/pollers/{id}/next", jobs::next, "Its next runs.").query::<Count>(),
+        Call::get::<Firings, _, _>("/admin/pollers/{id}/next", Access::Read, jobs::next, "Its next runs.")
+            .query::<Count>(),
         Call::post::<TickReport, _, _>(
             "/admin/pollers/{id}/run",
             jobs::run,
@@ -86,55 +67,76 @@ fn calls() -> Vec<Call> {
             cursors::dry_run,
             "Runs one tick of which nothing remains: what it would publish, where it would go on.",
         ),
-        Call::get::<CursorAnswer, _, _>("/admin/pollers/{id}/cursor", cursors::cursor, "Where its next tick resumes."),
+        Call::get::<CursorAnswer, _, _>(
+            "/admin/pollers/{id}/cursor",
+            Access::Secret,
+            cursors::cursor,
+            "Where its next tick resumes.",
+        ),
         Call::put::<CursorAnswer, _, _>("/admin/pollers/{id}/cursor", cursors::set_cursor, "Changes that.")
             .body::<CursorOrder>(),
         Call::get::<Ticks, _, _>(
             "/admin/pollers/{id}/ticks",
+            Access::Read,
             jobs::ticks,
             "Its last ticks, oldest first, since the daemon started.",
         ),
-        Call::get::<TicksOfJobs, _, _>("/admin/ticks", jobs::all_ticks, "The same of many jobs.").query::<Ids>(),
-        Call::text("/admin/events", "text/event-stream", events::events, "What happens to jobs, as it happens."),
-        Call::get::<PluginsAnswer, _, _>("/admin/plugins", health::plugins, "The plugins and how they are."),
+        Call::get::<TicksOfJobs, _, _>("/admin/ticks", Access::Read, jobs::all_ticks, "The same of many jobs.")
+            .query::<Ids>(),
+        Call::text(
+            "/admin/events",
+            Access::Read,
+            "text/event-stream",
+            events::events,
+            "What happens to jobs, as it happens.",
+        ),
+        Call::get::<PluginsAnswer, _, _>(
+            "/admin/plugins",
+            Access::Read,
+            health::plugins,
+            "The plugins and how they are.",
+        ),
         Call::get::<PluginLog, _, _>(
             "/admin/plugins/{id}/log",
+            Access::Secret,
             health::plugin_log,
             "The last lines that a plugin wrote to its stderr.",
         ),
-        Call::get::<Map<String, Value>, _, _>("/admin/openapi.json", openapi, "This description."),
-        Call::text("/metrics", health::METRICS, health::metrics, "Metrics in the OpenMetrics format."),
-        Call::get::<Health, _, _>("/healthz", health::health, "Whether the daemon is alive."),
-        Call::get::<Ready, _, _>("/readyz", health::ready, "Whether it can do its work: 200, or 503 with the reasons."),
+        Call::get::<Map<String, Value>, _, _>("/admin/openapi.json", Access::Read, openapi, "This description."),
+        Call::text("/metrics", Access::Read, health::METRICS, health::metrics, "Metrics in the OpenMetrics format.")
+            .with_any_token(),
+        Call::get::<Health, _, _>("/healthz", Access::Public, health::health, "Whether the daemon is alive.")
+            .with_any_token(),
+        Call::get::<Ready, _, _>(
+            "/readyz",
+            Access::Public,
+            health::ready,
+            "Whether it can do its work: 200, or 503 with the reasons.",
+        ),
+        Call::file("/", page::index),
+        Call::file("/page.css", page::style),
+        Call::file("/page.js", page::script),
     ]
 }
 
 /// The server's routes behind its guard.
 pub(super) fn router(daemon: Arc<Daemon>, guard: Guard) -> Router {
-    let routes = call::routes(calls())
-        .route("/", get(page::index))
-        .route("/page.css", get(page::style))
-        .route("/page.js", get(page::script))
-        .fallback(nothing_here)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(daemon);
+    let access = Arc::new(call::access(&calls()));
+    let routes =
+        call::routes(calls()).fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_LIMIT)).with_state(daemon);
     // The guard stands around the routes, not in them: what it refuses was never looked up.
-    Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(guard, admit))
+    Router::new().fallback_service(routes).layer(middleware::from_fn_with_state((guard, access), admit))
 }
 
 async fn openapi() -> Json<Map<String, Value>> {
     Json(call::description(&calls()))
 }
 
-/// Stands in a request of somebody from outside who has shown no token.
-#[derive(Clone)]
-pub(super) struct Stranger;
-
-async fn admit(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    match guard.admit(request.method(), request.uri().path(), request.headers()) {
+async fn admit(State((guard, access)): State<(Guard, Arc<AccessTable>)>, mut request: Request, next: Next) -> Response {
+    match guard.admit(request.method(), request.uri().path(), request.headers(), &access) {
         Ok(()) => {
-            if guard.is_stranger(request.headers()) {
-                request.extensions_mut().insert(Stranger);
+            if guard.is_unauthenticated(request.headers()) {
+                request.extensions_mut().insert(Unauthenticated);
             }
             next.run(request).await
         }
@@ -147,4 +149,73 @@ async fn nothing_here() -> Refusal {
         StatusCode::NOT_FOUND,
         "nothing here; look at /admin/pollers, /admin/plugins, /metrics, /healthz, /readyz".to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, Method, header};
+
+    use super::*;
+    use crate::api::token::AdminToken;
+
+    #[test]
+    fn each_route_needs_what_it_declares_and_nothing_because_of_another_one() {
+        let access = call::access(&calls());
+        for (method, path, rule) in calls().iter().map(Call::rule) {
+            assert_eq!(access.rule(&method, &path.replace("{id}", "reload")), rule, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_daemon_gets_no_answer_of_this_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let token = AdminToken::load_or_make(dir.path()).unwrap();
+        let guard = Guard::local("127.0.0.1:9091".parse().unwrap(), token);
+        let access = call::access(&calls());
+        let asked = |path: &str, token: &'static str| {
+            let headers = [
+                (header::HOST, HeaderValue::from_static("127.0.0.1:9091")),
+                (header::AUTHORIZATION, HeaderValue::from_static(token)),
+            ];
+            guard
+                .admit(&Method::GET, path, &headers.into_iter().collect(), &access)
+                .map_err(|(status, _)| status.as_u16())
+        };
+        for path in ["/admin/pollers", "/readyz"] {
+            assert_eq!(asked(path, "Bearer of-another"), Err(401), "{path}");
+        }
+        // What has no notion of a daemon's token shows that of its own world.
+        for path in ["/metrics", "/healthz", "/"] {
+            assert_eq!(asked(path, "Bearer of-another"), Ok(()), "{path}");
+        }
+    }
+
+    #[test]
+    fn from_outside_everything_but_the_empty_page_and_the_probes_needs_the_token() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let guard = Guard::remote(AdminToken::given(token).unwrap(), ["polls.example".to_owned()].as_slice().into());
+        let access = call::access(&calls());
+        let asked = |method: &Method, path: &str, host: &str, token: Option<&str>| {
+            let mut headers: HeaderMap = [(header::HOST, HeaderValue::from_str(host).unwrap())].into_iter().collect();
+            if let Some(token) = token {
+                headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+            }
+            guard.admit(method, path, &headers, &access).map_err(|(status, _)| status.as_u16())
+        };
+        for host in ["polls.example", "POLLS.example:9091", "polls.example:443", "10.1.2.3:80", "[fd00::7]:9091"] {
+            assert_eq!(asked(&Method::GET, "/admin/pollers", host, Some(token)), Ok(()), "{host}");
+            for path in ["/admin/pollers", "/metrics", "/admin/events", "/admin/openapi.json", "/other"] {
+                assert_eq!(asked(&Method::GET, path, host, None), Err(401), "{path}");
+                assert_eq!(asked(&Method::GET, path, host, Some("wrong")), Err(401), "{path}");
+            }
+            for path in ["/", "/page.js", "/page.css", "/healthz", "/readyz"] {
+                assert_eq!(asked(&Method::GET, path, host, None), Ok(()), "{path}");
+                assert_eq!(asked(&Method::POST, path, host, None), Err(401), "{path}");
+            }
+        }
+        for host in ["evil.example", "localhost", "polls.example.evil.example", "", "x.polls.example:9091"] {
+            assert_eq!(asked(&Method::GET, "/", host, Some(token)), Err(421), "{host:?}");
+        }
+        assert!(AdminToken::given("short").is_none());
+    }
 }

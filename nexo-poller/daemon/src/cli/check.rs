@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::print;
-use crate::api::{Outside, Unprepared};
+use crate::api::{RemoteAccess, Unprepared};
 use crate::config::credentials;
 use crate::config::specs::specs_of;
 use crate::config::{PollersFile, Problem, place_in_config};
@@ -95,7 +95,7 @@ async fn look(config: &Path) -> Found {
     }
     problems.extend(unwritable_state(&file));
     let mut warnings = past_instants(&file, &specs);
-    if let Err(unprepared) = Outside::of(&file.settings.admin) {
+    if let Err(unprepared) = RemoteAccess::of(&file.settings.admin) {
         // A token may be in the environment of the service, which is not ours.
         let is_problem = !matches!(unprepared, Unprepared::NoToken { .. });
         let list = if is_problem { &mut problems } else { &mut warnings };

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::address::{bind, living_neighbour};
 use super::guard::Guard;
-use super::outside::Outside;
+use super::remote_access::RemoteAccess;
 use super::routes::router;
 use super::server::serve;
 use super::token::AdminToken;
@@ -15,19 +15,19 @@ use crate::config::AdminSettings;
 use crate::core::certificate::Certificate;
 use crate::core::daemon::Daemon;
 
-/// Where the door for this machine is, while another one is where the file says.
+/// Where this machine's users connect, while the address in the file is for other machines.
 const ANY_LOOPBACK_PORT: &str = "127.0.0.1:0";
 
-/// Where callers come in: a door for the users of this machine, whose commands find it and its token by themselves, and
-/// where the file says so one for everybody else, who must bring a token that was given.
-pub(crate) struct Doors {
+/// Where callers connect: a listener for the users of this machine, whose commands find it and its token by themselves, and
+/// where the file says so one for other machines, whose callers must bring a token that was given.
+pub(crate) struct Listeners {
     local: (TcpListener, SocketAddr),
     token: AdminToken,
-    outer: Option<(TcpListener, SocketAddr, Outside)>,
+    remote: Option<(TcpListener, SocketAddr, RemoteAccess)>,
     names: Arc<[String]>,
 }
 
-impl Doors {
+impl Listeners {
     /// Takes the addresses; nobody is answered yet. `dir` holds the token of this machine's users.
     ///
     /// # Errors
@@ -35,17 +35,17 @@ impl Doors {
     pub(crate) async fn open(settings: &AdminSettings, dir: &Path) -> Result<Self, String> {
         let token = AdminToken::load_or_make(dir)?;
         let names = settings.names.as_slice().into();
-        Ok(match Outside::of(settings).map_err(|error| error.to_string())? {
-            None => Self { local: bind(&settings.bind).await?, token, outer: None, names },
-            Some(outside) => {
+        Ok(match RemoteAccess::of(settings).map_err(|error| error.to_string())? {
+            None => Self { local: bind(&settings.bind).await?, token, remote: None, names },
+            Some(access) => {
                 let (listener, address) = bind(&settings.bind).await?;
-                let outer = Some((listener, address, outside));
-                Self { local: bind(ANY_LOOPBACK_PORT).await?, token, outer, names }
+                let remote = Some((listener, address, access));
+                Self { local: bind(ANY_LOOPBACK_PORT).await?, token, remote, names }
             }
         })
     }
 
-    /// Where the users of this machine come in.
+    /// Where the users of this machine connect.
     pub(crate) fn local(&self) -> SocketAddr {
         self.local.1
     }
@@ -55,30 +55,30 @@ impl Doors {
         living_neighbour(file, self.local(), &self.token).await
     }
 
-    /// Where everybody else does, as a URL.
-    pub(crate) fn outer(&self) -> Option<String> {
-        self.outer.as_ref().map(|(_, address, outside)| {
-            let scheme = if outside.tls.is_some() { "https" } else { "http" };
+    /// Where other machines do, as a URL.
+    pub(crate) fn remote(&self) -> Option<String> {
+        self.remote.as_ref().map(|(_, address, access)| {
+            let scheme = if access.tls.is_some() { "https" } else { "http" };
             format!("{scheme}://{address}")
         })
     }
 
-    /// What the outer door shows, to be renewed.
+    /// What other machines are shown, to be renewed.
     pub(crate) fn certificate(&self) -> Option<Arc<Certificate>> {
-        self.outer.as_ref().and_then(|(.., outside)| outside.tls.clone())
+        self.remote.as_ref().and_then(|(.., access)| access.tls.clone())
     }
 
     /// Answers, until what is returned is dropped.
     pub(crate) fn serve(self, daemon: &Arc<Daemon>) -> JoinSet<()> {
-        let mut doors = JoinSet::new();
+        let mut servers = JoinSet::new();
         let (listener, address) = self.local;
         let guard = Guard::local(address, self.token);
-        doors.spawn(serve(listener, router(Arc::clone(daemon), guard), None));
-        if let Some((listener, _, outside)) = self.outer {
-            let guard = Guard::outer(outside.token, self.names);
-            let tls = outside.tls.map(Certificate::acceptor);
-            doors.spawn(serve(listener, router(Arc::clone(daemon), guard), tls));
+        servers.spawn(serve(listener, router(Arc::clone(daemon), guard), None));
+        if let Some((listener, _, access)) = self.remote {
+            let guard = Guard::remote(access.token, self.names);
+            let tls = access.tls.map(Certificate::acceptor);
+            servers.spawn(serve(listener, router(Arc::clone(daemon), guard), tls));
         }
-        doors
+        servers
     }
 }

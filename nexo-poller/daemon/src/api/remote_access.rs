@@ -8,13 +8,13 @@ use crate::core::certificate::{Certificate, CertificateError};
 /// The token in the environment of a daemon that others may ask, and of a command that asks one.
 pub(crate) const TOKEN_VARIABLE: &str = "NEXO_POLLER_ADMIN_TOKEN";
 
-/// What a door to the outside needs: a token that somebody has given, and a certificate where it speaks TLS.
-pub(crate) struct Outside {
+/// What callers from other machines need: a token that somebody has given, and a certificate where they use TLS.
+pub(crate) struct RemoteAccess {
     pub(super) token: AdminToken,
     pub(super) tls: Option<Arc<Certificate>>,
 }
 
-/// Why nobody from outside can be let in: a sentence that says what to write where.
+/// Why no other machine can be let in: a sentence that says what to write where.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unprepared {
     /// No file is named and the environment has no token; that of another process may have one.
@@ -34,8 +34,8 @@ pub(crate) enum Unprepared {
     Certificate(#[from] CertificateError),
 }
 
-impl Outside {
-    /// Takes what `settings` name; `None` where nobody from outside is let in.
+impl RemoteAccess {
+    /// Takes what `settings` name; `None` where no other machine is let in.
     pub(crate) fn of(settings: &AdminSettings) -> Result<Option<Self>, Unprepared> {
         if !settings.is_for_outside() {
             return Ok(None);
