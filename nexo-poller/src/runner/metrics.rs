@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, LabelSetEncoder, NoLabelSet, text,
-};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 /// Upper bounds of the latency buckets, in milliseconds.
@@ -141,25 +141,13 @@ impl Snapshot {
     }
 }
 
-/// Label pairs in their order.
-#[derive(Debug)]
-struct Labels<'a>(Vec<(&'static str, &'a str)>);
-
-impl EncodeLabelSet for Labels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), std::fmt::Error> {
-        self.0
-            .iter()
-            .try_for_each(|pair| prometheus_client::encoding::EncodeLabel::encode(pair, encoder.encode_label()))
-    }
-}
-
 impl JobSeries {
-    fn labels(&self) -> Labels<'_> {
-        Labels(vec![("kind", &self.kind), ("agent", &self.agent), ("job_id", &self.job_id)])
+    fn labels(&self) -> [(&'static str, &str); 3] {
+        [("kind", &self.kind), ("agent", &self.agent), ("job_id", &self.job_id)]
     }
 
-    fn id_only(&self) -> Labels<'_> {
-        Labels(vec![("job_id", &self.job_id)])
+    fn id_only(&self) -> [(&'static str, &str); 1] {
+        [("job_id", &self.job_id)]
     }
 }
 
@@ -185,9 +173,8 @@ impl Snapshot {
                 ("permanent", counters.permanent),
                 ("skipped", skipped),
             ] {
-                let mut labels = job.labels();
-                labels.0.push(("status", status));
-                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&count, None)?;
+                let labels = (job.labels(), [("status", status)]);
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
             }
         }
         let plain: [(&str, &str, Read, bool); 3] = [
@@ -198,8 +185,9 @@ impl Snapshot {
         for (name, help, read, id_only) in plain {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for (job, counters) in self.each() {
-                let labels = if id_only { job.id_only() } else { job.labels() };
-                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&read(counters), None)?;
+                let (all, id) = (job.labels(), job.id_only());
+                let labels = if id_only { id.as_slice() } else { all.as_slice() };
+                ConstCounter::new(read(counters)).encode(family.encode_family(&labels)?)?;
             }
         }
         Ok(())
@@ -234,7 +222,7 @@ impl Snapshot {
             ("poller_ticks_in_flight", "Ticks that run now", self.in_flight),
             ("poller_store_ok", "0 while the job state cannot be written", usize::from(self.store_ok)),
         ] {
-            let gauge = prometheus_client::metrics::gauge::ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
         Ok(())

@@ -5,13 +5,14 @@
 //! steady clock, and nothing but speed depends on it.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nexo_poller::broker::{Broker, BrokerError, Subscription};
 use nexo_poller::runner::{PollerRunner, Sharing};
 use nexo_poller::wire::{Event, topics};
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -77,11 +78,11 @@ impl Neighbours {
         self.sharing.members().len()
     }
 
-    /// That number as a metric, without an end mark.
-    pub(crate) fn write_metrics(&self, text: &mut String) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "# HELP poller_daemons Daemons that share the jobs, as this one hears them.");
-        let _ = writeln!(text, "# TYPE poller_daemons gauge\npoller_daemons {}", self.count());
+    /// Adds that number as it stands.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let count = i64::try_from(self.count()).unwrap_or(i64::MAX);
+        let help = "Daemons that share the jobs, as this one hears them";
+        registry.register("poller_daemons", help, ConstGauge::new(count));
     }
 
     /// Says goodbye, so that nobody waits for this daemon's next word.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use nexo_poller::host::LlmRegistry;
 use nexo_poller::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickReport, UnixMs};
 use nexo_poller::store::JobState;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::registry::Registry;
 
 use super::certificate::Certificate;
 use super::cursor_view::CursorChange;
@@ -141,13 +143,16 @@ impl Daemon {
     pub(crate) async fn metrics(&self) -> String {
         let runner = self.runner.metrics_text().await.unwrap_or_default();
         let mut text = runner.trim_end().trim_end_matches("# EOF").to_owned();
-        self.unheard.write_metrics(&mut text);
+        let mut registry = Registry::default();
+        self.unheard.register(&mut registry);
         if let Some(neighbours) = &self.neighbours {
-            neighbours.write_metrics(&mut text);
+            neighbours.register(&mut registry);
         }
-        self.plugins.write_metrics(&mut text);
+        self.plugins.register(&mut registry);
+        // Writing to a string cannot fail.
+        let _ = encode_registry(&mut text, &registry);
         self.llm.write_metrics(&mut text);
-        text.push_str("# EOF\n");
+        let _ = encode_eof(&mut text);
         text
     }
 

@@ -1,7 +1,12 @@
-use std::fmt::Write as _;
+use std::fmt;
 
 use nexo_poller::manifest::PluginSection;
 use nexo_poller::router::{PluginState, PluginStatus};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -52,30 +57,43 @@ impl PluginReport {
     }
 }
 
-/// A plugin's figure, by its name in the metrics.
-type Figure = (&'static str, fn(&PluginReport) -> u64);
+/// A plugin's figure: its name in the metrics, what it is, where it stands.
+type Figure = (&'static str, &'static str, fn(&PluginReport) -> u64);
 
 const FIGURES: [Figure; 5] = [
-    ("restarts", |plugin| plugin.restarts),
-    ("bad_lines", |plugin| plugin.bad_lines),
-    ("refused_publishes", |plugin| plugin.refused_publishes),
-    ("dropped_messages", |plugin| plugin.dropped_messages),
-    ("lost_publishes", |plugin| plugin.lost_publishes),
+    ("poller_plugin_restarts", "How often the plugin was started again.", |plugin| plugin.restarts),
+    ("poller_plugin_bad_lines", "Lines of the plugin that were not messages.", |plugin| plugin.bad_lines),
+    ("poller_plugin_refused_publishes", "Messages to topics that the plugin's manifest does not allow.", |plugin| {
+        plugin.refused_publishes
+    }),
+    ("poller_plugin_dropped_messages", "Messages to the plugin that it was too slow for.", |plugin| {
+        plugin.dropped_messages
+    }),
+    ("poller_plugin_lost_publishes", "Messages of the plugin that did not go out; their tick is repeated.", |plugin| {
+        plugin.lost_publishes
+    }),
 ];
 
-/// The figures of `plugins` in OpenMetrics text without an end mark.
-pub(crate) fn write_metrics(plugins: &[PluginReport], text: &mut String) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "# TYPE poller_plugin_up gauge");
-    for plugin in plugins {
-        let up = u8::from(plugin.is_well());
-        let _ = writeln!(text, "poller_plugin_up{{plugin=\"{}\"}} {up}", plugin.id);
-    }
-    for (name, figure) in FIGURES {
-        let _ = writeln!(text, "# TYPE poller_plugin_{name} counter");
-        for plugin in plugins {
-            let _ = writeln!(text, "poller_plugin_{name}_total{{plugin=\"{}\"}} {}", plugin.id, figure(plugin));
+/// The figures of these plugins at one moment.
+#[derive(Debug)]
+pub(crate) struct PluginFigures(pub(crate) Vec<PluginReport>);
+
+impl Collector for PluginFigures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "1 while the plugin serves ticks.";
+        let mut up = encoder.encode_descriptor("poller_plugin_up", help, None, MetricType::Gauge)?;
+        for plugin in &self.0 {
+            let gauge = ConstGauge::new(i64::from(plugin.is_well()));
+            gauge.encode(up.encode_family(&[("plugin", plugin.id.as_str())])?)?;
         }
+        for (name, help, figure) in FIGURES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for plugin in &self.0 {
+                let counter = ConstCounter::new(figure(plugin));
+                counter.encode(family.encode_family(&[("plugin", plugin.id.as_str())])?)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -8,13 +8,14 @@ use nexo_poller::contract::PollerHost;
 use nexo_poller::host::{HostServices, InProcessHost, MetricSink};
 use nexo_poller::router::{PluginBinary, PluginKind, PluginPollerRouter, Supervisor, SupervisorOptions};
 use nexo_poller::runner::{HostProvider, KindLimits, PollerRegistry, TickIdentity};
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::built_in;
 use super::dry_runner::DryRunner;
 use super::remote::RemotePlugins;
-use super::report::{self, PluginReport};
+use super::report::{PluginFigures, PluginReport};
 use super::set::PluginSet;
 use crate::telemetry::counters::Counters;
 
@@ -234,10 +235,10 @@ impl Plugins {
         reports.chain(self.remote.iter().flat_map(RemotePlugins::report)).collect()
     }
 
-    /// Figures of plugins and the counters of pollers, in OpenMetrics text without an end mark.
-    pub(crate) fn write_metrics(&self, text: &mut String) {
-        self.counters.write_metrics(text);
-        report::write_metrics(&self.report(), text);
+    /// Adds the figures of plugins and the counters of pollers.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.counters.register(registry);
+        registry.register_collector(Box::new(PluginFigures(self.report())));
     }
 
     /// Ends all of them at once.

@@ -1,7 +1,12 @@
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 /// Series that pollers may make; a poller that puts an item's id into a label must not fill the memory.
@@ -15,9 +20,11 @@ pub(crate) struct Counters {
     counts: Mutex<Counts>,
 }
 
+type Labels = Vec<(String, String)>;
+
 #[derive(Debug, Default)]
 struct Counts {
-    series: BTreeMap<String, BTreeMap<String, u64>>,
+    series: BTreeMap<String, BTreeMap<Labels, u64>>,
     kept: usize,
     refused: u64,
 }
@@ -29,7 +36,7 @@ impl Counters {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = &mut *counts;
         let name = name.trim_end_matches("_total");
-        let Some(labels) = render(kind, labels).filter(|_| is_name(name)) else {
+        let Some(labels) = labels_of(kind, labels).filter(|_| is_name(name)) else {
             counts.refused += 1;
             return;
         };
@@ -43,22 +50,29 @@ impl Counters {
         }
     }
 
-    /// The counters in OpenMetrics text, each name with the prefix `poller_custom_`, without an end mark.
-    pub(crate) fn write_metrics(&self, text: &mut String) {
+    /// Adds the counters, each name with the prefix `poller_custom_`.
+    pub(crate) fn register(self: &Arc<Self>, registry: &mut Registry) {
+        registry.sub_registry_with_prefix("poller_custom").register_collector(Box::new(Arc::clone(self)));
+    }
+}
+
+impl Collector for Counters {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        // Writing to a string cannot fail.
         for (name, series) in &counts.series {
-            let _ = writeln!(text, "# TYPE poller_custom_{name} counter");
+            let help = "Counted by pollers themselves.";
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for (labels, count) in series {
-                let _ = writeln!(text, "poller_custom_{name}_total{{{labels}}} {count}");
+                ConstCounter::new(*count).encode(family.encode_family(labels)?)?;
             }
         }
-        let refused = counts.refused;
-        let _ = write!(
-            text,
-            "# HELP poller_custom_refused Counts of pollers that were left out: no name, no label, or too many series.\n\
-             # TYPE poller_custom_refused counter\npoller_custom_refused_total {refused}\n"
-        );
+        let help = "Counts of pollers that were left out: no name, no label, or too many series.";
+        ConstCounter::new(counts.refused).encode(encoder.encode_descriptor(
+            "refused",
+            help,
+            None,
+            MetricType::Counter,
+        )?)
     }
 }
 
@@ -68,10 +82,10 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn render(kind: &str, labels: &Value) -> Option<String> {
-    let mut text = format!("kind=\"{kind}\"");
+fn labels_of(kind: &str, labels: &Value) -> Option<Labels> {
+    let mut all = vec![("kind".to_owned(), kind.to_owned())];
     let labels = match labels {
-        Value::Null => return Some(text),
+        Value::Null => return Some(all),
         Value::Object(labels) if labels.len() <= MOST_LABELS => labels,
         _ => return None,
     };
@@ -84,11 +98,9 @@ fn render(kind: &str, labels: &Value) -> Option<String> {
         if !is_name(name) || value.len() > LONGEST {
             return None;
         }
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        // Writing to a string cannot fail.
-        let _ = write!(text, ",{name}=\"{value}\"");
+        all.push((name.clone(), value));
     }
-    Some(text)
+    Some(all)
 }
 
 #[cfg(test)]
@@ -97,15 +109,16 @@ mod tests {
 
     use super::*;
 
-    fn text(counters: &Counters) -> String {
-        let mut text = String::new();
-        counters.write_metrics(&mut text);
+    fn text(counters: &Arc<Counters>) -> String {
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        counters.register(&mut registry);
+        prometheus_client::encoding::text::encode_registry(&mut text, &registry).unwrap();
         text
     }
 
     #[test]
     fn counters_add_up_by_label_and_are_exposed() {
-        let counters = Counters::default();
+        let counters = Arc::new(Counters::default());
         counters.add("rss", "items_total", &json!({"feed": "a\"b"}));
         counters.add("rss", "items", &json!({"feed": "a\"b"}));
         counters.add("rss", "items", &Value::Null);
@@ -116,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_poller_cannot_make_series_without_end_or_names_that_break_the_text() {
-        let counters = Counters::default();
+        let counters = Arc::new(Counters::default());
         for id in 0..MOST_SERIES * 2 {
             counters.add("rss", "x", &json!({ "id": id }));
         }

@@ -1,8 +1,10 @@
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::registry::Registry;
 
 /// Between two warnings about one topic.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -33,15 +35,10 @@ impl Unheard {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// The counter in the exposition format of `/metrics`, without its end mark.
-    pub(crate) fn write_metrics(&self, text: &mut String) {
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "# HELP poller_outbound_unheard Messages to channels that nobody listens to.\n\
-             # TYPE poller_outbound_unheard counter\npoller_outbound_unheard_total {}\n",
-            self.count()
-        );
+    /// Adds the counter as it stands.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Messages to channels that nobody listens to";
+        registry.register("poller_outbound_unheard", help, ConstCounter::new(self.count()));
     }
 
     fn is_due(&self, topic: &str, now: Instant) -> bool {

@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use genai::chat::{ChatMessage, ChatOptions, ChatRequest};
 use genai::{Client, ModelIden};
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::registry::Registry;
 
 pub use self::api::{LlmApi, UnknownLlmApi};
 use self::budget::Spent;
@@ -79,7 +81,11 @@ impl LlmRegistry {
     /// What the calls have cost, in OpenMetrics text without an end mark: `poller_llm_calls` by provider and outcome,
     /// `poller_llm_tokens` by provider and direction. There are as many series as providers were ever configured, times six.
     pub fn write_metrics(&self, text: &mut String) {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner).write_metrics(text);
+        let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(usage));
+        // Writing to a string cannot fail.
+        let _ = encode_registry(text, &registry);
     }
 
     fn find(&self, name: &str) -> Result<Provider, HostError> {

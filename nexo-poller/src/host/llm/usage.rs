@@ -1,10 +1,15 @@
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 
 use crate::contract::LlmUsage;
 
 /// Calls and tokens by provider.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Usage {
     /// By provider and outcome.
     calls: BTreeMap<(String, &'static str), u64>,
@@ -22,19 +27,20 @@ impl Usage {
             *self.tokens.entry((provider.to_owned(), direction)).or_default() += u64::from(tokens);
         }
     }
+}
 
-    /// OpenMetrics text without an end mark. The names were checked when the providers were read.
-    pub(super) fn write_metrics(&self, text: &mut String) {
+impl Collector for Usage {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for (name, help, label, counts) in [
-            ("calls", "Calls of language models.", "outcome", &self.calls),
-            ("tokens", "Tokens that language models took and gave.", "direction", &self.tokens),
+            ("poller_llm_calls", "Calls of language models.", "outcome", &self.calls),
+            ("poller_llm_tokens", "Tokens that language models took and gave.", "direction", &self.tokens),
         ] {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "# HELP poller_llm_{name} {help}\n# TYPE poller_llm_{name} counter");
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for ((provider, value), count) in counts {
-                let _ =
-                    writeln!(text, "poller_llm_{name}_total{{provider=\"{provider}\",{label}=\"{value}\"}} {count}");
+                let labels = [("provider", provider.as_str()), (label, value)];
+                ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
             }
         }
+        Ok(())
     }
 }
