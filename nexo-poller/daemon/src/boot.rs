@@ -194,7 +194,7 @@ async fn open_state(settings: &Settings, world: Option<&NatsBroker>) -> Result<A
         let options = JetStreamOptions::default()
             .with_bucket(&state.bucket)
             .with_history(state.history)
-            .with_replicas(state.replicas);
+            .with_replicas(state.replicas.into());
         return Ok(Arc::new(JetStreamStore::open(world.client(), options).await.map_err(failed)?));
     }
     let state = settings.state_db.clone();

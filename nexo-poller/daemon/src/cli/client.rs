@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::args::AdminPlace;
 use crate::api::{ADDRESS_FILE, TOKEN_FILE, TOKEN_VARIABLE};
+use crate::config::PollersFile;
 use crate::config::private_file;
-use crate::config::{DEFAULT_ADMIN_BIND, PollersFile};
 use crate::core::exit::Exit;
 
 /// A daemon that is there takes a connection within this time.
@@ -199,7 +199,7 @@ fn on_this_machine(config: &Path) -> Result<(String, PathBuf), ClientError> {
     // and so one address file.
     let admin = &settings.admin;
     let named = admin.bind.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
-    let named = named.filter(|_| admin.bind != DEFAULT_ADMIN_BIND && !admin.is_for_outside());
+    let named = named.filter(|_| !admin.binds_by_default() && !admin.is_for_outside());
     let address = match named.filter(|address| TcpStream::connect_timeout(address, CONNECT).is_ok()) {
         Some(address) => address.to_string(),
         None => std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| no_daemon(config))?,

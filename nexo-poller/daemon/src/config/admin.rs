@@ -1,11 +1,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::broker::texts;
-use crate::config::yaml::{Place, Sink, Table};
-
-/// Where the admin server listens unless the file says otherwise.
-pub(crate) const DEFAULT_ADMIN_BIND: &str = "127.0.0.1:9091";
+use crate::config::keys::{admin as key, settings};
+use crate::config::yaml::{Sink, Table};
 
 /// `admin`: where the daemon can be asked, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +28,16 @@ pub(crate) struct TlsFiles {
 
 impl Default for AdminSettings {
     fn default() -> Self {
-        Self { bind: DEFAULT_ADMIN_BIND.to_owned(), token_file: None, tls: None, names: Vec::new() }
+        Self { bind: key::BIND.default().to_owned(), token_file: None, tls: None, names: Vec::new() }
     }
 }
 
 impl AdminSettings {
+    /// Whether the server listens where it does unless the file says otherwise.
+    pub(crate) fn binds_by_default(&self) -> bool {
+        self.bind == key::BIND.default()
+    }
+
     /// Whether others than the users of this machine are let in: through another address than loopback, or a proxy in front.
     #[must_use]
     pub(crate) fn is_for_outside(&self) -> bool {
@@ -43,13 +45,12 @@ impl AdminSettings {
     }
 
     pub(super) fn read(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> Option<Self> {
-        let (key, node) = table.take("admin")?;
-        let mut admin = Table::open("`admin`", Place::value(key, node.at), node, sink)?;
-        let bind = admin.text("bind", sink);
-        let token_file = admin.path("token_file", sink).map(|path| dir.join(path));
+        let mut admin = settings::ADMIN.open(table, sink)?;
+        let bind = key::BIND.read(&mut admin, sink);
+        let token_file = key::TOKEN_FILE.read_path(&mut admin, sink).map(|path| dir.join(path));
         let tls = read_tls(&mut admin, dir, sink);
-        let plain_http = admin.flag("plain_http", false, sink);
-        let names = texts(&mut admin, "names", sink);
+        let plain_http = key::PLAIN_HTTP.read(&mut admin, sink);
+        let names = key::NAMES.read(&mut admin, sink);
         admin.finish(sink);
         let default = Self::default();
         let Some((bind, place)) = bind else { return Some(Self { token_file, tls, names, ..default }) };
@@ -69,10 +70,9 @@ impl AdminSettings {
 }
 
 fn read_tls(admin: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> Option<TlsFiles> {
-    let (key, node) = admin.take("tls")?;
-    let mut tls = Table::open("`tls`", Place::value(key, node.at), node, sink)?;
-    let cert = tls.required("cert", sink);
-    let key = tls.required("key", sink);
+    let mut tls = key::TLS.open(admin, sink)?;
+    let cert = key::CERT.read(&mut tls, sink);
+    let key = key::KEY.read(&mut tls, sink);
     tls.finish(sink);
     Some(TlsFiles { cert: dir.join(cert?.0), key: dir.join(key?.0) })
 }

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::yaml::{Node, Place, Sink, Table, Yaml};
+use crate::config::keys::{self, broker as key};
+use crate::config::yaml::{Place, Sink, Table, Yaml};
 
 /// `broker`: the NATS server that daemons and plugins of several machines share.
 #[derive(Clone, Default, PartialEq)]
@@ -24,33 +25,30 @@ pub(crate) struct StateSettings {
     /// `history`: entries of each job that are kept.
     pub(crate) history: u8,
     /// `replicas`: servers that have each entry.
-    pub(crate) replicas: usize,
+    pub(crate) replicas: u8,
 }
 
 impl StateSettings {
     fn of(bucket: String) -> Self {
-        Self { bucket, history: 10, replicas: 1 }
+        Self { bucket, history: key::HISTORY.default(), replicas: key::REPLICAS.default() }
     }
 
     fn read(table: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<Self> {
-        let (key, node) = table.take("state")?;
-        let place = Place::value(key, node.at);
+        let (written, node) = key::STATE.take(table)?;
+        let place = Place::value(written, node.at);
         let (state, place) = match &node.value {
             Yaml::Text(bucket) => (Self::of(bucket.clone()), place),
             _ => {
-                let mut state = Table::open("`state`", place, node, sink)?;
-                let bucket = state.required("bucket", sink);
-                let history = state.whole("history", 1..=64, sink).and_then(|depth| u8::try_from(depth).ok());
-                let replicas = state.whole("replicas", 1..=5, sink).and_then(|copies| usize::try_from(copies).ok());
+                let mut state = key::STATE.open_at(place, node, sink)?;
+                let bucket = key::BUCKET.read(&mut state, sink);
+                let history = key::HISTORY.read(&mut state, sink);
+                let replicas = key::REPLICAS.read(&mut state, sink);
                 state.finish(sink);
                 let (bucket, place) = bucket?;
-                let defaults = Self::of(bucket);
-                let history = history.unwrap_or(defaults.history);
-                (Self { history, replicas: replicas.unwrap_or(defaults.replicas), ..defaults }, place)
+                (Self { bucket, history, replicas }, place)
             }
         };
-        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        if state.bucket.is_empty() || !state.bucket.chars().all(named) {
+        if state.bucket.is_empty() || !key::BUCKET.takes(&state.bucket) {
             sink.add(place, "a bucket's name has letters, digits, `_` and `-` only");
             return None;
         }
@@ -60,39 +58,18 @@ impl StateSettings {
 
 impl BrokerSettings {
     pub(super) fn read(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> Option<Self> {
-        let (key, node) = table.take("broker")?;
+        let (written, node) = keys::settings::BROKER.take(table)?;
         if let Yaml::Text(url) = &node.value {
             return Some(Self { url: url.clone(), ..Self::default() });
         }
-        let mut broker = Table::open("`broker`", Place::value(key, node.at), node, sink)?;
-        let url = broker.required("url", sink).map(|(url, _)| url);
-        let plugins = texts(&mut broker, "plugins", sink).into_iter().map(|path| dir.join(path)).collect();
-        let stored = texts(&mut broker, "stored", sink);
+        let mut broker = keys::settings::BROKER.open_at(Place::value(written, node.at), node, sink)?;
+        let url = key::URL.read(&mut broker, sink).map(|(url, _)| url);
+        let plugins = key::PLUGINS.read(&mut broker, sink).into_iter().map(|path| dir.join(path)).collect();
+        let stored = key::STORED.read(&mut broker, sink);
         let state = StateSettings::read(&mut broker, sink);
         broker.finish(sink);
         Some(Self { url: url?, plugins, stored, state })
     }
-}
-
-/// A list of texts, or one text alone.
-pub(super) fn texts(table: &mut Table<'_>, name: &'static str, sink: &mut Sink<'_>) -> Vec<String> {
-    let Some((key, node)) = table.take(name) else { return Vec::new() };
-    let Yaml::List(items) = &node.value else {
-        if let Yaml::Text(text) = &node.value {
-            return vec![text.clone()];
-        }
-        let message = format!("`{name}` must be a list of texts, found {}", node.value.noun());
-        sink.add(Place::value(key, node.at), message);
-        return Vec::new();
-    };
-    let text = |item: &Node| match &item.value {
-        Yaml::Text(text) if !text.trim().is_empty() => Some(text.clone()),
-        other => {
-            sink.add(Place::item(item.at), format!("each item of `{name}` must be text, found {}", other.noun()));
-            None
-        }
-    };
-    items.iter().filter_map(text).collect()
 }
 
 /// Shows no URL: it may hold a password.

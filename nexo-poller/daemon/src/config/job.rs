@@ -2,9 +2,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use nexo_poller::runner::CatchUp;
 use serde_json::{Map, Value};
 
-use crate::config::yaml::{Node, Place, Sink, Table, Yaml, closest};
+use crate::config::keys::{job as key, schedule};
+use crate::config::yaml::{Node, Place, Sink, Table, Yaml};
 
 /// One job as the file has it: readable, its schedule and config not yet judged.
 #[derive(Clone, PartialEq)]
@@ -33,8 +35,8 @@ pub(crate) struct JobEntry {
     pub(crate) failure_to: Option<(String, String)>,
     /// `paused_on_boot`.
     pub(crate) paused_on_boot: bool,
-    /// `catch_up`: `once`, `skip` or `all`.
-    pub(crate) catch_up: Option<String>,
+    /// `catch_up`.
+    pub(crate) catch_up: CatchUp,
 }
 
 /// A schedule as the file has it.
@@ -75,33 +77,35 @@ impl JobEntry {
     pub(super) fn read(node: &Node, file: &Arc<Path>, sink: &mut Sink<'_>) -> Option<Self> {
         let before = sink.problems.len();
         let mut table = Table::open("a job", Place::item(node.at), node, sink)?;
-        let id = table.required("id", sink);
+        let id = key::ID.read(&mut table, sink);
         if let Some((id, place)) = &id {
             // Problems found before the id was read belong to the job as well.
             sink.job = Some(id.clone());
             sink.problems.iter_mut().skip(before).for_each(|problem| problem.job = Some(id.clone()));
-            if id.len() > 200 || id.contains(|c: char| c.is_control() || c.is_whitespace()) {
-                sink.add(place.clone(), "`id` must have 1 to 200 characters and no spaces");
+            if !key::ID.takes(id) {
+                let most = key::ID.shape.0.most;
+                sink.add(place.clone(), format!("`id` must have 1 to {most} characters and no spaces"));
             }
         }
-        let kind = table.required("kind", sink);
+        let kind = key::KIND.read(&mut table, sink);
         if let Some((kind, place)) = &kind
             && let Err(error) = nexo_poller::contract::check_kind(kind)
         {
             sink.add(place.clone(), error.to_string());
         }
-        let agent = table.required("agent", sink);
+        let agent = key::AGENT.read(&mut table, sink);
         let schedule = read_schedule(&mut table, sink);
         let (config, config_place) = read_config(&mut table, sink);
         let failure_to = read_target(&mut table, sink);
-        let paused_on_boot = table.flag("paused_on_boot", false, sink);
-        let catch_up = read_catch_up(&mut table, sink);
+        let paused_on_boot = key::PAUSED_ON_BOOT.read(&mut table, sink);
+        let catch_up = key::CATCH_UP.read(&mut table, sink);
         table.finish(sink);
         if sink.problems.len() > before {
             return None;
         }
         let ((id, id_place), (kind, kind_place), (agent, _)) = (id?, kind?, agent?);
         let (schedule, schedule_place) = schedule?;
+        let catch_up = catch_up?;
         Some(Self {
             file: Arc::clone(file),
             id,
@@ -121,26 +125,26 @@ impl JobEntry {
 }
 
 fn read_schedule(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(ScheduleEntry, Place)> {
-    const FORMS: &str = "`every_secs: 300`, `every: 5m`, `cron: \"0 */5 * * * *\"` or `at: \"2026-04-26T15:00:00Z\"`";
-    let Some((key, node)) = job.take("schedule") else {
-        if !job.is_misspelled("schedule") {
-            sink.add(job.place(), format!("a job needs a `schedule` with one of {FORMS}"));
+    let forms = schedule::forms;
+    let Some((key, node)) = key::SCHEDULE.take(job) else {
+        if !job.is_misspelled(key::SCHEDULE.name) {
+            sink.add(job.place(), format!("a job needs a `schedule` with one of {}", forms()));
         }
         return None;
     };
     let place = Place::value(key, node.at);
     if !matches!(node.value, Yaml::Map(_)) {
-        sink.add(place, format!("`schedule` must be a mapping with one of {FORMS}, found {}", node.value.noun()));
+        sink.add(place, format!("`schedule` must be a mapping with one of {}, found {}", forms(), node.value.noun()));
         return None;
     }
     let before = sink.problems.len();
     let mut table = Table::open("`schedule`", place.clone(), node, sink)?;
-    let secs = table.whole("every_secs", 1..=31_536_000, sink);
+    let secs = schedule::EVERY_SECS.read(&mut table, sink);
     let every = read_every(&mut table, sink);
-    let cron = table.text("cron", sink);
-    let tz = table.text("tz", sink);
-    let at = table.text("at", sink);
-    let jitter_ms = table.whole("stagger_jitter_ms", 0..=3_600_000, sink);
+    let cron = schedule::CRON.read(&mut table, sink);
+    let tz = schedule::TZ.read(&mut table, sink);
+    let at = schedule::AT.read(&mut table, sink);
+    let jitter_ms = schedule::STAGGER_JITTER_MS.read(&mut table, sink);
     table.finish(sink);
     if let Some((_, tz_place)) = tz.as_ref().filter(|_| cron.is_none()) {
         sink.add(tz_place.clone(), "`tz` belongs to `cron`; intervals and instants need no time zone");
@@ -158,7 +162,7 @@ fn read_schedule(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(ScheduleEn
         // What stands in its place was reported there.
         (None, None, None, None) if sink.problems.len() > before => return None,
         _ => {
-            sink.add(place, format!("`schedule` needs exactly one of {FORMS}"));
+            sink.add(place, format!("`schedule` needs exactly one of {}", forms()));
             return None;
         }
     };
@@ -167,12 +171,12 @@ fn read_schedule(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(ScheduleEn
 
 /// `every` with its unit.
 fn read_every(table: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(String, Place)> {
-    let bare = table.peek("every").and_then(|(key, node)| match &node.value {
+    let bare = table.peek(schedule::EVERY.name).and_then(|(key, node)| match &node.value {
         Yaml::Number(number) => Some((Place::value(key, node.at), number.to_string())),
         _ => None,
     });
-    let Some((place, number)) = bare else { return table.text("every", sink) };
-    table.take("every");
+    let Some((place, number)) = bare else { return schedule::EVERY.read(table, sink) };
+    schedule::EVERY.take(table);
     sink.add(
         place,
         format!(
@@ -183,7 +187,7 @@ fn read_every(table: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(String, Pla
 }
 
 fn read_config(job: &mut Table<'_>, sink: &mut Sink<'_>) -> (Value, Place) {
-    let Some((key, node)) = job.take("config") else { return (Value::Object(Map::new()), job.place()) };
+    let Some((key, node)) = key::CONFIG.take(job) else { return (Value::Object(Map::new()), job.place()) };
     let place = Place::value(key, node.at);
     if !matches!(node.value, Yaml::Map(_)) {
         sink.add(place.clone(), format!("`config` must be a mapping, found {}", node.value.noun()));
@@ -211,22 +215,11 @@ fn refuse_repeated_keys(node: &Node, sink: &mut Sink<'_>) {
 }
 
 fn read_target(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(String, String)> {
-    let (key, node) = job.take("failure_to")?;
-    let mut table = Table::open("`failure_to`", Place::value(key, node.at), node, sink)?;
-    let channel = table.required("channel", sink);
-    let to = table.required("to", sink);
+    let mut table = key::FAILURE_TO.open(job, sink)?;
+    let channel = key::CHANNEL.read(&mut table, sink);
+    let to = key::TO.read(&mut table, sink);
     table.finish(sink);
     Some((channel?.0, to?.0))
-}
-
-fn read_catch_up(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<String> {
-    const FORMS: [&str; 3] = ["once", "skip", "all"];
-    let (text, place) = job.text("catch_up", sink)?;
-    if !FORMS.contains(&text.as_str()) {
-        let hint = closest(&text, FORMS).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-        sink.add(place, format!("`catch_up` must be once, skip or all{hint}"));
-    }
-    Some(text)
 }
 
 /// Shows no config: it may hold a secret.

@@ -10,14 +10,16 @@ mod config_key;
 pub(crate) mod credentials;
 mod include;
 mod job;
+mod keys;
 mod llm_providers;
 mod pollers;
 pub(crate) mod private_file;
+pub(crate) mod schema;
 mod settings;
 pub(crate) mod specs;
 mod yaml;
 
-pub(crate) use self::admin::{AdminSettings, DEFAULT_ADMIN_BIND, TlsFiles};
+pub(crate) use self::admin::{AdminSettings, TlsFiles};
 pub(crate) use self::broker::BrokerSettings;
 pub(crate) use self::config_key::place_in_config;
 pub(crate) use self::job::{JobEntry, ScheduleEntry};

@@ -3,6 +3,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::config::keys::settings as key;
 use crate::config::yaml::{Key, Node, Place, References, Sink, Table, Yaml, environment, parse};
 use crate::config::{JobEntry, Problem, Settings, include};
 
@@ -168,7 +169,7 @@ impl Jobs {
         let mut sink = Sink { file: &file, job: None, problems: Vec::new() };
         let unresolved = resolve(&mut root, path.parent().unwrap_or(Path::new("")), &mut sink);
         if let Some(mut table) = open(&root, &mut sink) {
-            let jobs = table.take("jobs");
+            let jobs = key::JOBS.take(&mut table);
             table.finish(&mut sink);
             if let Some((key, node)) = jobs {
                 self.take(key, node, &unresolved, path, &mut sink);
@@ -207,7 +208,7 @@ fn resolve(root: &mut Node, dir: &Path, sink: &mut Sink<'_>) -> HashSet<usize> {
         };
         for (index, item) in items.iter_mut().enumerate() {
             let before = sink.problems.len();
-            if key.name == "jobs" {
+            if key.name == key::JOBS.name {
                 sink.job = Some(name_of(item).unwrap_or_else(|| format!("#{}", index + 1)));
             }
             references.resolve(item, sink);
@@ -240,8 +241,8 @@ fn read_root(
     let dir = path.parent().unwrap_or(Path::new(""));
     let mut table = open(root, sink)?;
     let settings = Settings::read(&mut table, dir, sink);
-    let own = table.take("jobs");
-    let include = table.take("include");
+    let own = key::JOBS.take(&mut table);
+    let include = key::INCLUDE.take(&mut table);
     table.finish(sink);
     if let Some((key, node)) = own {
         jobs.take(key, node, unresolved, path, sink);

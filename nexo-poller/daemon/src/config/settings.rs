@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use crate::config::keys::settings as key;
 use crate::config::yaml::{Node, Place, Sink, Table, Yaml};
 use crate::config::{AdminSettings, BrokerSettings};
 
@@ -46,12 +47,12 @@ impl Settings {
     #[must_use]
     pub(crate) fn defaults(dir: &Path) -> Self {
         Self {
-            enabled: true,
-            state_db: dir.join("data/poller.db"),
-            default_jitter_ms: 5_000,
-            lease_ttl_factor: 2.0,
-            failure_alert_cooldown_secs: 3_600,
-            breaker_threshold: 5,
+            enabled: key::ENABLED.default(),
+            state_db: dir.join(key::STATE_DB.default()),
+            default_jitter_ms: key::DEFAULT_JITTER_MS.default(),
+            lease_ttl_factor: key::LEASE_TTL_FACTOR.default(),
+            failure_alert_cooldown_secs: key::FAILURE_ALERT_COOLDOWN_SECS.default(),
+            breaker_threshold: key::BREAKER_THRESHOLD.default(),
             plugins: PluginPaths::None,
             broker: None,
             credentials: None,
@@ -60,31 +61,24 @@ impl Settings {
     }
 
     pub(super) fn read(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> Self {
-        let defaults = Self::defaults(dir);
         Self {
-            enabled: table.flag("enabled", defaults.enabled, sink),
-            state_db: table.path("state_db", sink).map_or(defaults.state_db, |path| dir.join(path)),
-            default_jitter_ms: table
-                .whole("default_jitter_ms", 0..=3_600_000, sink)
-                .unwrap_or(defaults.default_jitter_ms),
-            lease_ttl_factor: table.number("lease_ttl_factor", 1.0..=100.0, sink).unwrap_or(defaults.lease_ttl_factor),
-            failure_alert_cooldown_secs: table
-                .whole("failure_alert_cooldown_secs", 0..=31_536_000, sink)
-                .unwrap_or(defaults.failure_alert_cooldown_secs),
-            breaker_threshold: table
-                .whole("breaker_threshold", 0..=1_000_000, sink)
-                .and_then(|threshold| u32::try_from(threshold).ok())
-                .unwrap_or(defaults.breaker_threshold),
+            enabled: key::ENABLED.read(table, sink),
+            state_db: dir
+                .join(key::STATE_DB.read(table, sink).map_or(key::STATE_DB.default().to_owned(), |(path, _)| path)),
+            default_jitter_ms: key::DEFAULT_JITTER_MS.read(table, sink),
+            lease_ttl_factor: key::LEASE_TTL_FACTOR.read(table, sink),
+            failure_alert_cooldown_secs: key::FAILURE_ALERT_COOLDOWN_SECS.read(table, sink),
+            breaker_threshold: key::BREAKER_THRESHOLD.read(table, sink),
             plugins: read_plugins(table, dir, sink),
             broker: BrokerSettings::read(table, dir, sink),
-            credentials: table.path("credentials", sink).map(|path| dir.join(path)),
+            credentials: key::CREDENTIALS.read_path(table, sink).map(|path| dir.join(path)),
             admin: AdminSettings::read(table, dir, sink).unwrap_or_default(),
         }
     }
 }
 
 fn read_plugins(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> PluginPaths {
-    let Some((key, node)) = table.take("plugins") else { return PluginPaths::None };
+    let Some((key, node)) = key::PLUGINS.take(table) else { return PluginPaths::None };
     match &node.value {
         Yaml::Text(path) if !path.trim().is_empty() => PluginPaths::Directory(dir.join(path)),
         Yaml::List(items) => {

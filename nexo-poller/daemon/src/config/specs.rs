@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nexo_poller::runner::{CatchUp, FailureTarget, JobSpec, Schedule, ScheduleError};
+use nexo_poller::runner::{FailureTarget, JobSpec, Schedule, ScheduleError};
 use nexo_poller::store::UnixMs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,11 +49,7 @@ fn spec_of(job: &JobEntry, schedule: Schedule) -> JobSpec {
     let mut spec = JobSpec::new(&job.id, &job.kind, &job.agent, schedule).with_config(job.config.clone());
     spec.failure_to = job.failure_to.as_ref().map(|(channel, to)| FailureTarget::new(channel, to));
     spec.paused_on_boot = job.paused_on_boot;
-    spec.catch_up = match job.catch_up.as_deref() {
-        Some("skip") => CatchUp::Skip,
-        Some("all") => CatchUp::All,
-        _ => CatchUp::Once,
-    };
+    spec.catch_up = job.catch_up;
     spec
 }
 

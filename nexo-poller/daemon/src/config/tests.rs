@@ -117,3 +117,22 @@ fn debug_output_of_a_job_shows_no_config() {
     let file = PollersFile::parse(&text, Path::new(PATH)).expect("loads");
     assert!(!format!("{file:?}").contains("hunter2"));
 }
+
+#[test]
+fn the_schema_is_made_of_the_table_and_of_what_the_kinds_say() {
+    let kinds = [("rss".to_owned(), serde_json::json!({"$schema": "x", "type": "object", "required": ["feed_url"]}))];
+    let schema = crate::config::schema::of_file(&kinds.into_iter().collect());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&in_order(schema)).unwrap());
+}
+
+/// The same with its keys in alphabetical order, whatever else is built beside this.
+fn in_order(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let sorted: std::collections::BTreeMap<_, _> = fields.into_iter().collect();
+            sorted.into_iter().map(|(key, value)| (key, in_order(value))).collect()
+        }
+        serde_json::Value::Array(items) => items.into_iter().map(in_order).collect(),
+        other => other,
+    }
+}

@@ -158,6 +158,27 @@ impl<'n> Table<'n> {
         self.text(key, sink).map(|(text, _)| PathBuf::from(text))
     }
 
+    /// A list of texts, or one text alone.
+    pub(crate) fn texts(&mut self, name: &'static str, sink: &mut Sink<'_>) -> Vec<String> {
+        let Some((key, node)) = self.take(name) else { return Vec::new() };
+        let Yaml::List(items) = &node.value else {
+            if let Yaml::Text(text) = &node.value {
+                return vec![text.clone()];
+            }
+            let message = format!("`{name}` must be a list of texts, found {}", node.value.noun());
+            sink.add(Place::value(key, node.at), message);
+            return Vec::new();
+        };
+        let text = |item: &Node| match &item.value {
+            Yaml::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            other => {
+                sink.add(Place::item(item.at), format!("each item of `{name}` must be text, found {}", other.noun()));
+                None
+            }
+        };
+        items.iter().filter_map(text).collect()
+    }
+
     /// Reports every key that nobody took.
     pub(crate) fn finish(self, sink: &mut Sink<'_>) {
         for (key, _) in self.fields {
