@@ -1,4 +1,5 @@
-use std::fmt;
+mod error;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,9 +7,10 @@ use std::time::Duration;
 use nexo_poller::broker::{Broker, LocalBroker, NatsBroker};
 use nexo_poller::host::{HostServices, LlmRegistry};
 use nexo_poller::runner::{Observer, PollerRegistry, PollerRunner, RunnerOptions};
-use nexo_poller::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore, StoreError};
+use nexo_poller::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+pub(crate) use self::error::BootError;
 use crate::api::{ADDRESS_FILE, Listeners};
 use crate::cluster::many_machines;
 use crate::config::Settings;
@@ -17,7 +19,7 @@ use crate::config::private_file;
 use crate::core::console;
 use crate::core::daemon::Daemon;
 use crate::core::exit::Exit;
-use crate::core::loaded_config::{LoadError, LoadedConfig};
+use crate::core::loaded_config::LoadedConfig;
 use crate::core::outbound::OutboundBroker;
 use crate::core::reload::PLUGINS_SETTLE;
 use crate::core::service_manager::ServiceManager;
@@ -33,36 +35,6 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// The whole of a shutdown.
 const SHUTDOWN: Duration = Duration::from_millis(9_500);
 
-/// Why the daemon does not run.
-#[derive(Debug)]
-pub(crate) struct BootError {
-    exit: Exit,
-    sentence: String,
-}
-
-impl BootError {
-    fn failed(sentence: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, sentence: sentence.into() }
-    }
-
-    /// How the program ends because of it.
-    pub(crate) fn exit(&self) -> Exit {
-        self.exit
-    }
-}
-
-impl fmt::Display for BootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
-    }
-}
-
-impl From<LoadError> for BootError {
-    fn from(error: LoadError) -> Self {
-        Self { exit: Exit::Config, sentence: format!("the daemon does not start:\n{error}") }
-    }
-}
-
 /// Runs the daemon until it is told to stop.
 ///
 /// # Errors
@@ -71,25 +43,23 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     // The log is read by more people than a job's config and credentials are.
     nexo_poller::unstable::hide_messages_of_ticks();
     // Before anything else: a signal during the start must not leave half a daemon.
-    let mut signals = Signals::listen().map_err(|error| BootError::failed(format!("signals: {error}")))?;
+    let mut signals = Signals::listen().map_err(BootError::Signals)?;
     let config = LoadedConfig::read(path).await?;
     let settings = config.file.settings.clone();
     let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
-    private_file::create_dir(&dir).map_err(|error| {
-        BootError::failed(format!("the directory {} of `state_db` cannot be made: {error}", dir.display()))
-    })?;
-    let listeners = Listeners::open(&settings.admin, &dir).await.map_err(BootError::failed)?;
+    private_file::create_dir(&dir).map_err(|source| BootError::StateDir { dir: dir.clone(), source })?;
+    let listeners = Listeners::open(&settings.admin, &dir).await?;
     let (address, remote) = (listeners.local(), listeners.remote());
-    let world = many_machines::connect(settings.broker.as_ref()).await.map_err(BootError::failed)?;
+    let world = many_machines::connect(settings.broker.as_ref()).await?;
     let store = open_state(&settings, world.as_ref()).await?;
     let registry = PollerRegistry::new();
-    built_in::register(&registry).map_err(|error| BootError::failed(error.to_string()))?;
+    built_in::register(&registry)?;
     let credentials = Arc::new(Credentials::default());
     let unheard = Arc::new(Unheard::default());
     let shared = world.clone().map(|world| Arc::new(world) as Arc<dyn Broker>);
     let outbound = OutboundBroker::new(LocalBroker::new(), Arc::clone(&unheard)).with_world(shared.clone());
     let outbound = Arc::new(outbound);
-    console::start(&*outbound).await.map_err(|error| BootError::failed(error.to_string()))?;
+    console::start(&*outbound).await?;
     let redactor = Arc::new(Redactor::default());
     let llm = Arc::new(LlmRegistry::default());
     let services = HostServices::new(outbound, Arc::clone(&credentials) as _)
@@ -108,8 +78,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
             recent.note(event);
         })
     });
-    let neighbours = many_machines::join(settings.broker.as_ref(), world.as_ref(), &mut options).await;
-    let neighbours = neighbours.map_err(BootError::failed)?;
+    let neighbours = many_machines::join(settings.broker.as_ref(), world.as_ref(), &mut options).await?;
     let runner = PollerRunner::builder(store, registry, plugins.hosts()).options(options).start();
     let daemon = Arc::new(Daemon {
         config: path.to_owned(),
@@ -128,7 +97,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
         manager: ServiceManager::of_environment(),
     });
 
-    daemon.load(config).await.map_err(|error| BootError::failed(error.to_string()))?;
+    daemon.load(config).await?;
     let address_file = dir.join(ADDRESS_FILE);
     let neighbour = listeners.neighbour(&address_file).await;
     let server = listeners.serve(&daemon);
@@ -138,7 +107,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
              give this one a port of its own under `admin: {{ bind: … }}` for the command line to find it"
         ),
         None => private_file::replace(&address_file, &format!("{address}\n"))
-            .map_err(|error| BootError::failed(format!("{} cannot be written: {error}", address_file.display())))?,
+            .map_err(|source| BootError::AddressFile { path: address_file.clone(), source })?,
     }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -155,7 +124,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
         let plugins = settling.plugins.report();
         let up = plugins.iter().filter(|plugin| plugin.is_well()).count();
         for plugin in plugins.iter().filter(|plugin| !plugin.is_well()) {
-            tracing::error!(plugin = plugin.id, state = plugin.state, "{}", plugin.why);
+            tracing::error!(plugin = plugin.id, state = %plugin.state, "{}", plugin.why);
         }
         let failed = plugins.len() - up + settling.plugin_faults().len();
         tracing::info!(up, failed, "plugins are settled");
@@ -189,20 +158,17 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
 
 /// Where job state lives: the bucket of many machines, or this machine's file.
 async fn open_state(settings: &Settings, world: Option<&NatsBroker>) -> Result<Arc<dyn StateStore>, BootError> {
-    let failed = |error: StoreError| BootError::failed(error.to_string());
     if let (Some(world), Some(state)) = (world, settings.broker.as_ref().and_then(|broker| broker.state.as_ref())) {
         let options = JetStreamOptions::default()
             .with_bucket(&state.bucket)
             .with_history(state.history)
             .with_replicas(state.replicas.into());
-        return Ok(Arc::new(JetStreamStore::open(world.client(), options).await.map_err(failed)?));
+        return Ok(Arc::new(JetStreamStore::open(world.client(), options).await?));
     }
     let state = settings.state_db.clone();
     // A file that another process holds is waited for, so not on this thread.
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(state, SqliteOptions::default()))
-        .await
-        .map_err(|_| BootError::failed("the job state could not be opened"))?;
-    Ok(Arc::new(store.map_err(failed)?))
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(state, SqliteOptions::default())).await?;
+    Ok(Arc::new(store?))
 }
 
 fn options_of(settings: &Settings) -> RunnerOptions {

@@ -15,19 +15,30 @@ pub(crate) const ADDRESS_FILE: &str = "admin.addr";
 /// On one machine an answer takes no time.
 const NEIGHBOUR_ANSWERS: Duration = Duration::from_secs(1);
 
+/// Why nobody can listen on an address, and what to change.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AddressError {
+    #[error(
+        "the admin address {bind} is in use, probably by another daemon: stop that one, or set \
+         `admin: {{ bind: \"127.0.0.1:0\" }}` in pollers.yaml to pick a free port"
+    )]
+    InUse { bind: String, source: std::io::Error },
+    #[error("the admin address {bind} cannot be used ({source}): set another `admin: {{ bind: … }}`")]
+    Unusable { bind: String, source: std::io::Error },
+    #[error("the admin address is not known: {0}")]
+    Unknown(#[source] std::io::Error),
+}
+
 /// Listens on `bind`.
-///
-/// # Errors
-/// A sentence that says what to change.
-pub(super) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), String> {
-    let listener = TcpListener::bind(bind).await.map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => format!(
-            "the admin address {bind} is in use, probably by another daemon: stop that one, or set \
-             `admin: {{ bind: \"127.0.0.1:0\" }}` in pollers.yaml to pick a free port"
-        ),
-        _ => format!("the admin address {bind} cannot be used ({error}): set another `admin: {{ bind: … }}`"),
+pub(super) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), AddressError> {
+    let listener = TcpListener::bind(bind).await.map_err(|source| {
+        let bind = bind.to_owned();
+        match source.kind() {
+            ErrorKind::AddrInUse => AddressError::InUse { bind, source },
+            _ => AddressError::Unusable { bind, source },
+        }
     })?;
-    let address = listener.local_addr().map_err(|error| format!("the admin address is not known: {error}"))?;
+    let address = listener.local_addr().map_err(AddressError::Unknown)?;
     Ok((listener, address))
 }
 

@@ -79,5 +79,5 @@ pub(super) async fn dry_run(
     Path(id): Path<String>,
 ) -> Result<Json<DryRun>, Refusal> {
     let (spec, state) = daemon.runner.inspect(&id).await?;
-    daemon.dry_run(&spec, &state).await.map(Json).map_err(|sentence| Refusal(StatusCode::CONFLICT, sentence))
+    daemon.dry_run(&spec, &state).await.map(Json).map_err(|error| Refusal(StatusCode::CONFLICT, error.to_string()))
 }

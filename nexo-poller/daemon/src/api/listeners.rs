@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::address::{bind, living_neighbour};
+use super::address::{AddressError, bind, living_neighbour};
 use super::guard::Guard;
-use super::remote_access::RemoteAccess;
+use super::remote_access::{RemoteAccess, Unprepared};
 use super::routes::router;
 use super::server::serve;
-use super::token::AdminToken;
+use super::token::{AdminToken, TokenError};
 use crate::config::AdminSettings;
 use crate::core::certificate::Certificate;
 use crate::core::daemon::Daemon;
@@ -27,15 +27,26 @@ pub(crate) struct Listeners {
     names: Arc<[String]>,
 }
 
+/// Why nobody can come in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenersError {
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    RemoteAccess(#[from] Unprepared),
+    #[error(transparent)]
+    Address(#[from] AddressError),
+}
+
 impl Listeners {
     /// Takes the addresses; nobody is answered yet. `dir` holds the token of this machine's users.
     ///
     /// # Errors
-    /// A sentence that says what to change.
-    pub(crate) async fn open(settings: &AdminSettings, dir: &Path) -> Result<Self, String> {
+    /// [`ListenersError`], which says what to change.
+    pub(crate) async fn open(settings: &AdminSettings, dir: &Path) -> Result<Self, ListenersError> {
         let token = AdminToken::load_or_make(dir)?;
         let names = settings.names.as_slice().into();
-        Ok(match RemoteAccess::of(settings).map_err(|error| error.to_string())? {
+        Ok(match RemoteAccess::of(settings)? {
             None => Self { local: bind(&settings.bind).await?, token, remote: None, names },
             Some(access) => {
                 let (listener, address) = bind(&settings.bind).await?;

@@ -24,7 +24,7 @@ mod unauthenticated;
 pub(crate) use self::address::ADDRESS_FILE;
 pub(crate) use self::cursors::CursorAnswer;
 pub(crate) use self::jobs::{Firings, ReloadAnswer};
-pub(crate) use self::listeners::Listeners;
+pub(crate) use self::listeners::{Listeners, ListenersError};
 pub(crate) use self::listing::ListAnswer;
 pub(crate) use self::remote_access::{RemoteAccess, TOKEN_VARIABLE, Unprepared};
 pub(crate) use self::token::TOKEN_FILE;

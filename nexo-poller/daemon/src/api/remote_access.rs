@@ -24,8 +24,8 @@ pub(crate) enum Unprepared {
     )]
     NoToken { bind: String },
     /// The file with the token cannot be read.
-    #[error("`admin.token_file` {} cannot be used: {error}", path.display())]
-    TokenFile { path: PathBuf, error: String },
+    #[error("`admin.token_file` {} cannot be used: {source}", path.display())]
+    TokenFile { path: PathBuf, source: std::io::Error },
     /// What was given is too short to be a secret.
     #[error("the given admin token needs 32 characters or more")]
     ShortToken,
@@ -42,8 +42,9 @@ impl RemoteAccess {
         }
         let given = std::env::var(TOKEN_VARIABLE).ok();
         let token = match (&settings.token_file, given) {
-            (Some(path), _) => private_file::read(path)
-                .map_err(|error| Unprepared::TokenFile { path: path.clone(), error: error.to_string() })?,
+            (Some(path), _) => {
+                private_file::read(path).map_err(|source| Unprepared::TokenFile { path: path.clone(), source })?
+            }
             (None, Some(token)) => token,
             (None, None) => return Err(Unprepared::NoToken { bind: settings.bind.clone() }),
         };

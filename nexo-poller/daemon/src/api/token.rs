@@ -1,5 +1,5 @@
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
@@ -12,6 +12,16 @@ pub(crate) const TOKEN_FILE: &str = "admin.token";
 /// A shorter one may be guessed.
 const SHORTEST: usize = 32;
 
+/// Why there is no token for the users of this machine.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// It cannot be read, or others can read it.
+    #[error("the admin token {} cannot be used: {source}", path.display())]
+    Unusable { path: PathBuf, source: io::Error },
+    #[error("the admin token {} cannot be written: {source}", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+}
+
 /// The secret of the admin API.
 #[derive(Clone)]
 pub(super) struct AdminToken(String);
@@ -20,15 +30,15 @@ impl AdminToken {
     /// The token in `dir`, made now if there is none.
     ///
     /// # Errors
-    /// A sentence: the file cannot be read or written, or others can read it.
-    pub(super) fn load_or_make(dir: &Path) -> Result<Self, String> {
+    /// [`TokenError`]: the file cannot be read or written, or others can read it.
+    pub(super) fn load_or_make(dir: &Path) -> Result<Self, TokenError> {
         let path = dir.join(TOKEN_FILE);
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let made = match Self::load(&path) {
             Ok(Some(token)) => return Ok(token),
             Ok(None) => private_file::replace(&path, &format!("{token}\n")),
             Err(error) if error.kind() == ErrorKind::NotFound => private_file::create(&path, &format!("{token}\n")),
-            Err(error) => return Err(format!("the admin token {} cannot be used: {error}", path.display())),
+            Err(source) => return Err(TokenError::Unusable { path, source }),
         };
         match made {
             Ok(()) => Ok(Self(token)),
@@ -36,7 +46,7 @@ impl AdminToken {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::load(&path).ok().flatten().ok_or(error),
             Err(error) => Err(error),
         }
-        .map_err(|error| format!("the admin token {} cannot be written: {error}", path.display()))
+        .map_err(|source| TokenError::Unwritable { path, source })
     }
 
     /// The token in the file at `path`; `None` where that is too short to be one.
@@ -93,7 +103,7 @@ mod tests {
         AdminToken::load_or_make(dir.path()).unwrap();
         let path = dir.path().join(TOKEN_FILE);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let error = AdminToken::load_or_make(dir.path()).unwrap_err();
+        let error = AdminToken::load_or_make(dir.path()).unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");
     }
 }

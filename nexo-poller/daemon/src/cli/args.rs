@@ -174,9 +174,18 @@ pub(super) enum Command {
     },
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
-    if (0.1..=3_600.0).contains(&seconds) { Ok(seconds) } else { Err("it must be between 0.1 and 3600".to_owned()) }
+/// Why a text is no number of seconds.
+#[derive(Debug, thiserror::Error)]
+enum SecondsError {
+    #[error("it must be a number")]
+    NoNumber(#[from] std::num::ParseFloatError),
+    #[error("it must be between 0.1 and 3600")]
+    OutOfRange,
+}
+
+fn seconds(text: &str) -> Result<f64, SecondsError> {
+    let seconds: f64 = text.parse()?;
+    if (0.1..=3_600.0).contains(&seconds) { Ok(seconds) } else { Err(SecondsError::OutOfRange) }
 }
 
 /// Which jobs are listed.

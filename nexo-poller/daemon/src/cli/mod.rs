@@ -36,7 +36,7 @@ pub(crate) fn main() -> ExitCode {
     let is_daemon = matches!(args.command, Command::Run { job: None });
     let _traces = match logs::init(args.log_format, &args.log, is_daemon) {
         Ok(traces) => traces,
-        Err(sentence) => return fail(&sentence).into(),
+        Err(error) => return fail(&error.to_string()).into(),
     };
     let mut runtime = match is_daemon {
         true => tokio::runtime::Builder::new_multi_thread(),

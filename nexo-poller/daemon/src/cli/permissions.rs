@@ -1,12 +1,25 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nexo_poller::manifest::{Manifest, PluginSection, PollerSection};
 use nexo_poller::wire::topics;
 
-use crate::config::{BrokerSettings, PollersFile};
+use crate::config::{BrokerSettings, PollersFile, RefusedFile};
 use crate::core::exit::Exit;
 use crate::core::terminal::line_to_stdout;
-use crate::plugins::set::PluginSet;
+use crate::plugins::set::{PluginConflict, PluginFault, PluginSet};
+
+/// Why it cannot be said who needs what.
+#[derive(Debug, thiserror::Error)]
+enum PermissionsError {
+    #[error(transparent)]
+    File(#[from] RefusedFile),
+    #[error("{} names no `broker`: on one machine there is nobody to keep apart", config.display())]
+    NoBroker { config: PathBuf },
+    #[error(transparent)]
+    Conflict(#[from] PluginConflict),
+    #[error(transparent)]
+    Plugin(#[from] PluginFault),
+}
 
 /// Prints what each user of the NATS server needs, and no more.
 pub(super) async fn show(config: &Path, shared_inbox: bool) -> Exit {
@@ -15,21 +28,21 @@ pub(super) async fn show(config: &Path, shared_inbox: bool) -> Exit {
             line_to_stdout(text.trim_end());
             Exit::Ok
         }
-        Err(why) => {
-            crate::cli::fail(&why);
+        Err(error) => {
+            crate::cli::fail(&error.to_string());
             Exit::Config
         }
     }
 }
 
-async fn text(config: &Path, shared_inbox: bool) -> Result<String, String> {
-    let file = PollersFile::load(config).map_err(|refused| refused.to_string())?;
+async fn text(config: &Path, shared_inbox: bool) -> Result<String, PermissionsError> {
+    let file = PollersFile::load(config)?;
     let Some(broker) = &file.settings.broker else {
-        return Err(format!("{} names no `broker`: on one machine there is nobody to keep apart", config.display()));
+        return Err(PermissionsError::NoBroker { config: config.to_owned() });
     };
-    let plugins = PluginSet::discover(&file.settings).await.map_err(|conflict| conflict.to_string())?;
-    if let Some(fault) = plugins.faults.first() {
-        return Err(fault.to_string());
+    let plugins = PluginSet::discover(&file.settings).await?;
+    if let Some(fault) = plugins.faults.into_iter().next() {
+        return Err(fault.into());
     }
     Ok(authorization(broker, &plugins.remote, shared_inbox))
 }

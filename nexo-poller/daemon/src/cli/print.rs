@@ -201,7 +201,7 @@ pub(super) fn plugins(answer: &Value) -> String {
 
 /// What a tick would have done.
 pub(super) fn dry_run(done: &DryRun) -> String {
-    let mut lines = vec![format!("{} in {} ms; nothing was published or stored", done.outcome, done.took_ms)];
+    let mut lines = vec![format!("{} in {} ms; nothing was published or stored", done.outcome.as_str(), done.took_ms)];
     lines.extend(done.error.iter().map(|error| clean(error)));
     lines.push(format!("{} seen, {} dispatched", done.items_seen, done.items_dispatched));
     for message in &done.published {

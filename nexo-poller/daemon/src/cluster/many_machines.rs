@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use nexo_poller::broker::{NatsBroker, NatsOptions};
+use nexo_poller::broker::{BrokerError, NatsBroker, NatsOptions};
 use nexo_poller::runner::{RunnerOptions, Sharing};
 
 use super::membership::{Listening, Neighbours, STAND_IN_AFTER};
@@ -9,19 +9,27 @@ use crate::config::BrokerSettings;
 /// In whose name the daemon connects.
 const NAME: &str = "daemon";
 
+/// Why the other machines cannot be reached. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClusterError {
+    #[error("`broker`: {0}")]
+    Broker(#[from] BrokerError),
+    #[error("`broker`: the other daemons cannot be heard: {0}")]
+    Members(#[source] BrokerError),
+}
+
 /// Connects to the broker that the settings name, with what the environment says of users and certificates.
 ///
 /// # Errors
-/// A sentence without secrets.
-pub(crate) async fn connect(settings: Option<&BrokerSettings>) -> Result<Option<NatsBroker>, String> {
+/// [`ClusterError`] where it cannot be used.
+pub(crate) async fn connect(settings: Option<&BrokerSettings>) -> Result<Option<NatsBroker>, ClusterError> {
     let Some(settings) = settings else { return Ok(None) };
-    let options = NatsOptions::new(&settings.url).and_then(NatsOptions::with_environment);
-    let mut options = options.map_err(|error| format!("`broker`: {error}"))?.with_name(NAME);
+    let mut options = NatsOptions::new(&settings.url)?.with_environment()?.with_name(NAME);
     if !settings.stored.is_empty() {
         options = options.with_stored(settings.stored.clone());
     }
     let servers = options.servers();
-    let broker = NatsBroker::connect(options).await.map_err(|error| format!("`broker`: {error}"))?;
+    let broker = NatsBroker::connect(options).await?;
     tracing::info!(servers, "this daemon shares its broker with other machines");
     Ok(Some(broker))
 }
@@ -29,17 +37,17 @@ pub(crate) async fn connect(settings: Option<&BrokerSettings>) -> Result<Option<
 /// Joins the daemons that have the same bucket, where job state is in one, and makes `options` share with them.
 ///
 /// # Errors
-/// A sentence.
+/// [`ClusterError`] where they cannot be listened to.
 pub(crate) async fn join(
     settings: Option<&BrokerSettings>,
     broker: Option<&NatsBroker>,
     options: &mut RunnerOptions,
-) -> Result<Option<Listening>, String> {
+) -> Result<Option<Listening>, ClusterError> {
     let (Some(broker), Some(state)) = (broker, settings.and_then(|settings| settings.state.as_ref())) else {
         return Ok(None);
     };
     let sharing = Arc::new(Sharing::new(&options.owner, STAND_IN_AFTER));
     options.sharing = Some(Arc::clone(&sharing));
     let joined = Neighbours::join(Arc::new(broker.clone()), &state.bucket, sharing).await;
-    joined.map(Some).map_err(|error| format!("`broker`: the other daemons cannot be heard: {error}"))
+    joined.map(Some).map_err(ClusterError::Members)
 }

@@ -17,6 +17,23 @@ pub(crate) struct RefusedJob {
     pub(crate) problem: String,
 }
 
+/// A schedule that is none.
+#[derive(Debug, thiserror::Error)]
+enum UnusableSchedule {
+    #[error("`at` must be an instant with its offset, such as \"2026-04-26T15:00:00Z\"")]
+    At(#[source] chrono::ParseError),
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+}
+
+/// A kind that no plugin offers, with a hint at what may have been meant.
+#[derive(Debug, thiserror::Error)]
+#[error("no plugin offers the kind `{kind}`{hint}")]
+struct UnknownKind {
+    kind: String,
+    hint: String,
+}
+
 impl From<&Problem> for RefusedJob {
     fn from(problem: &Problem) -> Self {
         Self { id: problem.job.clone().unwrap_or_default(), problem: problem.to_string() }
@@ -28,14 +45,14 @@ pub(crate) fn specs_of(file: &PollersFile, kinds: &[String]) -> (Vec<JobSpec>, V
     let mut problems = file.problems.clone();
     let mut specs = Vec::with_capacity(file.jobs.len());
     for job in &file.jobs {
-        let refuse = |place: &Place, message: String| Problem {
+        let refuse = |place: &Place, error: &dyn std::error::Error| Problem {
             file: job.file.display().to_string(),
             place: Some(place.clone()),
             job: Some(job.id.clone()),
-            message,
+            message: error.to_string(),
         };
-        let schedule = schedule_of(&job.schedule).map_err(|message| refuse(&job.schedule_place, message));
-        let kind = known(&job.kind, kinds).map_err(|message| refuse(&job.kind_place, message));
+        let schedule = schedule_of(&job.schedule).map_err(|error| refuse(&job.schedule_place, &error));
+        let kind = known(&job.kind, kinds).map_err(|error| refuse(&job.kind_place, &error));
         match (schedule, kind) {
             (Ok(schedule), Ok(())) => specs.push(spec_of(job, schedule)),
             (schedule, kind) => problems.extend([schedule.err(), kind.err()].into_iter().flatten()),
@@ -53,7 +70,7 @@ fn spec_of(job: &JobEntry, schedule: Schedule) -> JobSpec {
     spec
 }
 
-fn known(kind: &str, kinds: &[String]) -> Result<(), String> {
+fn known(kind: &str, kinds: &[String]) -> Result<(), UnknownKind> {
     if kinds.iter().any(|known| known == kind) {
         return Ok(());
     }
@@ -62,26 +79,23 @@ fn known(kind: &str, kinds: &[String]) -> Result<(), String> {
         None if kinds.is_empty() => "; no plugin is loaded: set `plugins:` to their directory".to_owned(),
         None => format!("; known are {}", kinds.join(", ")),
     };
-    Err(format!("no plugin offers the kind `{kind}`{hint}"))
+    Err(UnknownKind { kind: kind.to_owned(), hint })
 }
 
-fn schedule_of(entry: &ScheduleEntry) -> Result<Schedule, String> {
-    let say = |error: ScheduleError| error.to_string();
+fn schedule_of(entry: &ScheduleEntry) -> Result<Schedule, UnusableSchedule> {
     let (schedule, jitter_ms) = match entry {
         ScheduleEntry::EverySecs { secs, jitter_ms } => (Schedule::every(Duration::from_secs(*secs)), jitter_ms),
         ScheduleEntry::Every { every, jitter_ms } => (Schedule::parse_every(every), jitter_ms),
         ScheduleEntry::Cron { cron, tz, jitter_ms } => (Schedule::cron(cron, tz.as_deref()), jitter_ms),
         ScheduleEntry::At { at } => {
-            let instant = at
-                .parse::<chrono::DateTime<chrono::Utc>>()
-                .map_err(|_| "`at` must be an instant with its offset, such as \"2026-04-26T15:00:00Z\"".to_owned())?;
+            let instant = at.parse::<chrono::DateTime<chrono::Utc>>().map_err(UnusableSchedule::At)?;
             return Ok(Schedule::at(UnixMs::from(instant)));
         }
     };
-    let schedule = schedule.map_err(say)?;
+    let schedule = schedule?;
     match jitter_ms {
         None => Ok(schedule),
-        Some(ms) => schedule.with_jitter(Duration::from_millis(*ms)).map_err(say),
+        Some(ms) => Ok(schedule.with_jitter(Duration::from_millis(*ms))?),
     }
 }
 

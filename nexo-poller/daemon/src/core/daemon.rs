@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::certificate::Certificate;
 use super::cursor_view::CursorChange;
-use super::dry_run::{DryRun, dry_run};
+use super::dry_run::{DryRun, DryRunError, dry_run};
 use super::service_manager::ServiceManager;
 use crate::cluster::membership::Neighbours;
 use crate::config::Settings;
@@ -54,7 +54,7 @@ pub(crate) struct Loaded {
     pub(crate) settings: Option<Settings>,
     pub(crate) refused: Vec<RefusedJob>,
     /// Why what the file names as a plugin is none.
-    pub(crate) plugin_faults: Vec<PluginFault>,
+    pub(crate) plugin_faults: Arc<[PluginFault]>,
 }
 
 impl Daemon {
@@ -112,8 +112,8 @@ impl Daemon {
     /// Runs one tick of which nothing remains.
     ///
     /// # Errors
-    /// A sentence, where no tick could be run.
-    pub(crate) async fn dry_run(&self, spec: &JobSpec, state: &JobState) -> Result<DryRun, String> {
+    /// [`DryRunError`] where no tick could be run.
+    pub(crate) async fn dry_run(&self, spec: &JobSpec, state: &JobState) -> Result<DryRun, DryRunError> {
         dry_run(self.plugins.runner_of(&spec.kind)?, spec, state, self.plugins.services()).await
     }
 
@@ -131,8 +131,8 @@ impl Daemon {
 
     /// Why what the file names as a plugin is none; nothing of one that serves all the same, from before its file was touched.
     pub(crate) fn plugin_faults(&self) -> Vec<String> {
-        let faults = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).plugin_faults.clone();
-        let serves = |fault: &PluginFault| fault.path.as_ref().is_some_and(|path| self.plugins.serves(path));
+        let faults = Arc::clone(&self.loaded.lock().unwrap_or_else(PoisonError::into_inner).plugin_faults);
+        let serves = |fault: &PluginFault| fault.path().is_some_and(|path| self.plugins.serves(path));
         faults.iter().filter(|fault| !serves(fault)).map(ToString::to_string).collect()
     }
 

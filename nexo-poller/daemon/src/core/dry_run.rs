@@ -3,11 +3,11 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use nexo_poller::broker::{Broker, BrokerError, LocalBroker, Subscription};
-use nexo_poller::contract::{Poller, TickIdentity};
+use nexo_poller::contract::{ErrorClass, Poller, TickIdentity};
 use nexo_poller::host::{HostServices, InProcessHost};
-use nexo_poller::router::{PluginPollerRouter, Supervisor, SupervisorOptions};
+use nexo_poller::router::{PluginPollerRouter, PollerRouteRegistrationError, Supervisor, SupervisorOptions};
 use nexo_poller::runner::{Clock, JobSpec, SystemClock};
-use nexo_poller::store::JobState;
+use nexo_poller::store::{JobState, RunOutcome};
 use nexo_poller::unstable::{AuthorTick, PublishList, TickGate, watch};
 use nexo_poller::wire::{Event, topics};
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::cursor_view::CursorView;
-use crate::plugins::dry_runner::DryRunner;
+use crate::plugins::dry_runner::{DryRunner, NoDryRunner};
 
 /// A process of its own that was started for a dry run may take this long to come up, and to end.
 const PLUGIN_GRACE: Duration = Duration::from_secs(5);
@@ -24,8 +24,8 @@ const PLUGIN_GRACE: Duration = Duration::from_secs(5);
 /// What a tick would have done.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct DryRun {
-    /// `ok`, `transient`, `permanent`, `config`.
-    pub(crate) outcome: String,
+    /// How it ended.
+    pub(crate) outcome: RunOutcome,
     /// The message, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
@@ -49,17 +49,28 @@ pub(crate) struct Published {
     pub(crate) payload: Value,
 }
 
+/// Why no tick could be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DryRunError {
+    #[error(transparent)]
+    Nobody(#[from] NoDryRunner),
+    #[error(transparent)]
+    Plugin(#[from] PollerRouteRegistrationError),
+    #[error("its plugin offers the kind `{kind}` no more")]
+    KindIsGone { kind: String },
+}
+
 /// Runs one tick of `spec` from its stored cursor. Nothing is published, counted or stored; credentials and language models
 /// answer as always.
 ///
 /// # Errors
-/// A sentence, where no tick could be run.
+/// [`DryRunError`] where no tick could be run.
 pub(crate) async fn dry_run(
     runner: DryRunner,
     spec: &JobSpec,
     state: &JobState,
     services: HostServices,
-) -> Result<DryRun, String> {
+) -> Result<DryRun, DryRunError> {
     let kept = Arc::new(KeepsBack::default());
     let services = services.with_broker(Arc::clone(&kept) as _).with_metrics(Arc::new(()));
     match runner {
@@ -69,9 +80,9 @@ pub(crate) async fn dry_run(
         }
         DryRunner::Plugin(binary) => {
             let router = PluginPollerRouter::new(Arc::clone(&services.broker)).with_redact(services.redact.clone());
-            let kinds = router.register(&binary).map_err(|error| error.to_string())?;
+            let kinds = router.register(&binary)?;
             let kind = kinds.into_iter().find(|kind| kind.kind == spec.kind);
-            let kind = kind.ok_or_else(|| format!("its plugin offers the kind `{}` no more", spec.kind))?;
+            let kind = kind.ok_or_else(|| DryRunError::KindIsGone { kind: spec.kind.clone() })?;
             let ephemeral = binary.manifest.plugin.is_ephemeral();
             let options = SupervisorOptions::default();
             let process = (!ephemeral).then(|| Supervisor::start((*binary).clone(), &router, options));
@@ -126,15 +137,15 @@ async fn tick(
     let ended = watch(run, &gate, stop).await;
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (outcome, error, ack) = match ended {
-        Some(Ok(Ok(ack))) => ("ok", None, Some(ack)),
-        Some(Ok(Err(error))) => (error.class().as_str(), Some(redact.text(&error.to_string())), None),
-        Some(Err(panicked)) => ("transient", Some(format!("the poller {panicked}")), None),
-        None => ("transient", Some(format!("the tick did not end within {} s", limit.as_secs())), None),
+        Some(Ok(Ok(ack))) => (RunOutcome::Ok, None, Some(ack)),
+        Some(Ok(Err(error))) => (outcome_of(error.class()), Some(redact.text(&error.to_string())), None),
+        Some(Err(panicked)) => (RunOutcome::Transient, Some(format!("the poller {panicked}")), None),
+        None => (RunOutcome::Transient, Some(format!("the tick did not end within {} s", limit.as_secs())), None),
     };
     let metrics = ack.as_ref().and_then(|ack| ack.metrics).unwrap_or_default();
     let after = ack.and_then(|ack| ack.next_cursor).filter(|after| Some(&**after) != before);
     DryRun {
-        outcome: outcome.to_owned(),
+        outcome,
         error,
         published: kept.take(),
         items_seen: metrics.items_seen,
@@ -142,6 +153,14 @@ async fn tick(
         cursor: before.map(CursorView::of),
         next_cursor: after.as_deref().map(CursorView::of),
         took_ms,
+    }
+}
+
+fn outcome_of(class: ErrorClass) -> RunOutcome {
+    match class {
+        ErrorClass::Transient => RunOutcome::Transient,
+        ErrorClass::Permanent => RunOutcome::Permanent,
+        ErrorClass::Config => RunOutcome::Config,
     }
 }
 

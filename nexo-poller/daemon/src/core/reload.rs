@@ -131,7 +131,7 @@ impl Daemon {
         *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = Loaded {
             settings: Some(config.file.settings),
             refused: config.refused.clone(),
-            plugin_faults: config.plugins.faults,
+            plugin_faults: config.plugins.faults.into(),
         };
         Ok(Reloaded { plan, refused: config.refused, plugin_faults })
     }

@@ -10,13 +10,31 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+/// What a plugin is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PluginActivity {
+    /// Started, and not yet through its handshake.
+    Starting,
+    /// Serving.
+    Up,
+    /// Ended; to be started again.
+    Restarting,
+    /// Ended for good, because the daemon wants it so.
+    Stopped,
+    /// Without a process between ticks.
+    Ephemeral,
+    /// Kept up by others, over the broker.
+    Remote,
+}
+
 /// One plugin, as `GET /admin/plugins` shows it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct PluginReport {
     pub(crate) id: String,
     pub(crate) version: String,
     pub(crate) kinds: Vec<String>,
-    pub(crate) state: String,
+    pub(crate) state: PluginActivity,
     pub(crate) why: String,
     pub(crate) pid: Option<u32>,
     pub(crate) restarts: u64,
@@ -35,7 +53,7 @@ impl PluginReport {
             id: plugin.id.clone(),
             version: plugin.version.clone(),
             kinds: kinds.to_vec(),
-            state: word(known.map_or(PluginState::Ephemeral, |status| status.state)).to_owned(),
+            state: known.map_or(PluginActivity::Ephemeral, |status| status.state.into()),
             pid: known.and_then(|status| status.pid),
             restarts: figure(|status| status.restarts),
             bad_lines: figure(|status| status.bad_lines),
@@ -48,12 +66,37 @@ impl PluginReport {
 
     /// What is to be said of a plugin that others keep up.
     pub(crate) fn remote(plugin: &PluginSection, kinds: &[String]) -> Self {
-        Self { state: "remote".to_owned(), ..Self::of(plugin, kinds, None) }
+        Self { state: PluginActivity::Remote, ..Self::of(plugin, kinds, None) }
     }
 
     /// Whether it serves ticks.
     pub(crate) fn is_well(&self) -> bool {
-        matches!(self.state.as_str(), "up" | "ephemeral" | "remote")
+        matches!(self.state, PluginActivity::Up | PluginActivity::Ephemeral | PluginActivity::Remote)
+    }
+}
+
+impl From<PluginState> for PluginActivity {
+    fn from(state: PluginState) -> Self {
+        match state {
+            PluginState::Starting => Self::Starting,
+            PluginState::Up => Self::Up,
+            PluginState::Restarting => Self::Restarting,
+            PluginState::Stopped => Self::Stopped,
+            PluginState::Ephemeral => Self::Ephemeral,
+        }
+    }
+}
+
+impl fmt::Display for PluginActivity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Restarting => "restarting",
+            Self::Stopped => "stopped",
+            Self::Ephemeral => "ephemeral",
+            Self::Remote => "remote",
+        })
     }
 }
 
@@ -94,15 +137,5 @@ impl Collector for PluginFigures {
             }
         }
         Ok(())
-    }
-}
-
-fn word(state: PluginState) -> &'static str {
-    match state {
-        PluginState::Starting => "starting",
-        PluginState::Up => "up",
-        PluginState::Restarting => "restarting",
-        PluginState::Stopped => "stopped",
-        PluginState::Ephemeral => "ephemeral",
     }
 }

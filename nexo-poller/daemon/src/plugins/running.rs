@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::built_in;
-use super::dry_runner::DryRunner;
+use super::dry_runner::{DryRunner, NoDryRunner};
 use super::remote::RemotePlugins;
 use super::report::{PluginFigures, PluginReport};
 use super::set::PluginSet;
@@ -197,8 +197,8 @@ impl Plugins {
     /// Who runs ticks of `kind` where nothing may remain of them.
     ///
     /// # Errors
-    /// A sentence, where nobody on this machine does.
-    pub(crate) fn runner_of(&self, kind: &str) -> Result<DryRunner, String> {
+    /// [`NoDryRunner`] where nobody on this machine does.
+    pub(crate) fn runner_of(&self, kind: &str) -> Result<DryRunner, NoDryRunner> {
         if let Some(built_in) = built_in::find(kind) {
             return Ok(DryRunner::BuiltIn {
                 poller: built_in.poller,
@@ -208,12 +208,8 @@ impl Plugins {
         }
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let plugin = running.values().find(|running| running.kinds.iter().any(|served| served == kind));
-        plugin.map(|plugin| DryRunner::Plugin(Box::new(plugin.binary.clone()))).ok_or_else(|| {
-            format!(
-                "the kind `{kind}` is served by nobody on this machine: a plugin that others start publishes by itself, so \
-                 nothing of its tick could be kept back"
-            )
-        })
+        let plugin = plugin.ok_or_else(|| NoDryRunner { kind: kind.to_owned() })?;
+        Ok(DryRunner::Plugin(Box::new(plugin.binary.clone())))
     }
 
     /// The last lines of a plugin's stderr, oldest first; `None` where no such plugin runs here.

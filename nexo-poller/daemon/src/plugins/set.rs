@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use nexo_poller::manifest::{Manifest, PluginSection};
+use nexo_poller::manifest::{Manifest, ManifestError, PluginSection};
 use nexo_poller::router::{DiscoverError, PluginBinary, PollerRouteRegistrationError, discover};
 use semver::{Version, VersionReq};
 use tokio::process::Command;
@@ -21,11 +20,20 @@ pub(crate) struct PluginSet {
 }
 
 /// Why a path is no plugin.
-#[derive(Debug, Clone)]
-pub(crate) struct PluginFault {
-    /// The path itself, where the file is there or was.
-    pub(crate) path: Option<PathBuf>,
-    why: String,
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PluginFault {
+    /// There is none.
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    /// The manifest of one that others start cannot be read.
+    #[error("manifest {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    /// That manifest breaks a rule.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// It is for another version of the daemon.
+    #[error("plugin `{id}` needs nexo-poller {needed}, and this is {}: update one of them", env!("CARGO_PKG_VERSION"))]
+    Version { id: String, needed: String },
 }
 
 /// Why two plugins cannot be used together.
@@ -39,27 +47,17 @@ pub(crate) enum PluginConflict {
     Kind(#[from] PollerRouteRegistrationError),
 }
 
-impl From<String> for PluginFault {
-    fn from(why: String) -> Self {
-        Self { path: None, why }
-    }
-}
-
-impl From<&DiscoverError> for PluginFault {
-    fn from(error: &DiscoverError) -> Self {
-        let path = match error {
-            DiscoverError::Io { path, .. }
-            | DiscoverError::NotExecutable { path }
-            | DiscoverError::NoManifest { path, .. } => Some(path.clone()),
+impl PluginFault {
+    /// The path itself, where the file is there or was.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Discover(
+                DiscoverError::Io { path, .. }
+                | DiscoverError::NotExecutable { path }
+                | DiscoverError::NoManifest { path, .. },
+            ) => Some(path),
             _ => None,
-        };
-        Self { path, why: error.to_string() }
-    }
-}
-
-impl fmt::Display for PluginFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        }
     }
 }
 
@@ -85,18 +83,18 @@ impl PluginSet {
             // Absolute, so that a plugin is found whatever it is started from.
             let path = std::path::absolute(&path).unwrap_or(path);
             let (found, errors) = discover(&path).await;
-            set.faults.extend(errors.iter().map(PluginFault::from));
+            set.faults.extend(errors.into_iter().map(PluginFault::from));
             for plugin in found {
                 match refusal(&plugin.manifest.plugin) {
                     None => set.found.push(plugin),
-                    Some(why) => set.faults.push(why.into()),
+                    Some(fault) => set.faults.push(fault),
                 }
             }
         }
         for path in settings.broker.iter().flat_map(|broker| &broker.plugins) {
             match manifests(path) {
                 Ok(manifests) => set.remote.extend(manifests),
-                Err(why) => set.faults.push(why.into()),
+                Err(fault) => set.faults.push(fault),
             }
         }
         set.refuse_clashes()?;
@@ -158,28 +156,30 @@ impl PluginSet {
 }
 
 /// The manifests at `path`: one file, or every `.toml` of a directory.
-fn manifests(path: &Path) -> Result<Vec<Manifest>, String> {
-    let failed = |error: std::io::Error| format!("manifest {}: {error}", path.display());
+fn manifests(path: &Path) -> Result<Vec<Manifest>, PluginFault> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |source| PluginFault::Unreadable { path, source }
+    };
     let mut files: Vec<PathBuf> = vec![path.to_owned()];
     if path.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(failed)?;
+        let entries = std::fs::read_dir(path).map_err(failed(path))?;
         files = entries.flatten().map(|entry| entry.path()).collect();
         files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
         files.sort();
     }
     let read = |file: PathBuf| {
-        let text = std::fs::read_to_string(&file).map_err(|error| format!("manifest {}: {error}", file.display()))?;
-        Manifest::parse(&text, &file.display().to_string()).map_err(|error| error.to_string())
+        let text = std::fs::read_to_string(&file).map_err(failed(&file))?;
+        Ok(Manifest::parse(&text, &file.display().to_string())?)
     };
     files.into_iter().map(read).collect()
 }
 
 /// Why this daemon cannot run the plugin, where it cannot.
-fn refusal(plugin: &PluginSection) -> Option<String> {
+fn refusal(plugin: &PluginSection) -> Option<PluginFault> {
     let needed = plugin.min_nexo_version.as_deref()?;
     let this = env!("CARGO_PKG_VERSION");
     let (needed_version, this_version) = (VersionReq::parse(needed).ok()?, Version::parse(this).ok()?);
     let fits = needed_version.matches(&this_version);
-    (!fits)
-        .then(|| format!("plugin `{}` needs nexo-poller {needed}, and this is {this}: update one of them", plugin.id))
+    (!fits).then(|| PluginFault::Version { id: plugin.id.clone(), needed: needed.to_owned() })
 }

@@ -14,6 +14,15 @@ pub(crate) struct Traces {
     provider: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
 }
 
+/// Why no spans can be sent. A build without the feature `otel` sends none, and has no reason.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TracesError {
+    /// The exporter cannot be made of what the environment says.
+    #[cfg(feature = "otel")]
+    #[error("spans cannot be sent ({0}): look at OTEL_EXPORTER_OTLP_ENDPOINT and its like in the environment")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
+
 type Boxed<S> = Box<dyn tracing_subscriber::Layer<S> + Send + Sync>;
 
 impl Traces {
@@ -27,9 +36,9 @@ impl Traces {
     /// What collects the spans, and what sends them.
     ///
     /// # Errors
-    /// A sentence: the collector's settings are wrong.
+    /// [`TracesError`]: the collector's settings are wrong.
     #[cfg(feature = "otel")]
-    pub(crate) fn start<S>() -> Result<(Option<Boxed<S>>, Self), String>
+    pub(crate) fn start<S>() -> Result<(Option<Boxed<S>>, Self), TracesError>
     where
         S: tracing::Subscriber + for<'s> LookupSpan<'s> + Send + Sync,
     {
@@ -42,12 +51,7 @@ impl Traces {
             return Ok((None, Self::default()));
         }
         nexo_poller::unstable::choose_cryptography();
-        let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build();
-        let exporter = exporter.map_err(|error| {
-            format!(
-                "spans cannot be sent ({error}): look at OTEL_EXPORTER_OTLP_ENDPOINT and its like in the environment"
-            )
-        })?;
+        let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build()?;
         let mut resource = Resource::builder();
         if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
             resource = resource.with_service_name("nexo-poller");
@@ -61,7 +65,7 @@ impl Traces {
     /// Nothing: this build cannot send spans.
     #[cfg(not(feature = "otel"))]
     #[expect(clippy::unnecessary_wraps, reason = "as in a build that can")]
-    pub(crate) fn start<S>() -> Result<(Option<Boxed<S>>, Self), String>
+    pub(crate) fn start<S>() -> Result<(Option<Boxed<S>>, Self), TracesError>
     where
         S: tracing::Subscriber + for<'s> LookupSpan<'s> + Send + Sync,
     {

@@ -22,6 +22,17 @@ enum Reference<'t> {
     File(&'t str),
 }
 
+/// Why a reference stands for nothing. Shows neither the text that it stands in nor what files hold.
+#[derive(Debug, thiserror::Error)]
+enum ReferenceError {
+    #[error("a `${{` here is none of ${{NAME}}, ${{NAME:-default}} and ${{file:path}}; `$${{` is a plain `${{`")]
+    Unknown,
+    #[error("the environment variable `{name}` is not set; set it, or give a default: ${{{name}:-…}}")]
+    NotSet { name: String },
+    #[error("the file {} cannot be read: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+}
+
 impl References<'_> {
     /// Puts what they mean in the place of all references below `node`.
     pub(crate) fn resolve(&self, node: &mut Node, sink: &mut Sink<'_>) {
@@ -32,7 +43,7 @@ impl References<'_> {
         match &mut node.value {
             Yaml::Text(text) if text.contains("${") => match self.expand(text) {
                 Ok(expanded) => *text = expanded,
-                Err(message) => sink.add(place.clone(), message),
+                Err(error) => sink.add(place.clone(), error.to_string()),
             },
             Yaml::List(items) => items.iter_mut().for_each(|item| self.walk(item, &Place::item(item.at), sink)),
             Yaml::Map(fields) => fields.iter_mut().for_each(|(key, value)| {
@@ -46,8 +57,8 @@ impl References<'_> {
     /// `text` with its references replaced.
     ///
     /// # Errors
-    /// What is wrong, without the text and what stands in files.
-    fn expand(&self, text: &str) -> Result<String, String> {
+    /// [`ReferenceError`] for the first reference that stands for nothing.
+    fn expand(&self, text: &str) -> Result<String, ReferenceError> {
         let (mut expanded, mut rest) = (String::new(), text);
         while let Some(at) = rest.find("${") {
             let (before, after) = (&rest[..at], &rest[at + 2..]);
@@ -64,12 +75,7 @@ impl References<'_> {
                     expanded.push_str(&self.value(&reference)?);
                     rest = end;
                 }
-                None if self.strict => {
-                    return Err(
-                        "a `${` here is none of ${NAME}, ${NAME:-default} and ${file:path}; `$${` is a plain `${`"
-                            .to_owned(),
-                    );
-                }
+                None if self.strict => return Err(ReferenceError::Unknown),
                 None => {
                     expanded.push_str("${");
                     rest = after;
@@ -95,17 +101,15 @@ impl References<'_> {
         (starts && name.chars().all(known)).then_some(Reference::Variable { name, default })
     }
 
-    fn value(&self, reference: &Reference<'_>) -> Result<String, String> {
+    fn value(&self, reference: &Reference<'_>) -> Result<String, ReferenceError> {
         match *reference {
             Reference::Variable { name, default } => {
-                (self.variable)(name).or_else(|| default.map(str::to_owned)).ok_or_else(|| {
-                    format!("the environment variable `{name}` is not set; set it, or give a default: ${{{name}:-…}}")
-                })
+                let value = (self.variable)(name).or_else(|| default.map(str::to_owned));
+                value.ok_or_else(|| ReferenceError::NotSet { name: name.to_owned() })
             }
             Reference::File(path) => {
                 let path: PathBuf = self.dir.join(path);
-                let text = private_file::read(&path);
-                let text = text.map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?;
+                let text = private_file::read(&path).map_err(|source| ReferenceError::File { path, source })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
             }
@@ -128,7 +132,9 @@ mod tests {
 
     fn expand(strict: bool, text: &str) -> Result<String, String> {
         let variable = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned());
-        References { dir: Path::new("/nowhere"), strict, variable: &variable }.expand(text)
+        References { dir: Path::new("/nowhere"), strict, variable: &variable }
+            .expand(text)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -165,11 +171,11 @@ mod tests {
         std::fs::write(&secret, "hunter2\n").unwrap();
         let references = References { dir: dir.path(), strict: true, variable: &|_| None };
         std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let said = references.expand("${file:token}").unwrap_err();
+        let said = references.expand("${file:token}").unwrap_err().to_string();
         assert!(said.contains("chmod 600") && !said.contains("hunter2"), "{said}");
         std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(references.expand("Bearer ${file:token}").as_deref(), Ok("Bearer hunter2"));
-        assert!(references.expand("${file:none}").unwrap_err().contains("cannot be read"));
+        assert_eq!(references.expand("Bearer ${file:token}").unwrap(), "Bearer hunter2");
+        assert!(references.expand("${file:none}").unwrap_err().to_string().contains("cannot be read"));
     }
 
     proptest! {
