@@ -174,8 +174,14 @@ fn move_cursor(state: &mut JobState, cursor: Option<Vec<u8>>) {
 /// Puts the clock past the run, and past what was missed meanwhile.
 fn advance(job: &JobRule<'_>, rules: &Rules, finished: &mut Finished, state: &mut JobState, run: &Run, now: UnixMs) {
     let from = match state.next {
-        // The run that had failed is done; one that is still to come is not.
-        Some(slot) if run.manual => slot.scheduled_at.min(now),
+        // The slot is still to come, or the clock was set back past a run that failed. It keeps its key: planned again from
+        // now, it could get the key of a run that completed before the clock was set. Only the backoff is over.
+        Some(slot) if run.manual && slot.scheduled_at > now => {
+            state.next = Some(job.schedule.slot(slot.scheduled_at, job.grid(state.skew), rules.default_jitter));
+            return;
+        }
+        // The run that had failed is done.
+        Some(slot) if run.manual => slot.scheduled_at,
         // The grid moves on with it, or the slots until then would come a second time.
         _ if was_set_back(job, run, now) => {
             state.skew += 1;

@@ -44,6 +44,26 @@ fn run_next(job: &JobRule<'_>, state: JobState, outcome: Outcome, took: u64, ran
 }
 
 #[test]
+fn a_manual_run_after_the_clock_was_set_back_lets_no_completed_run_come_again() {
+    let schedule = Schedule::cron("0 30 2 * * *", Some("America/New_York")).unwrap();
+    let job = rule(&schedule, CatchUp::Once);
+    let state = adopt(&job, &rules(), JobState::default(), START);
+    let completed = state.next.unwrap().scheduled_at;
+    // It asks to come back at once, and that run fails.
+    let at_once = Outcome::Ok { cursor: None, hint: Some(Duration::ZERO) };
+    let (finished, _) = run_next(&job, state, at_once, 0, 0);
+    let (finished, now) = run_next(&job, finished.state, transient(None), 0, 0);
+    // The clock is set back to before the run that completed, and an operator runs the job.
+    let now = now.minus(Duration::from_secs(53_817));
+    let state = edit(&job, &rules(), finished.state, &Change::ClockSetBack, now);
+    let run = Run { scheduled_at: manual_key(&job, &state, now), started: now, manual: true };
+    let state = finish(&job, &rules(), state, &run, ok("1"), now, 0).state;
+    let next = state.next.unwrap();
+    assert!(next.scheduled_at > completed, "{next:?} comes again; {completed:?} completed");
+    assert!(next.due > now);
+}
+
+#[test]
 fn failures_open_the_breaker_and_one_success_closes_it() {
     let schedule = every(300);
     let job = rule(&schedule, CatchUp::Once);
