@@ -1,5 +1,6 @@
 //! What our daemon and testkit need of the inside. It may change with any release, and promises no stability.
 
+pub use crate::contract::redact::SECRET_WORDS;
 pub use crate::tick::{
     AuthorTick, Panicked, PublishList, TickGate, catch_now, hide_messages, hide_messages_of_ticks, watch,
 };

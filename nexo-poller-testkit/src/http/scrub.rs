@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use nexo_poller::unstable::SECRET_WORDS;
 use serde_json::Value;
 
 use super::recording::{Exchange, Recording};
@@ -7,20 +8,9 @@ use super::recording::{Exchange, Recording};
 /// What stands in a secret's place.
 const SCRUBBED: &str = "(scrubbed)";
 
-/// A header, a parameter or a field whose name holds one of these is a secret.
-const SECRET_NAMES: [&str; 11] = [
-    "authorization",
-    "cookie",
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "api_key",
-    "apikey",
-    "signature",
-    "credential",
-    "session",
-];
+/// What is a secret in a recording besides what is one everywhere; elsewhere these stand in names of harmless things, such as
+/// the environment's `XDG_SESSION_TYPE`.
+const OF_RECORDINGS: [&str; 2] = ["signature", "session"];
 
 /// A value that is shorter is found in ordinary words.
 const SHORTEST: usize = 6;
@@ -158,7 +148,8 @@ impl Scrub {
         if name.contains("page") {
             return false;
         }
-        name == "key" || self.names.contains(&name) || SECRET_NAMES.iter().any(|secret| name.contains(secret))
+        let mut words = SECRET_WORDS.iter().chain(&OF_RECORDINGS);
+        name == "key" || self.names.contains(&name) || words.any(|word| name.contains(word))
     }
 }
 

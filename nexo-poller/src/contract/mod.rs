@@ -23,7 +23,7 @@ mod name;
 pub(crate) mod outbox;
 mod path;
 mod poller;
-mod redact;
+pub(crate) mod redact;
 mod topic;
 pub(crate) mod topics;
 

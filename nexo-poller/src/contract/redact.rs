@@ -3,6 +3,21 @@ use std::sync::Arc;
 
 use super::PollerError;
 
+/// Words in the name of a field, a header or a variable that make its value a secret.
+#[cfg(feature = "unstable")]
+pub const SECRET_WORDS: [&str; 10] = [
+    "secret",
+    "token",
+    "password",
+    "passwd",
+    "passphrase",
+    "credential",
+    "authorization",
+    "cookie",
+    "api_key",
+    "apikey",
+];
+
 /// Takes the secrets that a daemon knows out of a text before it is logged, kept or shown. By default it knows none.
 #[derive(Clone, Default)]
 pub struct Redact(Option<Arc<Rule>>);

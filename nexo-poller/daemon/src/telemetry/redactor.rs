@@ -1,8 +1,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use nexo_poller::contract::Redact;
 use nexo_poller::host::LlmSettings;
+use nexo_poller::unstable::SECRET_WORDS;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::config::credentials::CredentialsFile;
@@ -13,28 +16,33 @@ const HIDDEN: &str = "(secret hidden)";
 /// A shorter value is no secret worth the name, and would be found inside ordinary words.
 const SHORTEST: usize = 6;
 
-/// Words in a key that make its value a secret.
-const SECRET_WORDS: [&str; 10] = [
-    "secret",
-    "token",
-    "password",
-    "passwd",
-    "passphrase",
-    "credential",
-    "authorization",
-    "cookie",
-    "api_key",
-    "apikey",
-];
-
 /// Knows the secrets of this daemon and takes them out of what plugins write to stderr, log, and fail with.
 ///
 /// Secrets are what the credentials file holds (but for `account_id`), and what stands in configs, plugin environments and
 /// the daemon's own environment under a key that names a secret; passwords and secret parameters inside URLs as well.
 #[derive(Default)]
 pub(crate) struct Redactor {
-    /// The longest first: a secret that holds another goes as a whole.
-    secrets: RwLock<Arc<Vec<String>>>,
+    known: RwLock<Arc<Known>>,
+}
+
+/// The secrets, and what finds all of them in one pass over a text.
+struct Known {
+    secrets: BTreeSet<String>,
+    /// Of secrets that begin at one place the longest is taken: one that holds another goes as a whole.
+    finder: Result<AhoCorasick, BuildError>,
+}
+
+impl Known {
+    fn of(secrets: BTreeSet<String>) -> Self {
+        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&secrets);
+        Self { secrets, finder }
+    }
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self::of(BTreeSet::new())
+    }
 }
 
 impl Redactor {
@@ -63,23 +71,25 @@ impl Redactor {
     }
 
     fn keep(&self, mut found: BTreeSet<String>) {
-        let mut known = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        found.extend(known.iter().cloned());
-        let mut secrets: Vec<String> = found.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        *known = Arc::new(secrets);
+        found.retain(|secret| secret.len() >= SHORTEST);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if !found.is_subset(&known.secrets) {
+            found.extend(known.secrets.iter().cloned());
+            *known = Arc::new(Known::of(found));
+        }
     }
 
     /// `text` without what it knows.
     fn hide(&self, text: &str) -> String {
-        let secrets = Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner));
-        let mut text = text.to_owned();
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), HIDDEN);
-            }
-        }
-        text
+        let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
+        // More secrets than a search can be made for: then all of the text may be one.
+        let Ok(finder) = &known.finder else { return HIDDEN.to_owned() };
+        let mut hidden = String::with_capacity(text.len());
+        finder.replace_all_with(text, &mut hidden, |_, _, hidden| {
+            hidden.push_str(HIDDEN);
+            true
+        });
+        hidden
     }
 
     /// As what plugins and hosts apply.
@@ -107,19 +117,25 @@ fn collect(value: &Value, secret: bool, into: &mut BTreeSet<String>) {
     }
 }
 
-/// `https://user:password@host/?api_key=…`: the password, and the parameters that name a secret.
+/// `https://user:password@host/?api_key=…`: the password, and the parameters that name a secret. Not by a parser of URLs: that
+/// refuses lists of addresses and `jdbc:postgresql://…`, which hold passwords as well.
 fn collect_from_url(text: &str, into: &mut BTreeSet<String>) {
     let Some((_, rest)) = text.split_once("://") else { return };
+    // Written in a URL, said as it is.
+    let mut found = |secret: &str| {
+        into.insert(secret.to_owned());
+        into.insert(percent_decode_str(secret).decode_utf8_lossy().into_owned());
+    };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if let Some((user, _)) = authority.rsplit_once('@')
         && let Some((_, password)) = user.split_once(':')
     {
-        into.insert(password.to_owned());
+        found(password);
     }
     let query = rest.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         if names_a_secret(name) {
-            into.insert(value.to_owned());
+            found(value);
         }
     }
 }
@@ -170,6 +186,17 @@ mod tests {
             hidden(&config, said),
             "GET https://ana:(secret hidden)@example.com/feed?api_key=(secret hidden)&page=2 with (secret hidden), \
              (secret hidden), application/json in NEXO"
+        );
+    }
+
+    #[test]
+    fn a_secret_that_holds_another_goes_as_a_whole_and_one_of_a_url_is_known_as_it_is_said_too() {
+        let config = json!({
+            "token": "canary-a", "client_secret": "canary-a-and-more", "url": "nats://ana:p%40ssw%C3%B6rd@a:4222,nats://b:4222",
+        });
+        assert_eq!(
+            hidden(&config, "canary-a-and-more canary-a-and p@sswörd p%40ssw%C3%B6rd"),
+            "(secret hidden) (secret hidden)-and (secret hidden) (secret hidden)"
         );
     }
 
