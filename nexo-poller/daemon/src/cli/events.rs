@@ -1,3 +1,5 @@
+use nexo_poller::broker::stdio::LineFramer;
+
 use super::client::{Client, ClientError};
 use super::print;
 use crate::core::exit::Exit;
@@ -12,10 +14,12 @@ pub(super) async fn follow(daemon: &Client, job: Option<&str>, json: bool) -> Re
     if !answer.status().is_success() {
         return Err(ClientError::new(Exit::Failed, "the daemon refuses another listener; close one"));
     }
-    let (mut rest, mut name) = (String::new(), String::new());
+    let (mut framer, mut name) = (LineFramer::default(), String::new());
     while let Ok(Some(chunk)) = answer.chunk().await {
-        rest.push_str(&String::from_utf8_lossy(&chunk));
-        while let Some((line, after)) = rest.split_once('\n') {
+        framer.push(&chunk);
+        while let Some(line) = framer.next_line() {
+            // Neither overlong nor broken lines come from a daemon; one event less is better than none from here on.
+            let Ok(line) = line else { continue };
             if let Some(event) = line.strip_prefix("event: ") {
                 event.clone_into(&mut name);
             } else if let Some(data) = line.strip_prefix("data: ") {
@@ -24,7 +28,6 @@ pub(super) async fn follow(daemon: &Client, job: Option<&str>, json: bool) -> Re
                     line_to_stdout(&if json { data.to_owned() } else { print::event(&name, &event) });
                 }
             }
-            rest = after.to_owned();
         }
     }
     Err(ClientError::new(Exit::NoDaemon, "the daemon has ended"))

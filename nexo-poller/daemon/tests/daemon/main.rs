@@ -10,6 +10,7 @@ mod config_file;
 mod container;
 mod copies;
 mod doctor;
+mod event_stream;
 mod guide;
 mod home;
 mod host_services;
