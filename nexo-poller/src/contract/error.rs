@@ -22,9 +22,12 @@ type Source = Box<dyn StdError + Send + Sync + 'static>;
 pub enum PollerError {
     /// The job's config is wrong. The job is paused until the operator fixes the YAML.
     #[error("{message}")]
+    #[non_exhaustive]
     Config {
         /// Which field, what was expected.
         message: String,
+        /// The field alone, as `deliver.channel` or `urls[1]`, for programs; the message says it as well.
+        path: Option<String>,
     },
     /// The owning agent has no credentials for a channel. The job is paused until it is resumed.
     #[error("agent has no credentials for channel `{channel}`: {reason}")]
@@ -70,7 +73,21 @@ pub enum ErrorClass {
 impl PollerError {
     /// The job's config is wrong; `message` names the field and what was expected.
     pub fn config(message: impl Into<String>) -> Self {
-        Self::Config { message: message.into() }
+        Self::Config { message: message.into(), path: None }
+    }
+
+    /// The job's config is wrong at `path`, such as `deliver.channel` or `urls[1]`; `message` says the same to people.
+    pub fn config_at(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Config { message: message.into(), path: Some(path.into()) }
+    }
+
+    /// The field of the config that is wrong, where the error knows it.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Config { path, .. } => path.as_deref(),
+            _ => None,
+        }
     }
 
     /// It may work later.
@@ -118,7 +135,7 @@ impl PollerError {
     pub fn from_code(code: i64, message: impl Into<String>, retry_after: Option<Duration>) -> Self {
         let message = message.into();
         match ErrorClass::from_code(code) {
-            ErrorClass::Config => Self::Config { message },
+            ErrorClass::Config => Self::config(message),
             ErrorClass::Permanent => Self::Permanent { message, source: None },
             ErrorClass::Transient => Self::Transient { message, retry_after, source: None },
         }

@@ -16,7 +16,7 @@
 //! `nats`) every daemon on that server; on a terminal: a short help |
 //! | `once` | runs one tick and shows what it published, logged and counted, and the new cursor |
 //! | `dev` | runs ticks again and again, and keeps the cursor in a file |
-//! | `validate [FILE]` | checks a job's config, without a tick |
+//! | `validate [FILE]` | checks a job's config, without a tick; with `--json` it prints `{"valid":false,"errors":[{"path":"deliver.to","message":"…"}]}`, the path where one is known |
 //! | `schema` | prints the JSON Schema of the config |
 //! | `--print-manifest` | prints `nexo-plugin.toml` |
 //!

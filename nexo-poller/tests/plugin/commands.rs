@@ -186,6 +186,23 @@ fn validate_names_the_field_and_hides_the_value() {
 }
 
 #[test]
+fn validate_gives_programs_the_path_and_the_message_apart() {
+    let judged = |config: &str| {
+        let said = run(&["validate", "--json", "--config", config]);
+        assert_eq!(stderr(&said), "");
+        (said.status.code(), serde_json::from_str::<Value>(&stdout(&said)).unwrap())
+    };
+    assert_eq!(judged(r#"{"do": "publish"}"#), (Some(0), json!({"valid": true, "errors": []})));
+    let errors = json!([{"path": "deliver", "message": "config: `deliver`: missing field `to`"}]);
+    let wrong = (Some(3), json!({"valid": false, "errors": errors}));
+    assert_eq!(judged(r#"{"deliver": {"channel": "hunter2"}}"#), wrong);
+    // What is no config at all has no path.
+    let (code, answer) = judged(r#"{"secret": hunter2}"#);
+    assert_eq!((code, &answer["valid"], &answer["errors"][0]["path"]), (Some(3), &json!(false), &Value::Null));
+    assert!(answer["errors"][0]["message"].as_str().unwrap().contains("not JSON"), "{answer}");
+}
+
+#[test]
 fn schema_manifest_help_and_version_are_printed() {
     let schema: Value = serde_json::from_str(&stdout(&run(&["schema"]))).unwrap();
     assert_eq!((&schema["title"], &schema["additionalProperties"]), (&json!("ChattyConfig"), &json!(false)));

@@ -1,7 +1,8 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use nexo_poller::runner::{Clock as _, SystemClock};
+use nexo_poller::runner::{Clock as _, JobSpec, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -14,12 +15,11 @@ use crate::config::{PollersFile, Problem, place_in_config};
 use crate::core::exit::Exit;
 use crate::core::terminal::line_to_stdout;
 use crate::plugins::built_in;
+use crate::plugins::config_check::{self, ConfigMistake};
 use crate::plugins::set::PluginSet;
 
 /// Configs that are judged at once, a process each.
 const AT_ONCE: usize = 8;
-/// Between a kind and its reason.
-const REFUSES: &str = " refuses the config: ";
 
 /// What `check` has found.
 #[derive(Default)]
@@ -86,12 +86,12 @@ async fn look(config: &Path) -> Found {
     problems.extend(of_jobs);
     let refusals = judge_configs(&specs, &plugins).await;
     let able = specs.len() - refusals.len();
-    for (id, message) in refusals {
-        let Some(job) = file.jobs.iter().find(|job| job.id == id) else { continue };
-        let reason = message.split_once(REFUSES).map(|(_, reason)| reason);
-        let key = reason.and_then(|reason| place_in_config(&job.file, &id, reason));
+    for (spec, mistake) in refusals.iter().flat_map(|(spec, mistakes)| mistakes.iter().map(move |one| (spec, one))) {
+        let Some(job) = file.jobs.iter().find(|job| job.id == spec.id) else { continue };
+        let key = mistake.path.as_deref().and_then(|path| place_in_config(&job.file, &job.id, path));
         let place = Some(key.unwrap_or_else(|| job.config_place.clone()));
-        problems.push(Problem { file: job.file.display().to_string(), place, job: Some(id), message });
+        let message = format!("kind `{}` refuses the config: {}", spec.kind, mistake.message);
+        problems.push(Problem { file: job.file.display().to_string(), place, job: Some(job.id.clone()), message });
     }
     problems.extend(unwritable_state(&file));
     let mut warnings = past_instants(&file, &specs);
@@ -105,10 +105,10 @@ async fn look(config: &Path) -> Found {
     Found { able, problems, warnings }
 }
 
-fn past_instants(file: &PollersFile, specs: &[nexo_poller::runner::JobSpec]) -> Vec<Problem> {
+fn past_instants(file: &PollersFile, specs: &[JobSpec]) -> Vec<Problem> {
     let now = SystemClock.now();
     let over = specs.iter().filter(|spec| spec.schedule.firings_after(now, 1, &spec.id).is_empty());
-    let warning = |spec: &nexo_poller::runner::JobSpec| {
+    let warning = |spec: &JobSpec| {
         let job = file.jobs.iter().find(|job| job.id == spec.id)?;
         let message = "its instant has passed: it runs once where it never ran, and then no more".to_owned();
         let place = Some(job.schedule_place.clone());
@@ -141,32 +141,24 @@ fn unwritable(state: &Path) -> Option<String> {
         .map(|error| format!("`state_db`: {} cannot be written: {error}", target.display()))
 }
 
-/// The jobs whose config their plugin refuses, and its words, in the file's order.
-async fn judge_configs(specs: &[nexo_poller::runner::JobSpec], plugins: &PluginSet) -> Vec<(String, String)> {
+/// The jobs whose config their plugin refuses, and what is wrong with each, in the file's order.
+async fn judge_configs<'s>(specs: &'s [JobSpec], plugins: &PluginSet) -> Vec<(&'s JobSpec, Vec<ConfigMistake>)> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut asking = JoinSet::new();
-    let mut refusals: Vec<(usize, String)> = Vec::new();
+    let mut refusals: BTreeMap<usize, Vec<ConfigMistake>> = BTreeMap::new();
     for (index, spec) in specs.iter().enumerate() {
-        if let Some(judged) = built_in::judge(&spec.kind, &spec.config) {
-            refusals.extend(judged.err().map(|error| (index, error.to_string())));
+        if let Some(Err(error)) = built_in::judge(&spec.kind, &spec.config) {
+            refusals.insert(index, vec![ConfigMistake::from(&error)]);
         }
-        let Some(command) = plugins.command_of(&spec.kind) else { continue };
+        let Some(binary) = plugins.binary_of(&spec.kind).cloned() else { continue };
         let (places, kind, config) = (Arc::clone(&places), spec.kind.clone(), spec.config.clone());
         asking.spawn(async move {
             let _place = places.acquire_owned().await;
-            (index, crate::plugins::config_check::ask(command, &kind, &config).await)
+            (index, config_check::ask(|| binary.command(), &kind, &config).await)
         });
     }
-    refusals.extend(asking.join_all().await.into_iter().filter_map(|(index, judged)| Some((index, judged.err()?))));
-    refusals.sort_unstable();
-    refusals
-        .into_iter()
-        .filter_map(|(index, reason)| {
-            let spec = specs.get(index)?;
-            let reason = reason.strip_prefix("config: ").unwrap_or(&reason);
-            Some((spec.id.clone(), format!("kind `{}`{REFUSES}{reason}", spec.kind)))
-        })
-        .collect()
+    refusals.extend(asking.join_all().await.into_iter().filter(|(_, mistakes)| !mistakes.is_empty()));
+    refusals.into_iter().filter_map(|(index, mistakes)| Some((specs.get(index)?, mistakes))).collect()
 }
 
 fn as_json(problem: &Problem) -> Value {

@@ -2,10 +2,9 @@ use std::path::Path;
 
 use crate::config::yaml::{Key, Node, Place, Yaml, parse};
 
-/// Where the key that `reason` begins with (`` `deliver.to`: … ``) stands in the config of the job `id` of the file at `path`;
-/// where it is missing, what it is missing from. `None` where the file no longer says so.
-pub(crate) fn place_in_config(path: &Path, id: &str, reason: &str) -> Option<Place> {
-    let (wanted, _) = reason.strip_prefix('`')?.split_once('`')?;
+/// Where the field `wanted` (`deliver.to`) stands in the config of the job `id` of the file at `path`; where it is missing, what
+/// it is missing from. `None` where the file no longer says so.
+pub(crate) fn place_in_config(path: &Path, id: &str, wanted: &str) -> Option<Place> {
     let text = std::fs::read_to_string(path).ok()?;
     let root = parse(&text, "").ok()?;
     let jobs = get_in(get_in(&root, "pollers")?.1, "jobs")?.1;
@@ -39,17 +38,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_points_at_the_very_key_or_at_what_lacks_it() {
+    fn a_path_points_at_the_very_key_or_at_what_lacks_it() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let text = "pollers:\n  jobs:\n    - id: a\n      config:\n        url: x\n        deliver:\n          to: 5\n        list: [1, 2]\n";
         std::fs::write(file.path(), text).unwrap();
         let place =
-            |reason: &str| place_in_config(file.path(), "a", reason).map(|place| (place.line(), place.column()));
-        assert_eq!(place("`deliver.to`: expected text"), Some((7, 15)));
-        assert_eq!(place("`deliver.channel`: missing"), Some((7, 11)));
-        assert_eq!(place("`list[1]`: expected text"), Some((8, 19)));
-        assert_eq!(place("`methud`: unknown"), Some((5, 9)));
-        assert_eq!(place("no key is named"), None);
-        assert_eq!(place_in_config(file.path(), "b", "`url`: x"), None);
+            |wanted: &str| place_in_config(file.path(), "a", wanted).map(|place| (place.line(), place.column()));
+        assert_eq!(place("deliver.to"), Some((7, 15)));
+        assert_eq!(place("deliver.channel"), Some((7, 11)));
+        assert_eq!(place("list[1]"), Some((8, 19)));
+        assert_eq!(place("methud"), Some((5, 9)));
+        assert_eq!(place_in_config(file.path(), "b", "url"), None);
     }
 }

@@ -20,8 +20,8 @@ pub(crate) async fn schema(plugins: &PluginSet) -> Value {
     for kind in plugins.kinds() {
         let config = match built_in::config_schema(&kind) {
             Some(config) => config,
-            None => match plugins.command_of(&kind) {
-                Some(command) => ask(command, &kind).await.unwrap_or(Value::Bool(true)),
+            None => match plugins.binary_of(&kind) {
+                Some(binary) => ask(binary.command(), &kind).await.unwrap_or(Value::Bool(true)),
                 // Others start it: its config is theirs to know.
                 None => Value::Bool(true),
             },

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use nexo_poller::manifest::{Manifest, ManifestError, PluginSection};
 use nexo_poller::router::{DiscoverError, PluginBinary, PollerRouteRegistrationError, discover};
 use semver::{Version, VersionReq};
-use tokio::process::Command;
 
 use super::built_in;
 use crate::config::{PluginPaths, PollersFile, Problem, Settings};
@@ -146,12 +145,11 @@ impl PluginSet {
         self.faults.iter().map(problem).collect()
     }
 
-    /// The program that serves `kind`, not yet started.
-    pub(crate) fn command_of(&self, kind: &str) -> Option<Command> {
-        let plugin = self.found.iter().find(|plugin| {
+    /// The program that serves `kind`.
+    pub(crate) fn binary_of(&self, kind: &str) -> Option<&PluginBinary> {
+        self.found.iter().find(|plugin| {
             plugin.manifest.plugin.poller.iter().any(|poller| poller.kinds.iter().any(|served| served == kind))
-        })?;
-        Some(plugin.command())
+        })
     }
 }
 

@@ -31,9 +31,14 @@ impl<T: DeserializeOwned> Config<T> {
         // `config:` left out or empty is the same as an empty mapping, for kinds that need nothing.
         let empty = Value::Object(serde_json::Map::new());
         let config = if config.is_null() { &empty } else { config };
-        serde_path_to_error::deserialize(config)
-            .map(Self)
-            .map_err(|error| PollerError::config(format!("config: {}", describe_decode_error(&error, config))))
+        serde_path_to_error::deserialize(config).map(Self).map_err(|error| {
+            let message = format!("config: {}", describe_decode_error(&error, config));
+            match error.path().to_string() {
+                // The config as a whole.
+                path if path == "." => PollerError::config(message),
+                path => PollerError::config_at(path, message),
+            }
+        })
     }
 }
 

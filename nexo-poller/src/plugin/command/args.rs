@@ -14,7 +14,7 @@ pub(super) enum Command {
     Serve,
     Once(TickArgs),
     Dev(DevArgs),
-    Validate { kind: Option<String>, config: Option<String> },
+    Validate { kind: Option<String>, config: Option<String>, json: bool },
     Schema { kind: Option<String> },
     PrintManifest,
     Help,
@@ -49,7 +49,7 @@ pub(super) struct DevArgs {
 const OPTIONS: [(&str, &[&str]); 4] = [
     ("once", &["kind", "config", "job", "agent", "account", "json", "cursor", "now"]),
     ("dev", &["kind", "config", "job", "agent", "account", "json", "every", "ticks", "cursor-file"]),
-    ("validate", &["kind", "config"]),
+    ("validate", &["kind", "config", "json"]),
     ("schema", &["kind"]),
 ];
 
@@ -133,7 +133,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
             cursor_file: found.cursor_file.take(),
             tick: found.tick("dev"),
         }),
-        "validate" => Command::Validate { kind: found.kind, config: found.config },
+        "validate" => Command::Validate { kind: found.kind, config: found.config, json: found.json },
         _ => Command::Schema { kind: found.kind },
     })
 }
@@ -194,9 +194,10 @@ mod tests {
         assert_eq!(read("--version"), Ok(Command::Version));
         assert_eq!(read("--print-manifest"), Ok(Command::PrintManifest));
         assert_eq!(read("schema --kind rss"), Ok(Command::Schema { kind: Some("rss".into()) }));
-        let validate = Ok(Command::Validate { kind: None, config: Some("job.toml".into()) });
-        assert_eq!(read("validate job.toml"), validate);
-        assert_eq!(read("validate --config=job.toml"), validate);
+        let validate = |json| Ok(Command::Validate { kind: None, config: Some("job.toml".into()), json });
+        assert_eq!(read("validate job.toml"), validate(false));
+        assert_eq!(read("validate --config=job.toml"), validate(false));
+        assert_eq!(read("validate job.toml --json"), validate(true));
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl Failure {
         Self { code: 1, message: None }
     }
 
+    /// What is wrong with the config, where that is it.
+    pub(super) fn of_config(&self) -> Option<&str> {
+        self.message().filter(|_| self.code == Self::of_tick(ErrorClass::Config).code)
+    }
+
     pub(super) fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }

@@ -32,6 +32,9 @@ Options of once and dev:
                           repeatable [account `console` on every channel]
   --json                  one JSON object per tick instead of text
 
+Options of validate:
+  --json                  print {{\"valid\": …, \"errors\": [{{\"path\": \"deliver.to\", \"message\": …}}]}} instead of text
+
 Options of once:
   --cursor FILE|JSON      where to resume [first run]
   --now TIME              the tick's time, RFC 3339 [now]

@@ -49,7 +49,9 @@ fn run(handler: &PollerHandler) -> Result<(), Failure> {
         Command::Serve => service::serve(handler, out),
         Command::Once(tick) => once::run(handler, &tick, out),
         Command::Dev(dev) => dev::run(handler, &dev, out),
-        Command::Validate { kind, config } => show::validate(handler, kind.as_deref(), config.as_deref(), out),
+        Command::Validate { kind, config, json } => {
+            show::validate(handler, kind.as_deref(), config.as_deref(), json, out)
+        }
         Command::Schema { kind } => show::schema(handler, kind.as_deref(), out),
         Command::PrintManifest => show::manifest(handler, out),
         Command::Help => show::help(handler, out),

@@ -1,21 +1,60 @@
 use std::fs::File;
 use std::io::Write as _;
 
+use serde::Serialize;
+
 use super::failure::Failure;
 use super::{chosen, help, input};
+use crate::contract::ErrorClass;
 use crate::plugin::PollerHandler;
+
+/// What `validate --json` prints.
+#[derive(Serialize)]
+struct Verdict<'v> {
+    valid: bool,
+    errors: Vec<Mistake<'v>>,
+}
+
+/// One thing that is wrong with a config.
+#[derive(Serialize)]
+struct Mistake<'v> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'v str>,
+    message: &'v str,
+}
 
 /// Checks a config without a tick.
 pub(super) fn validate(
     handler: &PollerHandler,
     kind: Option<&str>,
     source: Option<&str>,
+    json: bool,
     mut out: File,
 ) -> Result<(), Failure> {
     let kind = chosen::kind(handler, kind)?;
-    let config = input::config(source)?;
-    kind.poller.validate(&config).map_err(|error| Failure::from(&error))?;
-    writeln!(out, "the config is valid for kind `{}`", kind.declaration.kind)?;
+    let (path, failure) = match input::config(source).map(|config| kind.poller.validate(&config)) {
+        Ok(Ok(())) if json => {
+            let verdict = Verdict { valid: true, errors: Vec::new() };
+            return print(&verdict, &mut out);
+        }
+        Ok(Ok(())) => {
+            writeln!(out, "the config is valid for kind `{}`", kind.declaration.kind)?;
+            return Ok(());
+        }
+        Ok(Err(error)) => (error.path().map(str::to_owned), Failure::from(&error)),
+        Err(failure) => (None, failure),
+    };
+    if let Some(message) = failure.of_config().filter(|_| json) {
+        print(&Verdict { valid: false, errors: vec![Mistake { path: path.as_deref(), message }] }, &mut out)?;
+        return Err(Failure::of_tick(ErrorClass::Config));
+    }
+    Err(failure)
+}
+
+fn print(verdict: &Verdict<'_>, out: &mut File) -> Result<(), Failure> {
+    let text = serde_json::to_string(verdict)
+        .map_err(|error| Failure::other(format!("the answer cannot be written as JSON: {error}")))?;
+    writeln!(out, "{text}")?;
     Ok(())
 }
 
