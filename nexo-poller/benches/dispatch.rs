@@ -242,17 +242,11 @@ fn request_line(ctx: &PollContext) -> Vec<u8> {
 }
 
 fn context(kind: &'static str, job_id: &str) -> PollContext {
-    PollContext {
-        job_id: job_id.to_owned(),
-        agent_id: "ana".to_owned(),
-        kind,
-        config: json!({"project": "NEXO"}),
-        cursor: Some(br#"{"updated_after":"2026-05-17T10:00:00Z"}"#.to_vec()),
-        now: Utc::now(),
-        interval_hint: Duration::from_secs(300),
-        cancel: CancellationToken::new(),
-        host: Arc::new(NoHost::default()),
-    }
+    let mut context = PollContext::new(kind, job_id, "ana", Arc::new(NoHost::default()));
+    context.config = json!({"project": "NEXO"});
+    context.cursor = Some(br#"{"updated_after":"2026-05-17T10:00:00Z"}"#.to_vec());
+    context.interval_hint = Duration::from_secs(300);
+    context
 }
 
 /// The plugin's poller: it does nothing, so that only the way to it is measured.

@@ -273,17 +273,11 @@ async fn durable_ticks(count: usize, time: Duration) -> f64 {
 }
 
 fn context(job: &str) -> PollContext {
-    PollContext {
-        job_id: job.to_owned(),
-        agent_id: "ana".to_owned(),
-        kind: "bench",
-        config: json!({"project": "NEXO"}),
-        cursor: Some(br#"{"updated_after":"2026-05-17T10:00:00Z"}"#.to_vec()),
-        now: Utc::now(),
-        interval_hint: Duration::from_secs(300),
-        cancel: CancellationToken::new(),
-        host: Arc::new(NoHost::default()),
-    }
+    let mut context = PollContext::new("bench", job, "ana", Arc::new(NoHost::default()));
+    context.config = json!({"project": "NEXO"});
+    context.cursor = Some(br#"{"updated_after":"2026-05-17T10:00:00Z"}"#.to_vec());
+    context.interval_hint = Duration::from_secs(300);
+    context
 }
 
 /// The plugin's poller: it does nothing, so that only the way to it is measured.

@@ -60,7 +60,7 @@ impl PollerHost for TickHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
         // In the order of the real hosts: the list, the payload, then the broker, which is what faults stand for.
         self.host.inner().check_allowed(&topic)?;
-        let publisher = Publisher { tick: &self.tick, source: "test", sent: &self.sent };
+        let publisher = Publisher::new(&self.tick, "test", &self.sent);
         let (event, id) = publisher.event(topic.clone(), &payload)?;
         check_topic(&topic)?;
         let job_id = self.tick.job_id.to_string();

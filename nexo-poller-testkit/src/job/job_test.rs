@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nexo_poller::contract::{PollContext, Poller, TickAck, TickIdentity, WarmStates};
 use nexo_poller::manifest::{DeclaredPoller, PollerSection};
-use nexo_poller::unstable::{AuthorTick, PublishList, TickGate};
+use nexo_poller::unstable::{AuthorTick, TickGate};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -258,16 +258,12 @@ impl JobTest {
                  the job may ask it (`let server = HttpReplay::of(…); let mut job = job(&server);`)"
             );
         }
-        AuthorTick {
-            poller: Arc::clone(&self.poller),
-            identity: TickIdentity::new(self.poller.kind(), &*self.job_id, &*self.agent_id)
-                .with_cursor(self.cursor.as_deref()),
-            config: self.config.clone(),
-            config_checked: true,
-            now: self.clock.now(),
-            interval_hint: self.interval_hint,
-            // The mocked host has its own list, which a test may change between two ticks.
-            publish: PublishList::everything(),
-        }
+        let identity = TickIdentity::new(self.poller.kind(), &*self.job_id, &*self.agent_id);
+        let identity = identity.with_cursor(self.cursor.as_deref());
+        // It may publish on everything here: the mocked host has its own list, which a test may change between two ticks.
+        let mut tick = AuthorTick::new(Arc::clone(&self.poller), identity, self.config.clone(), self.clock.now());
+        tick.config_checked = true;
+        tick.interval_hint = self.interval_hint;
+        tick
     }
 }

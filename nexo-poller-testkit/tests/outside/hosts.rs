@@ -126,17 +126,7 @@ fn identity() -> TickIdentity {
 }
 
 fn context(host: Arc<dyn PollerHost>) -> PollContext {
-    PollContext {
-        job_id: "job".into(),
-        agent_id: "ana".into(),
-        kind: "asks",
-        config: json!({}),
-        cursor: None,
-        now: Utc::now(),
-        interval_hint: Duration::from_secs(60),
-        cancel: CancellationToken::new(),
-        host,
-    }
+    PollContext::new("asks", "job", "ana", host)
 }
 
 async fn sent(listener: &mut nexo_poller::broker::Subscription) -> Sent {
@@ -152,15 +142,8 @@ async fn in_the_daemon() -> (Vec<String>, Sent) {
     let (broker, poller) = (LocalBroker::new(), Asks::default());
     let mut listener = broker.subscribe("plugin.outbound.>", None).await.unwrap();
     let allowed = PollerHandler::new().with(Asks::default()).manifest().unwrap().plugin.capabilities.broker.publish;
-    let tick = AuthorTick {
-        poller: Arc::new(poller.clone()),
-        identity: identity(),
-        config: json!({}),
-        config_checked: true,
-        now: Utc::now(),
-        interval_hint: Duration::from_secs(60),
-        publish: PublishList::of(allowed),
-    };
+    let mut tick = AuthorTick::new(Arc::new(poller.clone()), identity(), json!({}), Utc::now());
+    tick.publish = PublishList::of(allowed);
     let host: Arc<dyn PollerHost> = Arc::new(daemons_host(&broker));
     tick.run(TickGate::new(CancellationToken::new()), |_| host).await.unwrap().unwrap();
     let heard = poller.0.lock().unwrap().clone();

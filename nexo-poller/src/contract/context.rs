@@ -12,6 +12,7 @@ use super::{HostError, LogLevel, PollerError, PollerHost, describe_decode_error}
 
 /// Everything that one tick is given.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct PollContext {
     /// The job's `id` in `pollers.yaml`.
     pub job_id: String,
@@ -35,6 +36,29 @@ pub struct PollContext {
 }
 
 impl PollContext {
+    /// A first tick of `job_id`, now: without config, cursor or schedule, and not cancelled. Set what is different.
+    ///
+    /// Whoever runs ticks makes one. A poller's test takes it from a
+    /// [`JobTest`](https://docs.rs/nexo-poller-testkit/latest/nexo_poller_testkit/struct.JobTest.html).
+    pub fn new(
+        kind: &'static str,
+        job_id: impl Into<String>,
+        agent_id: impl Into<String>,
+        host: Arc<dyn PollerHost>,
+    ) -> Self {
+        Self {
+            job_id: job_id.into(),
+            agent_id: agent_id.into(),
+            kind,
+            config: Value::Object(serde_json::Map::new()),
+            cursor: None,
+            now: Utc::now(),
+            interval_hint: Duration::ZERO,
+            cancel: CancellationToken::new(),
+            host,
+        }
+    }
+
     /// Publishes `payload` as JSON on `topic` and waits until the host has taken it.
     ///
     /// The message's id is derived from the job, the tick's cursor, the topic and the payload, and from how many messages that

@@ -11,6 +11,7 @@ use super::{PublishList, TickGate};
 use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck, TickIdentity};
 
 /// A tick that is about to run: the author's poller, and everything that the tick is given but its host.
+#[non_exhaustive]
 pub struct AuthorTick {
     /// Whose tick it is.
     pub poller: Arc<dyn Poller>,
@@ -30,6 +31,20 @@ pub struct AuthorTick {
 }
 
 impl AuthorTick {
+    /// A tick with a config that nobody has checked, which may publish on everything. Set what is different.
+    #[must_use]
+    pub fn new(poller: Arc<dyn Poller>, identity: TickIdentity, config: Value, now: DateTime<Utc>) -> Self {
+        Self {
+            poller,
+            identity,
+            config,
+            config_checked: false,
+            now,
+            interval_hint: Duration::ZERO,
+            publish: PublishList::everything(),
+        }
+    }
+
     /// Runs the tick to its end, or to the panic of the author's code. `host` makes its host, inside the net that catches
     /// panics.
     ///

@@ -6,6 +6,7 @@ use crate::contract::{LlmInvokeRequest, LogLevel};
 
 /// One reverse call: what a plugin asks of the daemon, in the name of a job.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct HostCall {
     /// The method; [`HostRequest`] has those that there are.
     pub method: String,

@@ -5,6 +5,7 @@ use crate::contract::{HostError, TickIdentity};
 
 /// Who publishes: what the ids of a tick's publishes are derived from.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Publisher<'t> {
     /// The tick.
     pub tick: &'t TickIdentity,
@@ -15,6 +16,12 @@ pub struct Publisher<'t> {
 }
 
 impl<'t> Publisher<'t> {
+    /// `source`, the plugin's id or `daemon`, publishes in the name of `tick`, which has sent `sent` before.
+    #[must_use]
+    pub fn new(tick: &'t TickIdentity, source: &'t str, sent: &'t SentIds) -> Self {
+        Self { tick, source, sent }
+    }
+
     /// The event of one publish, and its id, to be [kept](SentId::keep) once it has gone out. A tick that is repeated makes the
     /// event again with the same id.
     ///

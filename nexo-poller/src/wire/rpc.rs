@@ -9,6 +9,7 @@ use crate::contract::{HostError, PollerError};
 /// A JSON-RPC error object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} ({code})")]
+#[non_exhaustive]
 pub struct RpcError {
     /// The code; see [`ErrorClass::from_code`](crate::contract::ErrorClass::from_code).
     pub code: i64,

@@ -13,6 +13,7 @@ const METHOD: &str = "poll_tick";
 
 /// The order to run one tick: what a [`TickRequest`] holds once it is read.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct TickOrder {
     /// The kind that is asked for.
     pub kind: String,
@@ -32,6 +33,7 @@ pub struct TickOrder {
 
 /// The parameters of `poll_tick` as they travel.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TickRequest<'t> {
     /// The kind that is asked for.
     pub kind: Cow<'t, str>,

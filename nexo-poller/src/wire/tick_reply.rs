@@ -9,6 +9,7 @@ use crate::contract::{PollerError, TickAck, TickMetrics};
 
 /// The result of `poll_tick` as it travels; each field is optional.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TickReply {
     /// URL-safe base64. Absent or null keeps the old cursor, empty resets it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read_cursor")]

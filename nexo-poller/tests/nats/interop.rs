@@ -110,15 +110,8 @@ async fn plugins_of_others_can_answer_our_daemon() {
 }
 
 fn context() -> PollContext {
-    PollContext {
-        job_id: "ana_jira".to_owned(),
-        agent_id: "ana".to_owned(),
-        kind: "chatty",
-        config: json!({}),
-        cursor: Some(b"1".to_vec()),
-        now: Utc::now(),
-        interval_hint: Duration::from_secs(300),
-        cancel: CancellationToken::new(),
-        host: Arc::new(NoHost::default()),
-    }
+    let mut context = PollContext::new("chatty", "ana_jira", "ana", Arc::new(NoHost::default()));
+    context.cursor = Some(b"1".to_vec());
+    context.interval_hint = Duration::from_secs(300);
+    context
 }

@@ -114,18 +114,13 @@ async fn tick(
     let next = spec.schedule.firings_after(now, 2, &spec.id);
     let redact = services.redact.clone();
     let before = state.cursor.as_deref();
-    let dry = AuthorTick {
-        poller,
-        identity: TickIdentity::new(&*spec.kind, &*spec.id, &*spec.agent).with_cursor(before),
-        config: spec.config.clone(),
-        config_checked: true,
-        now: now.to_utc(),
-        interval_hint: match next[..] {
-            [first, second, ..] => second.since(first),
-            _ => Duration::ZERO,
-        },
-        publish,
-    };
+    let identity = TickIdentity::new(&*spec.kind, &*spec.id, &*spec.agent).with_cursor(before);
+    let mut dry = AuthorTick::new(poller, identity, spec.config.clone(), now.to_utc());
+    dry.config_checked = true;
+    dry.publish = publish;
+    if let [first, second, ..] = next[..] {
+        dry.interval_hint = second.since(first);
+    }
     let gate = TickGate::new(CancellationToken::new());
     let run = dry.run(gate.clone(), |tick| Arc::new(InProcessHost::new(services, tick.clone())));
     let deadline = tokio::time::sleep(limit);

@@ -9,7 +9,6 @@ use nexo_poller::contract::{ErrorClass, PollContext, Poller, PollerError, TickAc
 use nexo_poller::host::{HostServices, InProcessHost, StaticCredentials};
 use nexo_poller::manifest::Manifest;
 use nexo_poller::router::{PluginBinary, PluginPollerRouter, RestartPolicy, Supervisor, SupervisorOptions};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 /// More than enough for a busy machine.
@@ -92,17 +91,8 @@ impl World {
     ) -> Result<TickAck, PollerError> {
         let services = HostServices::new(Arc::new(self.broker.clone()), Arc::new(StaticCredentials::new()));
         let host = InProcessHost::new(services, TickIdentity::new(poller.kind(), "job", "ana"));
-        let ctx = PollContext {
-            job_id: "job".to_owned(),
-            agent_id: "ana".to_owned(),
-            kind: poller.kind(),
-            config: json!({}),
-            cursor: None,
-            now: chrono::DateTime::UNIX_EPOCH,
-            interval_hint: Duration::from_secs(60),
-            cancel,
-            host: Arc::new(host),
-        };
+        let mut ctx = PollContext::new(poller.kind(), "job", "ana", Arc::new(host));
+        ctx.cancel = cancel;
         tokio::time::timeout(PATIENCE, poller.tick(&ctx)).await.expect("a tick ends")
     }
 
