@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// A room, and the rooms that it may enter.
+type Arrows = &'static [(&'static str, &'static [&'static str])];
+
 /// Who may enter whom. A room may always use itself; what is missing here is forbidden.
 const ARROWS: [(&str, &[&str]); 14] = [
     ("contract", &[]),
@@ -31,6 +34,20 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("unstable", &["contract", "tick", "tls"]),
 ];
 
+/// The same for the daemon's rooms: `api`, `cli` and `page` look at `core`, and it never looks back.
+const DAEMON_ARROWS: [(&str, &[&str]); 9] = [
+    ("config", &[]),
+    ("page", &[]),
+    ("telemetry", &["config"]),
+    ("cluster", &["config"]),
+    ("plugins", &["config", "telemetry"]),
+    ("core", &["cluster", "config", "plugins", "telemetry"]),
+    ("api", &["config", "core", "page", "plugins", "telemetry"]),
+    ("cli", &["api", "boot", "config", "core", "plugins", "telemetry"]),
+    // The parts are put together here.
+    ("boot", &["api", "cluster", "config", "core", "plugins", "telemetry"]),
+];
+
 /// What the crate's root re-exports under another name: using it is using the room.
 const ROOT_NAMES: [(&str, &str); 2] = [("prelude", "contract"), ("poller", "contract")];
 
@@ -46,16 +63,19 @@ const MOST_LINES: usize = 500;
 #[test]
 fn no_room_imports_one_that_it_may_not_enter() {
     let mut broken = String::new();
-    for file in sources() {
-        let Some(room) = file.room() else { continue };
-        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
-            writeln!(broken, "  {}: room `{room}` has no line in ARROWS: decide whom it may enter", file.shown)
-                .unwrap();
-            continue;
-        };
-        for (line, target) in imports(&file.text) {
-            if target != room && !allowed.contains(&target.as_str()) {
-                writeln!(broken, "  {}:{line}: {room} → {target}", file.shown).unwrap();
+    let daemon = Path::new(env!("CARGO_MANIFEST_DIR")).join("daemon/src");
+    for (files, arrows) in [(sources(), &ARROWS[..]), (sources_in(&daemon), &DAEMON_ARROWS[..])] {
+        for file in files {
+            let Some(room) = file.room() else { continue };
+            let Some((_, allowed)) = arrows.iter().find(|(name, _)| *name == room) else {
+                writeln!(broken, "  {}: room `{room}` has no line in ARROWS: decide whom it may enter", file.shown)
+                    .unwrap();
+                continue;
+            };
+            for (line, target) in imports(&file.text, arrows) {
+                if target != room && !allowed.contains(&target.as_str()) {
+                    writeln!(broken, "  {}:{line}: {room} → {target}", file.shown).unwrap();
+                }
             }
         }
     }
@@ -142,10 +162,10 @@ fn the_reader_of_imports_sees_every_way_to_write_one() {
         ("pub(in crate::router) struct X;", &["router"]),
     ];
     for (text, expected) in table {
-        let found: Vec<_> = imports(text).into_iter().map(|(_, target)| target).collect();
+        let found: Vec<_> = imports(text, &ARROWS).into_iter().map(|(_, target)| target).collect();
         assert_eq!(found, expected, "in {text}");
     }
-    assert_eq!(imports("\n\nuse crate::{\n    wire,\n};"), [(4, "wire".to_owned())]);
+    assert_eq!(imports("\n\nuse crate::{\n    wire,\n};", &ARROWS), [(4, "wire".to_owned())]);
 }
 
 struct Source {
@@ -163,7 +183,7 @@ impl Source {
             Some(_) if first == "bin" => None,
             Some(_) => Some(first),
             None => match first.trim_end_matches(".rs") {
-                "lib" | "prelude" => None,
+                "lib" | "main" | "prelude" => None,
                 room => Some(room.to_owned()),
             },
         }
@@ -217,7 +237,7 @@ fn exhaustive_structs(text: &str) -> Vec<String> {
 }
 
 /// Every room that `text` names after `crate::`, with its line.
-fn imports(text: &str) -> Vec<(usize, String)> {
+fn imports(text: &str, rooms: Arrows) -> Vec<(usize, String)> {
     let code = without_comments(text);
     let mut found = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -227,16 +247,16 @@ fn imports(text: &str) -> Vec<(usize, String)> {
         }
         let rest_at = at + "crate::".len();
         if code[rest_at..].starts_with('{') {
-            found.extend(group(&code, rest_at + 1));
+            found.extend(group(&code, rest_at + 1, rooms));
         } else {
-            found.extend(name_at(&code, rest_at));
+            found.extend(name_at(&code, rest_at, rooms));
         }
     }
     found
 }
 
 /// The first segment of each element of `{a::B, c::{D, E}}`, whose text begins at `start`.
-fn group(code: &str, start: usize) -> Vec<(usize, String)> {
+fn group(code: &str, start: usize, rooms: Arrows) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut depth = 1;
     let mut element = true;
@@ -247,7 +267,7 @@ fn group(code: &str, start: usize) -> Vec<(usize, String)> {
             ',' if depth == 1 => element = true,
             letter if element && !letter.is_whitespace() => {
                 element = false;
-                found.extend(name_at(code, start + offset));
+                found.extend(name_at(code, start + offset, rooms));
             }
             _ => {}
         }
@@ -259,10 +279,10 @@ fn group(code: &str, start: usize) -> Vec<(usize, String)> {
 }
 
 /// The room whose name begins at `at`, if it is one.
-fn name_at(code: &str, at: usize) -> Option<(usize, String)> {
+fn name_at(code: &str, at: usize, rooms: Arrows) -> Option<(usize, String)> {
     let name: String = code[at..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     let room = ROOT_NAMES.iter().find(|(root, _)| *root == name).map_or(name.as_str(), |(_, room)| room);
-    ARROWS.iter().any(|(known, _)| *known == room).then(|| (code[..at].matches('\n').count() + 1, room.to_owned()))
+    rooms.iter().any(|(known, _)| *known == room).then(|| (code[..at].matches('\n').count() + 1, room.to_owned()))
 }
 
 /// `text` with every comment blanked out, lines kept. `//` after a colon is taken for part of a URL.
@@ -290,4 +310,14 @@ fn without_comments(text: &str) -> String {
         code.push('\n');
     }
     code
+}
+
+#[test]
+fn every_file_that_the_architecture_page_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(|word| word.contains("/src/")).collect();
+    assert!(named.len() > 30, "only {} files are named", named.len());
+    let gone: Vec<_> = named.into_iter().filter(|path| !root.join(path).exists()).collect();
+    assert!(gone.is_empty(), "ARCHITECTURE.md names files that are not there: {gone:?}");
 }
