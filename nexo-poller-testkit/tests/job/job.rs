@@ -82,7 +82,7 @@ async fn a_cursor_of_another_version_is_an_error_that_names_the_job() {
     let (job, host) = job("next");
     let mut job = job.id("ana_scripted").resume_from_bytes(*b"\xff\x00");
     let error = job.tick_expect_permanent().await.to_string();
-    assert!(error.contains("nexo-poller reset ana_scripted"), "{error}");
+    assert!(error.contains("reset the job to start over"), "{error}");
     host.assert_nothing_published();
     job.reset();
     job.tick().await;

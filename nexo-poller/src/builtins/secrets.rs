@@ -60,10 +60,7 @@ impl<'c> WithSecrets<'c> {
                     let secret = known.get(channel).and_then(|account| at_path(account, field)).and_then(Value::as_str);
                     text.push_str(secret.ok_or_else(|| PollerError::CredentialsMissing {
                         channel: channel.to_owned(),
-                        reason: format!(
-                            "the account of agent `{}` there has no text `{field}`; add it to the credentials file and reload",
-                            ctx.agent_id
-                        ),
+                        reason: format!("the account of agent `{}` there has no text `{field}`", ctx.agent_id),
                     })?);
                 }
             }

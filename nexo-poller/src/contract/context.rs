@@ -90,8 +90,8 @@ impl PollContext {
     /// # }
     /// ```
     ///
-    /// Without `secret_key` in the credentials file, the tick fails with ``the credentials of agent `ana` for channel `stripe`:
-    /// missing field `secret_key`; mend the credentials file, reload, and resume the job``. An account also has `channel`,
+    /// Without `secret_key` in the account, the tick fails with ``the credentials of agent `ana` for channel `stripe`:
+    /// missing field `secret_key` ``. An account also has `channel`,
     /// `agent_id` and mostly `account_id`, so `T` must not deny fields that it does not know. Where one of several forms will do,
     /// make it an `untagged` enum, whose `#[serde(expecting = "…")]` says which. Do not derive `Debug` for it.
     ///
@@ -104,7 +104,7 @@ impl PollContext {
         let account = self.host.credentials_get(channel.to_owned()).await?;
         serde_path_to_error::deserialize(&account).map_err(|error| {
             PollerError::config(format!(
-                "the credentials of agent `{}` for channel `{channel}`: {}; mend the credentials file, reload, and resume the job",
+                "the credentials of agent `{}` for channel `{channel}`: {}",
                 self.agent_id,
                 describe_decode_error(&error, &account)
             ))
@@ -167,12 +167,7 @@ mod tests {
     async fn an_account_that_does_not_fit_is_a_config_error_that_names_the_field_and_no_value() {
         let account: Account = ana(json!({"account_id": "x", "secret_key": "sk"})).credentials("stripe").await.unwrap();
         assert_eq!((&*account.secret_key, account.port), ("sk", None));
-        let around = |said: &str| {
-            format!(
-                "the credentials of agent `ana` for channel `stripe`: {said}; mend the credentials file, reload, and resume \
-                 the job"
-            )
-        };
+        let around = |said: &str| format!("the credentials of agent `ana` for channel `stripe`: {said}");
         for (account, said) in [
             (json!({"account_id": "x"}), "missing field `secret_key`"),
             (json!({"secret_key": 472_913}), "`secret_key`: invalid type: integer, expected a string"),

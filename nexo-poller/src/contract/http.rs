@@ -16,13 +16,12 @@ use super::{ErrorClass, PollerError};
 /// let refused = HttpStatus::new("Jira", 401).account("ana", "jira").error();
 /// assert_eq!(
 ///     refused.to_string(),
-///     "Jira answered with HTTP status 401: it does not accept the credentials of agent `ana` for channel `jira`; put new ones \
-///      into the credentials file and reload, then resume the job"
+///     "Jira answered with HTTP status 401: it does not accept the credentials of agent `ana` for channel `jira`; renew them"
 /// );
 /// let moved = HttpStatus::new("Jira", 404).hint("check `base_url`").error();
 /// assert_eq!(
 ///     moved.to_string(),
-///     "Jira answered with HTTP status 404: there is nothing at this address; check `base_url`, then resume the job"
+///     "Jira answered with HTTP status 404: there is nothing at this address; check `base_url`"
 /// );
 /// let later = HttpStatus::new("Jira", 429).retry_after(read_retry_after("90", Utc::now())).error();
 /// assert_eq!(later.retry_after(), Some(Duration::from_secs(90)));
@@ -76,7 +75,7 @@ impl<'a> HttpStatus<'a> {
     #[must_use]
     pub fn error(self) -> PollerError {
         let passes = self.class() == ErrorClass::Transient;
-        let message = self.message(passes);
+        let message = self.message();
         if passes {
             PollerError::Transient { message, retry_after: self.retry_after, source: None }
         } else {
@@ -84,17 +83,15 @@ impl<'a> HttpStatus<'a> {
         }
     }
 
-    fn message(self, passes: bool) -> String {
+    fn message(self) -> String {
         let Self { what, status, .. } = self;
         let (reason, advice) = self.known();
         let said = format!("{what} answered with HTTP status {status}");
         match (reason, self.hint.or(advice)) {
             (None, None) => said,
-            (None, Some(hint)) if passes => format!("{said}: {hint}"),
-            (None, Some(hint)) => format!("{said}: {hint}, then resume the job"),
+            (None, Some(hint)) => format!("{said}: {hint}"),
             (Some(reason), None) => format!("{said}: {reason}"),
-            (Some(reason), Some(advice)) if passes => format!("{said}: {reason}; {advice}"),
-            (Some(reason), Some(advice)) => format!("{said}: {reason}; {advice}, then resume the job"),
+            (Some(reason), Some(advice)) => format!("{said}: {reason}; {advice}"),
         }
     }
 
@@ -107,7 +104,7 @@ impl<'a> HttpStatus<'a> {
         let address = "check the address in the job's config";
         let (reason, advice) = match self.status {
             300..=399 => ("it sends us elsewhere, to a login perhaps".to_owned(), address),
-            401 => (format!("it does not accept {credentials}"), "put new ones into the credentials file and reload"),
+            401 => (format!("it does not accept {credentials}"), "renew them"),
             403 => (format!("{credentials} do not allow this"), "have access given to them there"),
             404 | 410 => ("there is nothing at this address".to_owned(), address),
             429 => ("it is asked too often".to_owned(), "if it stays so, give the job a longer interval"),
@@ -182,19 +179,11 @@ mod tests {
     fn what_can_be_done_is_said_in_the_authors_words_where_there_are_any() {
         let said = |status: HttpStatus<'_>| status.error().to_string().split_off("x answered with HTTP status ".len());
         for (status, own, expected) in [
-            (403, None, "403: the credentials do not allow this; have access given to them there, then resume the job"),
-            (
-                401,
-                Some("make a new token"),
-                "401: it does not accept the credentials; make a new token, then resume the job",
-            ),
-            (
-                302,
-                Some("check `url`"),
-                "302: it sends us elsewhere, to a login perhaps; check `url`, then resume the job",
-            ),
+            (403, None, "403: the credentials do not allow this; have access given to them there"),
+            (401, Some("make a new token"), "401: it does not accept the credentials; make a new token"),
+            (302, Some("check `url`"), "302: it sends us elsewhere, to a login perhaps; check `url`"),
             (418, None, "418"),
-            (418, Some("no coffee here"), "418: no coffee here, then resume the job"),
+            (418, Some("no coffee here"), "418: no coffee here"),
             (408, Some("be quicker"), "408: be quicker"),
             (503, None, "503: the fault is on its side; nothing is to be done unless it stays so"),
         ] {

@@ -32,7 +32,7 @@ pub(super) async fn answer(resolver: &dyn CredentialResolver, agent: &str, chann
         None => {
             return Err(HostError::CredentialsMissing {
                 channel: channel.to_owned(),
-                reason: format!("agent `{agent}` has no account there; add it to the credentials file and reload"),
+                reason: format!("agent `{agent}` has no account there"),
             });
         }
     };

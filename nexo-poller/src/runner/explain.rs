@@ -51,14 +51,10 @@ fn situation(facts: &Facts<'_>) -> String {
                 .to_owned(),
         },
         JobPhase::Paused | JobPhase::Quarantined => match &state.pause {
-            Some(pause) if facts.phase == JobPhase::Quarantined => format!(
-                "quarantined since {} because its config was refused: {}; fix the config and reload",
-                pause.at, pause.reason
-            ),
-            Some(pause) => format!(
-                "paused by {} since {}: {}; `nexo-poller resume {id}` lets it run again",
-                pause.by, pause.at, pause.reason
-            ),
+            Some(pause) if facts.phase == JobPhase::Quarantined => {
+                format!("quarantined since {} because its config was refused: {}", pause.at, pause.reason)
+            }
+            Some(pause) => format!("paused by {} since {}: {}", pause.by, pause.at, pause.reason),
             None => "paused".to_owned(),
         },
         JobPhase::Waiting if !facts.registered => format!(

@@ -114,7 +114,7 @@ impl TickOrder {
         let request = TickRequest::read(body)?;
         let cursor = request.cursor.as_deref().map(decode_cursor).transpose().map_err(|error| {
             let job = &request.job_id;
-            let message = format!("job `{job}`: {error}; start over with `nexo-poller reset {job}`");
+            let message = format!("job `{job}`: {error}; reset the job to start over");
             RpcError::new(code::PERMANENT, message)
         })?;
         Ok(Self {

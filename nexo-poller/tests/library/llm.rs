@@ -103,7 +103,7 @@ async fn anthropic_gemini_and_ollama_are_asked_in_their_own_words() {
 async fn each_status_has_its_class_and_neither_key_nor_address_is_told() {
     let echo = json!({"error": {"message": format!("the key {KEY} may not do this"), "type": "invalid_request_error"}});
     for (status, class, said) in [
-        (401, ErrorClass::Permanent, "check its `api_key` in the credentials file"),
+        (401, ErrorClass::Permanent, "check its `api_key`"),
         (403, ErrorClass::Permanent, "refused the key"),
         (404, ErrorClass::Config, "has no model `m-1`"),
         (400, ErrorClass::Permanent, "the key (secret hidden) may not do this"),

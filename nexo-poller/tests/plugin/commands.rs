@@ -100,7 +100,7 @@ fn each_class_of_error_has_its_exit_code_and_its_words() {
     assert_eq!((code, &report["retry_after_secs"]), (5, &json!(7.0)));
     let (code, report) = once(&json!({}), &["--cursor", "\"text\""]);
     assert_eq!(code, 4);
-    assert!(report["error"]["message"].as_str().unwrap().contains("`nexo-poller reset once`"), "{report}");
+    assert!(report["error"]["message"].as_str().unwrap().contains("reset the job to start over"), "{report}");
 }
 
 #[test]

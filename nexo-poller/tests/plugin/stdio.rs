@@ -188,7 +188,7 @@ fn bad_orders_are_answered_with_the_code_that_says_so() {
     for (params, code, words) in [
         (json!({"kind": "jira", "job_id": "j"}), -32601, "it serves `chatty`, `hasty`"),
         (json!({"kind": "chatty", "job_id": "j", "config": {"do": 5}}), -32602, "config: `do`: "),
-        (json!({"kind": "chatty", "job_id": "j", "cursor": "hunter2!"}), -32002, "nexo-poller reset j"),
+        (json!({"kind": "chatty", "job_id": "j", "cursor": "hunter2!"}), -32002, "reset the job to start over"),
         (json!({"kind": "chatty", "job_id": "j", "config": {"do": "publish_outside"}}), -32002, "is not allowed"),
         (json!({"kind": "chatty", "job_id": "j", "config": {"do": "rate_limited"}}), -32001, "too fast"),
     ] {

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use nexo_poller::contract::HostError;
-use nexo_poller::host::{CredentialResolver, LlmSettings};
+use nexo_poller::host::{CONSOLE_CHANNEL, CredentialResolver, LlmSettings};
 use serde_json::{Map, Value};
 
 use super::llm_providers;
@@ -37,7 +37,14 @@ impl Credentials {
 #[async_trait]
 impl CredentialResolver for Credentials {
     async fn resolve(&self, agent: &str, channel: &str) -> Result<Option<Map<String, Value>>, HostError> {
-        Ok(self.get(agent, channel))
+        match self.get(agent, channel) {
+            // Everybody has an account on the console.
+            None if channel != CONSOLE_CHANNEL => Err(HostError::CredentialsMissing {
+                channel: channel.to_owned(),
+                reason: format!("agent `{agent}` has no account there; add it to the credentials file and reload"),
+            }),
+            found => Ok(found),
+        }
     }
 }
 

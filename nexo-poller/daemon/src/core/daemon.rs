@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use super::certificate::Certificate;
 use super::cursor_view::CursorChange;
 use super::dry_run::{DryRun, DryRunError, dry_run};
+use super::remedy::with_remedy;
 use super::service_manager::ServiceManager;
 use crate::cluster::membership::Neighbours;
 use crate::config::Settings;
@@ -59,11 +60,11 @@ pub(crate) struct Loaded {
 
 impl Daemon {
     pub(crate) async fn list(&self) -> Result<Vec<JobStatus>, RunnerError> {
-        self.runner.list().await
+        Ok(self.runner.list().await?.into_iter().map(with_remedy).collect())
     }
 
     pub(crate) async fn show(&self, id: &str) -> Result<JobStatus, RunnerError> {
-        self.runner.show(id).await
+        self.runner.show(id).await.map(with_remedy)
     }
 
     pub(crate) async fn next_firings(&self, id: &str, count: usize) -> Result<Vec<UnixMs>, RunnerError> {

@@ -15,5 +15,6 @@ pub(crate) mod health;
 pub(crate) mod loaded_config;
 pub(crate) mod outbound;
 pub(crate) mod reload;
+mod remedy;
 pub(crate) mod service_manager;
 pub(crate) mod terminal;

@@ -36,8 +36,8 @@ impl<T: DeserializeOwned + Default> Cursor<T> {
         serde_json::from_slice(bytes).map(Self).map_err(|error| {
             PollerError::permanent(format!(
                 "job `{job}`: its stored cursor ({len} bytes) does not decode as {type_name} ({category} at byte \
-                 {column}); go back to the poller version that wrote it, or, if it was set by hand, to the one before it \
-                 with `nexo-poller cursor {job} --restore`, or start over with `nexo-poller reset {job}`",
+                 {column}); go back to the poller version that wrote it, or, if it was set by hand, restore the one before \
+                 it, or reset the job to start over",
                 job = ctx.job_id,
                 len = bytes.len(),
                 type_name = type_name::<T>(),

@@ -95,7 +95,7 @@ async fn a_cursor_that_does_not_decode_tells_how_to_reset_and_is_not_shown() {
         let error = Cursor::<Vec<u64>>::from_tick(&ctx(json!({}), Some(bytes))).await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Permanent);
         let text = error.to_string();
-        assert!(text.contains("`nexo-poller reset ana_jira`") && text.contains(cause), "{text}");
+        assert!(text.contains("reset the job to start over") && text.contains(cause), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
 }

@@ -56,12 +56,9 @@ fn of_status(
     let who = format!("the LLM provider `{provider}`");
     let code = status.as_u16();
     match code {
-        401 | 403 => refused(
-            ErrorClass::Permanent,
-            format!(
-                "{who} refused the key (HTTP status {code}): check its `api_key` in the credentials file, and reload"
-            ),
-        ),
+        401 | 403 => {
+            refused(ErrorClass::Permanent, format!("{who} refused the key (HTTP status {code}): check its `api_key`"))
+        }
         404 => refused(
             ErrorClass::Config,
             format!("{who} has no model `{model}`, or its `base_url` is wrong (HTTP status 404)"),

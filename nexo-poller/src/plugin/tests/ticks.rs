@@ -61,7 +61,7 @@ async fn a_bad_config_and_a_broken_cursor_are_answered_before_the_tick_starts() 
     let broken = answer(json!({"kind": "probe", "job_id": "a", "cursor": "hunter2!"})).await;
     assert_eq!(broken["code"], -32002);
     let message = broken["message"].as_str().unwrap();
-    assert!(message.contains("`nexo-poller reset a`") && !message.contains("hunter2"), "{message}");
+    assert!(message.contains("reset the job to start over") && !message.contains("hunter2"), "{message}");
     assert_eq!(probe.most.load(Ordering::SeqCst), 0);
 }
 
