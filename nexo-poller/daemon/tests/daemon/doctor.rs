@@ -38,12 +38,13 @@ fn a_crate_that_wants_everything_is_told_each_with_its_fix() {
          [dependencies]\nnexo-poller = { git = \"https://example.org/nexo\", features = [\"runner\"] }\n",
     );
     home.write("README.md", "# ill\n");
+    home.write("nexo-plugin.toml", "manifest_version = 2\n");
     home.write("src/main.rs", "fn main() {}\n");
     let said = doctor(home.path(), &["--no-test"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     for (what, fix) in [
         ("FAIL  Cargo.toml lacks description, repository, keywords, license", "license = \"MIT OR Apache-2.0\""),
-        ("FAIL  `include` leaves out README.md", "add it to `include`"),
+        ("FAIL  the package leaves out nexo-plugin.toml", "add it to `include`"),
         ("FAIL  nexo-poller comes from a path or a repository", "nexo-poller = \"0.3\""),
         ("warn  3 features are on by default", "leave in `default`"),
         ("warn  no conformance test", "nexo_poller_testkit::conformance!"),
@@ -53,6 +54,30 @@ fn a_crate_that_wants_everything_is_told_each_with_its_fix() {
         assert!(after.lines().nth(1).unwrap().contains(fix), "{what}: {after}");
     }
     assert!(said.stdout.trim_end().ends_with("stand between this crate and a good publication"), "{said:?}");
+}
+
+#[test]
+fn what_is_packed_is_what_cargo_packs_however_it_is_written() {
+    let home = Home::with_jobs(&[]);
+    home.write("README.md", "# a\n");
+    home.write("nexo-plugin.toml", "manifest_version = 2\n");
+    home.write("src/main.rs", "fn main() {}\n");
+    for (rule, packed) in [
+        ("include = ['**/*.toml', 'src/**']", true),
+        ("include = ['/nexo-plugin.*', 'src/**']", true),
+        ("exclude = ['*.png']", true),
+        ("exclude = ['nexo-*']", false),
+    ] {
+        home.write(
+            "Cargo.toml",
+            &format!(
+                "[package]\nname = 'a'\nversion = '0.1.0'\nedition = '2024'\n{rule}\n[workspace]\n\
+                 [dependencies]\nnexo-poller = {{ git = 'https://example.org/nexo' }}\n"
+            ),
+        );
+        let said = doctor(home.path(), &["--no-test"]);
+        assert_eq!(said.stdout.contains("what belongs to the plugin is packed"), packed, "{rule}: {said:?}");
+    }
 }
 
 #[test]

@@ -3,8 +3,9 @@
 //! Lives here: the checks, each with its fix, and their report. May not enter: a running daemon; only the crate's own files,
 //! Cargo and git are asked.
 
-mod cargo_toml;
+mod cargo;
 mod finding;
+mod package;
 mod repository;
 mod trial;
 
@@ -13,29 +14,23 @@ use std::path::Path;
 use serde_json::json;
 
 use self::finding::{Finding, Weight};
+use self::package::Package;
 use crate::cli::print;
 use crate::core::exit::Exit;
 use crate::core::terminal::{line_to_stderr, line_to_stdout};
 
 /// Looks at the crate in `folder` and prints what it finds; its tests are run only where `test` says so.
 pub(super) async fn doctor(folder: &Path, test: bool, json: bool) -> Exit {
-    let file = folder.join("Cargo.toml");
-    let table = match std::fs::read_to_string(&file)
-        .map_err(|error| error.to_string())
-        .and_then(|text| toml::from_str::<toml::Table>(&text).map_err(|error| error.message().to_owned()))
-    {
-        Ok(table) => table,
+    let package = match Package::of(folder).await {
+        Ok(package) => package,
         Err(error) => {
+            let file = folder.join("Cargo.toml");
             line_to_stderr(&format!("nexo-poller: {}: {error}; run this in a poller's crate", file.display()));
             return Exit::Failed;
         }
     };
-    let Some(package) = cargo_toml::Package::of(&table) else {
-        let what = "it is no crate that depends on nexo-poller";
-        line_to_stderr(&format!("nexo-poller: {}: {what}; run this in a poller's crate", file.display()));
-        return Exit::Failed;
-    };
-    let mut findings = cargo_toml::judge(&table, folder);
+    let mut findings = package::judge(&package);
+    findings.insert(1, package::packed(folder).await);
     findings.push(repository::conformance(folder));
     findings.push(repository::version(folder, &package.version).await);
     findings.extend(trial::judge(folder, &package.name, test).await);
@@ -43,7 +38,7 @@ pub(super) async fn doctor(folder: &Path, test: bool, json: bool) -> Exit {
     if findings.iter().any(|finding| finding.weight == Weight::Fail) { Exit::Failed } else { Exit::Ok }
 }
 
-fn report(package: &cargo_toml::Package, findings: &[Finding], json: bool) {
+fn report(package: &Package, findings: &[Finding], json: bool) {
     if json {
         let value = json!({"crate": package.name, "version": package.version, "findings": findings});
         line_to_stdout(&print::pretty(&value));

@@ -1,12 +1,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Stdio;
 
 use nexo_poller::contract::matches;
 use nexo_poller::manifest::Manifest;
 use nexo_poller::wire::topics;
-use tokio::process::Command;
 
+use super::cargo::cargo;
 use super::finding::Finding;
 use crate::core::terminal::line_to_stderr;
 
@@ -18,9 +17,9 @@ pub(super) async fn judge(folder: &Path, bin: &str, test: bool) -> Vec<Finding> 
     line_to_stderr("building the plugin …");
     let printed = match cargo(folder, &["run", "--quiet", "--bin", bin, "--", "--print-manifest"], None).await {
         Ok(printed) => printed,
-        Err(said) => {
+        Err(error) => {
             let what = "the plugin does not build, or does not print its manifest";
-            return vec![Finding::fail("manifest", what, said)];
+            return vec![Finding::fail("manifest", what, error.to_string())];
         }
     };
     let mut findings = vec![manifest(folder, &printed)];
@@ -52,12 +51,12 @@ fn manifest(folder: &Path, printed: &str) -> Finding {
 async fn allowlist(folder: &Path, manifest: &Manifest) -> Finding {
     const CHECK: &str = "allowlist";
     let file = std::env::temp_dir().join(format!("nexo-topics-{}", std::process::id()));
-    let tested = cargo(folder, &["test", "--quiet"], Some(&file)).await;
+    let tested = cargo(folder, &["test", "--quiet"], Some((TOPICS, &file))).await;
     let topics = std::fs::read_to_string(&file).unwrap_or_default();
     // Where it was never made there is nothing to take away.
     let _ = std::fs::remove_file(&file);
-    if let Err(said) = tested {
-        return Finding::fail("tests", "its tests fail", said);
+    if let Err(error) = tested {
+        return Finding::fail("tests", "its tests fail", error.to_string());
     }
     let topics: BTreeSet<&str> = topics.lines().collect();
     let own = topics::calls(&manifest.plugin.id);
@@ -76,21 +75,4 @@ async fn allowlist(folder: &Path, manifest: &Manifest) -> Finding {
     }
     let what = format!("the manifest allows {}, and no test publishes there", unused.join(", "));
     Finding::warn(CHECK, what, "take it out of `publish = […]` of #[poller], or test it")
-}
-
-/// What Cargo's command wrote to stdout, or the last lines of what went wrong.
-async fn cargo(folder: &Path, arguments: &[&str], topics: Option<&Path>) -> Result<String, String> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    if let Some(topics) = topics {
-        command.env(TOPICS, topics);
-    }
-    let output = command.output().await.map_err(|error| format!("cargo cannot be started: {error}"))?;
-    if output.status.success() {
-        return String::from_utf8(output.stdout).map_err(|error| error.to_string());
-    }
-    let both = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    let lines: Vec<&str> = both.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines.len().saturating_sub(8);
-    Err(format!("`cargo {}` says:\n        {}", arguments.join(" "), lines[last..].join("\n        ")))
 }
