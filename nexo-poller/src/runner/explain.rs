@@ -40,7 +40,7 @@ pub(crate) fn explain(facts: &Facts<'_>) -> String {
 }
 
 fn situation(facts: &Facts<'_>) -> String {
-    let (id, state) = (facts.id, facts.state);
+    let state = facts.state;
     let next = facts.wakes_at.or(state.next.map(|next| next.due));
     let at = next.map_or_else(|| "not planned".to_owned(), |at| at.to_string());
     match facts.phase {
