@@ -19,6 +19,7 @@ use crate::config::private_file;
 use crate::core::console;
 use crate::core::daemon::Daemon;
 use crate::core::exit::Exit;
+use crate::core::health::Condition;
 use crate::core::loaded_config::LoadedConfig;
 use crate::core::outbound::OutboundBroker;
 use crate::core::reload::PLUGINS_SETTLE;
@@ -128,7 +129,8 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
         }
         let failed = plugins.len() - up + settling.plugin_faults().len();
         tracing::info!(up, failed, "plugins are settled");
-        settling.manager.keep_informed(&settling).await;
+        let line = || async { Condition::of(&settling).await.map(|condition| condition.line()) };
+        settling.manager.keep_informed(line).await;
     });
 
     wait_for_the_end(&daemon, &mut signals).await;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::llm_providers;
 use super::private_file;
-use super::yaml::{Place, Problem, References, Sink, Table, Yaml, environment, parse};
+use super::yaml::{Place, Problem, References, Sink, Table, entries, environment, parse};
 use crate::config::RefusedFile;
 
 /// The agents' accounts: `agents: { ana: { telegram: { account_id: … } } }`. Replaced as a whole by a reload.
@@ -95,23 +95,6 @@ pub(crate) fn load(path: &Path) -> Result<CredentialsFile, RefusedFile> {
 
 fn has_account_id(account: &Map<String, Value>) -> bool {
     account.get("account_id").and_then(Value::as_str).is_some_and(|id| !id.trim().is_empty())
-}
-
-/// The entries of a mapping whose keys are names.
-pub(crate) fn entries<'n>(
-    name: &str,
-    place: Place,
-    node: &'n super::yaml::Node,
-    sink: &mut Sink<'_>,
-) -> Vec<(&'n super::yaml::Key, &'n super::yaml::Node)> {
-    match &node.value {
-        Yaml::Null => Vec::new(),
-        Yaml::Map(fields) => fields.iter().map(|(key, value)| (key, value)).collect(),
-        other => {
-            sink.add(place, format!("{name} must be a mapping, found {}", other.noun()));
-            Vec::new()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@ use std::time::Duration;
 
 use nexo_poller::host::{LlmApi, LlmSettings};
 
-use super::credentials::entries;
-use super::yaml::{Place, Sink, Table};
+use super::yaml::{Place, Sink, Table, entries};
 
 /// The most tokens of a budget; more is a slip.
 const MOST_TOKENS: u64 = 1_000_000_000_000;

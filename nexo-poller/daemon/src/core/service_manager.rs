@@ -1,12 +1,9 @@
-use std::sync::Arc;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::time::MissedTickBehavior;
-
-use super::daemon::Daemon;
-use super::health::Condition;
 
 /// The status line is looked at this often where no watchdog asks for more.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
@@ -54,9 +51,12 @@ impl ServiceManager {
         self.tell(&[NotifyState::Stopping, NotifyState::Status("stopping: running ticks are committed")]);
     }
 
-    /// Tells that `daemon` is ready and how it is, and goes on to: for as long as its scheduler answers, the watchdog hears
-    /// of it. A scheduler that hangs is what a watchdog is for.
-    pub(crate) async fn keep_informed(&self, daemon: &Arc<Daemon>) {
+    /// Tells that the daemon is ready and how it is, which `line` says, and goes on to: for as long as its scheduler answers, the
+    /// watchdog hears of it; there is no line where it has ended. A scheduler that hangs is what a watchdog is for.
+    pub(crate) async fn keep_informed<L>(&self, line: impl Fn() -> L)
+    where
+        L: Future<Output = Option<String>>,
+    {
         if !self.listens {
             return;
         }
@@ -65,8 +65,7 @@ impl ServiceManager {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
-            let Some(condition) = Condition::of(daemon).await else { return };
-            let line = condition.line();
+            let Some(line) = line().await else { return };
             if said.is_empty() {
                 self.ready(&line);
             } else if line != said {

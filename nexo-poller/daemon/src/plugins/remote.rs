@@ -9,8 +9,8 @@ use nexo_poller::router::{PluginPollerRouter, serve_relayed_calls};
 use nexo_poller::runner::PollerRegistry;
 use tokio::task::AbortHandle;
 
+use super::offer::offer;
 use super::report::PluginReport;
-use super::running::offer;
 
 /// Where a plugin's calls cannot be listened to, that is tried again after this, and ever later up to the other.
 const FIRST_RETRY: Duration = Duration::from_secs(1);

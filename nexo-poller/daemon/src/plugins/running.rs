@@ -6,14 +6,15 @@ use std::time::Duration;
 use nexo_poller::broker::Broker;
 use nexo_poller::contract::PollerHost;
 use nexo_poller::host::{HostServices, InProcessHost, MetricSink};
-use nexo_poller::router::{PluginBinary, PluginKind, PluginPollerRouter, Supervisor, SupervisorOptions};
-use nexo_poller::runner::{HostProvider, KindLimits, PollerRegistry, TickIdentity};
+use nexo_poller::router::{PluginBinary, PluginPollerRouter, Supervisor, SupervisorOptions};
+use nexo_poller::runner::{HostProvider, PollerRegistry, TickIdentity};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::built_in;
 use super::dry_runner::{DryRunner, NoDryRunner};
+use super::offer::offer;
 use super::remote::RemotePlugins;
 use super::report::{PluginFigures, PluginReport};
 use super::set::PluginSet;
@@ -253,16 +254,6 @@ impl Plugins {
 async fn stop(running: Running, grace: Duration) {
     if let Some(supervisor) = running.supervisor {
         supervisor.shutdown(grace).await;
-    }
-}
-
-pub(crate) fn offer(registry: &PollerRegistry, kind: PluginKind) {
-    let limits = KindLimits::new(
-        usize::try_from(kind.max_concurrent_ticks).unwrap_or(usize::MAX),
-        Duration::from_secs(kind.tick_timeout_secs.into()),
-    );
-    if let Err(error) = registry.register(kind.poller, limits) {
-        tracing::error!(plugin = kind.plugin, "{error}");
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! May not enter: what the keys mean. A configuration may hold secrets, so nothing here quotes a value.
 
+mod entries;
 mod node;
 mod parse;
 mod problem;
@@ -12,6 +13,7 @@ mod references;
 mod suggest;
 mod table;
 
+pub(crate) use self::entries::entries;
 pub(crate) use self::node::{At, Key, Node, Yaml};
 pub(crate) use self::parse::parse;
 pub(crate) use self::problem::{Place, Problem};
