@@ -89,7 +89,10 @@ pub mod router;
 pub mod runner;
 #[cfg(feature = "runner")]
 pub mod store;
-#[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "public for our daemon and testkit alone"))]
+#[cfg_attr(
+    not(feature = "unstable"),
+    expect(dead_code, unreachable_pub, unused_imports, reason = "parts are for our daemon and testkit alone")
+)]
 mod tick;
 #[cfg(any(feature = "builtins", feature = "llm"))]
 #[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "public for our daemon alone"))]

@@ -4,7 +4,6 @@ use super::status::{JobPhase, LeaseHolder};
 use crate::store::{JobState, UnixMs};
 
 pub(crate) struct Facts<'a> {
-    pub(crate) id: &'a str,
     pub(crate) state: &'a JobState,
     pub(crate) phase: JobPhase,
     pub(crate) now: UnixMs,

@@ -57,7 +57,6 @@ impl Engine {
         };
         let (breaker, breaker_until) = breaker(state.breaker, now);
         let why = explain(&Facts {
-            id: &job.id,
             state,
             phase,
             now,
