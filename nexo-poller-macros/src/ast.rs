@@ -2,7 +2,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Signature, Visibility};
 
-use crate::mistakes::Mistakes;
+use crate::errors::Errors;
 
 /// What the attribute stands on.
 pub(crate) struct Item {
@@ -20,11 +20,11 @@ pub(crate) struct Head {
 }
 
 /// Reads the item.
-pub(crate) fn parse(tokens: TokenStream, mistakes: &mut Mistakes) -> Item {
+pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Item {
     let function = match head.parse2(tokens.clone()) {
         Ok(head) => Some(head),
         Err(error) => {
-            mistakes.push(not_a_function(&tokens).unwrap_or(error));
+            errors.push(not_a_function(&tokens).unwrap_or(error));
             None
         }
     };

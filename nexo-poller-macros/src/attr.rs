@@ -3,7 +3,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Token};
 
-use crate::mistakes::Mistakes;
+use crate::errors::Errors;
 
 /// One `key = value` of the attribute.
 pub(crate) struct Entry {
@@ -22,12 +22,12 @@ pub(crate) enum Value {
 }
 
 /// Reads the attribute's arguments. One that cannot be read is a mistake of its own and hides no other.
-pub(crate) fn parse(arguments: TokenStream, mistakes: &mut Mistakes) -> Vec<Entry> {
+pub(crate) fn parse(arguments: TokenStream, errors: &mut Errors) -> Vec<Entry> {
     let mut entries = Vec::new();
     for argument in split_at_commas(arguments) {
         match entry.parse2(argument) {
             Ok(entry) => entries.push(entry),
-            Err(error) => mistakes.push(error),
+            Err(error) => errors.push(error),
         }
     }
     entries

@@ -4,7 +4,7 @@ use quote::quote;
 use crate::expand::{declaration, structure};
 use crate::valid::{Function, Settings};
 
-/// What is generated where there were mistakes: the author's item, a poller that does nothing, and a `main`, so that
+/// What is generated where there were errors: the author's item, a poller that does nothing, and a `main`, so that
 /// whatever uses them causes no errors about missing items.
 pub(crate) fn fallback(
     settings: &Settings,

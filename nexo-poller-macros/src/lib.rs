@@ -6,9 +6,9 @@
 
 mod ast;
 mod attr;
+mod errors;
 mod expand;
 mod fallback;
-mod mistakes;
 mod names;
 mod pipeline;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::argument;
 use super::description::first_paragraph;
 use super::taken::hidden_by;
 use crate::ast::Head;
-use crate::mistakes::Mistakes;
+use crate::errors::Errors;
 use crate::names::type_name;
 
 /// The author's function, as far as the generated code needs it.
@@ -26,88 +26,88 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    pub(super) fn check(head: &Head, main: bool, mistakes: &mut Mistakes) -> Self {
+    pub(super) fn check(head: &Head, main: bool, errors: &mut Errors) -> Self {
         let signature = &head.signature;
-        check_qualifiers(signature, mistakes);
+        check_qualifiers(signature, errors);
         let conditions = head.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
         Self {
             name: signature.ident.clone(),
             // In an `impl` no struct may stand beside it.
-            poller: poller_name(&signature.ident, main, mistakes).filter(|_| signature.receiver().is_none()),
+            poller: poller_name(&signature.ident, main, errors).filter(|_| signature.receiver().is_none()),
             visibility: head.visibility.clone(),
             conditions,
             description: first_paragraph(&head.attributes),
-            arguments: arguments(signature, mistakes),
-            output: output(signature, mistakes),
+            arguments: arguments(signature, errors),
+            output: output(signature, errors),
         }
     }
 }
 
-fn check_qualifiers(signature: &Signature, mistakes: &mut Mistakes) {
+fn check_qualifiers(signature: &Signature, errors: &mut Errors) {
     if signature.asyncness.is_none() {
         let name = &signature.ident;
-        mistakes.on(signature.fn_token, format!("a poller is an async function: write `async fn {name}`"));
+        errors.on(signature.fn_token, format!("a poller is an async function: write `async fn {name}`"));
     }
     if let Some(word) = &signature.constness {
-        mistakes.on(word, "a poller cannot be `const`");
+        errors.on(word, "a poller cannot be `const`");
     }
     if let Safety::Unsafe(word) = &signature.safety {
-        mistakes.on(word, "a poller cannot be `unsafe`: the runner calls it without checking any safety contract");
+        errors.on(word, "a poller cannot be `unsafe`: the runner calls it without checking any safety contract");
     }
     if let Some(abi) = &signature.abi {
-        mistakes.on(abi, "a poller cannot be `extern`");
+        errors.on(abi, "a poller cannot be `extern`");
     }
     let generics = &signature.generics;
     if !generics.params.is_empty() {
-        mistakes.on(
+        errors.on(
             generics,
             "a poller cannot be generic: the runner calls it and cannot choose its type or lifetime parameters; \
              take the context as `&PollContext`, without a lifetime",
         );
     } else if let Some(clause) = &generics.where_clause {
-        mistakes.on(clause, "a poller cannot be generic, so it cannot have a `where` clause");
+        errors.on(clause, "a poller cannot be generic, so it cannot have a `where` clause");
     }
     if let Some(dots) = &signature.variadic {
-        mistakes.on(dots, "a poller takes a fixed number of arguments");
+        errors.on(dots, "a poller takes a fixed number of arguments");
     }
 }
 
-fn poller_name(function: &Ident, main: bool, mistakes: &mut Mistakes) -> Option<Ident> {
+fn poller_name(function: &Ident, main: bool, errors: &mut Errors) -> Option<Ident> {
     let plain = function.unraw();
     if plain == "main" && main {
-        mistakes.on(function, "`#[poller]` generates a `main` that runs the poller: give the function another name");
+        errors.on(function, "`#[poller]` generates a `main` that runs the poller: give the function another name");
         return None;
     }
     let name = type_name(function);
     match &name {
-        None => mistakes.on(
+        None => errors.on(
             function,
             format!(
                 "`#[poller]` generates a struct named after the function, but `{plain}` gives no name for a type: \
                  give the function another name"
             ),
         ),
-        Some(name) if name == function => mistakes.on(
+        Some(name) if name == function => errors.on(
             function,
             format!("`#[poller]` generates a struct called `{name}`: give the function a name in snake_case"),
         ),
         Some(poller) => match hidden_by(function, poller) {
-            Some(refusal) => mistakes.on(function, refusal),
+            Some(refusal) => errors.on(function, refusal),
             None => return name,
         },
     }
     None
 }
 
-fn arguments(signature: &Signature, mistakes: &mut Mistakes) -> Vec<Type> {
+fn arguments(signature: &Signature, errors: &mut Errors) -> Vec<Type> {
     let mut arguments = Vec::new();
     for argument in &signature.inputs {
         match argument {
             FnArg::Typed(typed) => {
-                argument::check(&typed.ty, mistakes);
+                argument::check(&typed.ty, errors);
                 arguments.push((*typed.ty).clone());
             }
-            FnArg::Receiver(receiver) => mistakes.on(
+            FnArg::Receiver(receiver) => errors.on(
                 receiver,
                 "a poller is a free function, without `self`: keep what must outlive a tick in a `State<T>` argument",
             ),
@@ -116,18 +116,18 @@ fn arguments(signature: &Signature, mistakes: &mut Mistakes) -> Vec<Type> {
     arguments
 }
 
-fn output(signature: &Signature, mistakes: &mut Mistakes) -> Type {
+fn output(signature: &Signature, errors: &mut Errors) -> Type {
     let expected = "a poller returns `Result<TickAck, PollerError>`";
     match &signature.output {
         ReturnType::Type(_, output) => {
             if let Type::ImplTrait(_) = **output {
-                mistakes.on(output, expected);
+                errors.on(output, expected);
             }
             (**output).clone()
         }
         ReturnType::Default => {
             let end = signature.paren_token.span.close();
-            mistakes.push(syn::Error::new(
+            errors.push(syn::Error::new(
                 end,
                 format!("{expected}: `async fn {}(…) -> {}`", signature.ident, "Result<TickAck, PollerError>"),
             ));

@@ -14,7 +14,7 @@ pub(crate) use self::settings::{Lifecycle, Settings};
 
 use crate::ast::Item;
 use crate::attr::Entry;
-use crate::mistakes::Mistakes;
+use crate::errors::Errors;
 
 /// What the author said, as far as it can be understood.
 pub(crate) struct Valid {
@@ -23,11 +23,11 @@ pub(crate) struct Valid {
 }
 
 impl Valid {
-    /// Checks everything; whatever is wrong is in `mistakes` afterwards.
-    pub(crate) fn check(entries: Vec<Entry>, all_read: bool, item: &Item, mistakes: &mut Mistakes) -> Self {
+    /// Checks everything; whatever is wrong is in `errors` afterwards.
+    pub(crate) fn check(entries: Vec<Entry>, all_read: bool, item: &Item, errors: &mut Errors) -> Self {
         let name = item.function.as_ref().map(|head| &head.signature.ident);
-        let settings = Settings::check(entries, all_read, name, mistakes);
-        let function = item.function.as_ref().map(|head| Function::check(head, settings.main, mistakes));
+        let settings = Settings::check(entries, all_read, name, errors);
+        let function = item.function.as_ref().map(|head| Function::check(head, settings.main, errors));
         Self { settings, function }
     }
 }

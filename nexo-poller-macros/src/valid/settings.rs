@@ -5,7 +5,7 @@ use syn::{LitStr, Path};
 
 use super::{keys, rules};
 use crate::attr::Entry;
-use crate::mistakes::Mistakes;
+use crate::errors::Errors;
 
 /// What the attribute says.
 pub(crate) struct Settings {
@@ -52,62 +52,57 @@ impl Settings {
     }
 
     /// Checks each entry; `function` is what the poller's function is called.
-    pub(super) fn check(
-        entries: Vec<Entry>,
-        all_read: bool,
-        function: Option<&Ident>,
-        mistakes: &mut Mistakes,
-    ) -> Self {
+    pub(super) fn check(entries: Vec<Entry>, all_read: bool, function: Option<&Ident>, errors: &mut Errors) -> Self {
         let mut settings = Self::unsaid();
         let mut seen: Vec<String> = Vec::new();
         for entry in entries {
             let key = entry.key.to_string();
             if seen.contains(&key) {
-                mistakes.on(&entry.key, format!("`{key}` is given twice"));
+                errors.on(&entry.key, format!("`{key}` is given twice"));
                 continue;
             }
-            settings.take(&key, &entry, mistakes);
+            settings.take(&key, &entry, errors);
             seen.push(key);
         }
         // Somebody who wrote `kinds = …` has been told what to write already.
         if all_read && !seen.iter().any(|key| key == "kind" || key == "kinds") {
             let name = function.map(Ident::to_string).filter(|name| rules::kind(name).is_ok());
             let name = name.as_deref().unwrap_or("jira");
-            mistakes.on_the_attribute(format!(
+            errors.on_the_attribute(format!(
                 "a poller needs a kind, the name that jobs in `pollers.yaml` select it by: \
                  write `#[poller(kind = \"{name}\")]`"
             ));
         }
-        settings.check_default_plugin_id(mistakes);
+        settings.check_default_plugin_id(errors);
         settings
     }
 
-    fn take(&mut self, key: &str, entry: &Entry, mistakes: &mut Mistakes) {
+    fn take(&mut self, key: &str, entry: &Entry, errors: &mut Errors) {
         match key {
-            "kind" => self.kind = ruled(entry.text(mistakes), rules::kind, mistakes),
-            "description" => self.description = entry.text(mistakes),
-            "publish" => self.publish = all_ruled(entry.texts(mistakes), mistakes),
-            "subscribe" => self.subscribe = all_ruled(entry.texts(mistakes), mistakes),
-            "lifecycle" => self.lifecycle = entry.text(mistakes).and_then(|text| lifecycle(&text, mistakes)),
-            "max_concurrent_ticks" => self.max_concurrent_ticks = entry.number(64, "", mistakes),
-            "tick_timeout_secs" => self.tick_timeout_secs = entry.number(3600, " seconds", mistakes),
-            "plugin_id" => self.plugin_id = ruled(entry.text(mistakes), rules::plugin_id, mistakes),
-            "name" => self.name = ruled(entry.text(mistakes), not_blank, mistakes),
-            "topic_prefix" => self.topic_prefix = ruled(entry.text(mistakes), rules::topic_prefix, mistakes),
+            "kind" => self.kind = ruled(entry.text(errors), rules::kind, errors),
+            "description" => self.description = entry.text(errors),
+            "publish" => self.publish = all_ruled(entry.texts(errors), errors),
+            "subscribe" => self.subscribe = all_ruled(entry.texts(errors), errors),
+            "lifecycle" => self.lifecycle = entry.text(errors).and_then(|text| lifecycle(&text, errors)),
+            "max_concurrent_ticks" => self.max_concurrent_ticks = entry.number(64, "", errors),
+            "tick_timeout_secs" => self.tick_timeout_secs = entry.number(3600, " seconds", errors),
+            "plugin_id" => self.plugin_id = ruled(entry.text(errors), rules::plugin_id, errors),
+            "name" => self.name = ruled(entry.text(errors), not_blank, errors),
+            "topic_prefix" => self.topic_prefix = ruled(entry.text(errors), rules::topic_prefix, errors),
             "min_nexo_version" => {
-                self.min_nexo_version = ruled(entry.text(mistakes), rules::version_requirement, mistakes);
+                self.min_nexo_version = ruled(entry.text(errors), rules::version_requirement, errors);
             }
-            "main" => self.main = entry.yes_or_no(mistakes).unwrap_or(true),
-            "crate" => self.library = entry.path(mistakes).unwrap_or_else(|| syn::parse_quote!(::nexo_poller)),
-            unknown => mistakes.on(&entry.key, keys::unknown(unknown)),
+            "main" => self.main = entry.yes_or_no(errors).unwrap_or(true),
+            "crate" => self.library = entry.path(errors).unwrap_or_else(|| syn::parse_quote!(::nexo_poller)),
+            unknown => errors.on(&entry.key, keys::unknown(unknown)),
         }
     }
 
     /// A kind may be longer than a plugin's id. A poller with a `main` of its own is a plugin of its own.
-    fn check_default_plugin_id(&self, mistakes: &mut Mistakes) {
+    fn check_default_plugin_id(&self, errors: &mut Errors) {
         let Some(kind) = self.kind.as_ref().filter(|_| self.main && self.plugin_id.is_none()) else { return };
         if rules::plugin_id(&kind.value()).is_err() {
-            mistakes.on(
+            errors.on(
                 kind,
                 format!(
                     "the kind is also the plugin id, which may have at most 32 characters, but this one has {}: \
@@ -122,18 +117,18 @@ impl Settings {
 fn ruled<E: Display>(
     text: Option<LitStr>,
     rule: impl Fn(&str) -> Result<(), E>,
-    mistakes: &mut Mistakes,
+    errors: &mut Errors,
 ) -> Option<LitStr> {
-    text.filter(|text| rule(&text.value()).map_err(|error| mistakes.on(text, error)).is_ok())
+    text.filter(|text| rule(&text.value()).map_err(|error| errors.on(text, error)).is_ok())
 }
 
-fn all_ruled(texts: Vec<LitStr>, mistakes: &mut Mistakes) -> Vec<LitStr> {
+fn all_ruled(texts: Vec<LitStr>, errors: &mut Errors) -> Vec<LitStr> {
     let mut patterns: Vec<LitStr> = Vec::new();
     for text in texts {
         if patterns.iter().any(|known| known.value() == text.value()) {
-            mistakes.on(&text, "this pattern is listed twice");
+            errors.on(&text, "this pattern is listed twice");
         } else {
-            patterns.extend(ruled(Some(text), rules::topic_pattern, mistakes));
+            patterns.extend(ruled(Some(text), rules::topic_pattern, errors));
         }
     }
     patterns
@@ -143,12 +138,12 @@ fn not_blank(name: &str) -> Result<(), &'static str> {
     if name.trim().is_empty() { Err("a plugin's display name must not be empty") } else { Ok(()) }
 }
 
-fn lifecycle(text: &LitStr, mistakes: &mut Mistakes) -> Option<Lifecycle> {
+fn lifecycle(text: &LitStr, errors: &mut Errors) -> Option<Lifecycle> {
     match text.value().as_str() {
         "long_lived" => Some(Lifecycle::LongLived),
         "ephemeral" => Some(Lifecycle::Ephemeral),
         _ => {
-            mistakes.on(
+            errors.on(
                 text,
                 "`lifecycle` must be \"long_lived\" (one process, many ticks) or \"ephemeral\" (one process per tick)",
             );

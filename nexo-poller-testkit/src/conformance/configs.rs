@@ -2,7 +2,7 @@ use nexo_poller::contract::ErrorClass;
 use nexo_poller::manifest::DeclaredPoller;
 use serde_json::Value;
 
-use super::judge::{Found, Mismatch, outcome};
+use super::mismatch::{Found, Mismatch, outcome};
 use super::{Suite, World};
 
 pub(super) async fn good<P: DeclaredPoller + Default, W: World>(suite: &Suite<P, W>) -> Found {

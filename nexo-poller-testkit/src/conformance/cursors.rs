@@ -2,7 +2,7 @@ use nexo_poller::contract::ErrorClass;
 use nexo_poller::manifest::DeclaredPoller;
 use nexo_poller::wire::{decode_cursor, encode_cursor};
 
-use super::judge::{Found, Mismatch, list, outcome};
+use super::mismatch::{Found, Mismatch, list, outcome};
 use super::scene::{Scene, drain, news, succeeds};
 use super::{Suite, World};
 

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use nexo_poller::contract::{ErrorClass, HostError};
 use nexo_poller::manifest::{DeclaredPoller, PollerSection};
 
-use super::judge::{Found, Mismatch, list, outcome};
+use super::mismatch::{Found, Mismatch, list, outcome};
 use super::scene::{Scene, news, succeeds};
 use super::{Suite, World};
 use crate::{Fault, Method};

@@ -3,7 +3,7 @@ use std::path::Path;
 use nexo_poller::contract::{Pattern, check_kind};
 use nexo_poller::manifest::{DeclaredPoller, Manifest};
 
-use super::judge::{Found, Mismatch};
+use super::mismatch::{Found, Mismatch};
 use super::{Suite, World};
 use crate::process::built_binary;
 

@@ -49,7 +49,7 @@ mod configs;
 mod cursors;
 mod failures;
 mod identity;
-mod judge;
+mod mismatch;
 mod processes;
 mod scene;
 mod suite;

@@ -1,6 +1,6 @@
 use nexo_poller::manifest::DeclaredPoller;
 
-use super::judge::{Found, Mismatch, list};
+use super::mismatch::{Found, Mismatch, list};
 use super::scene::{Scene, news, resume, succeeds};
 use super::{Suite, World};
 use crate::process::{PluginProcess, built_binary};

@@ -1,6 +1,6 @@
 use nexo_poller::contract::TickAck;
 
-use super::judge::{Mismatch, outcome};
+use super::mismatch::{Mismatch, outcome};
 use crate::{JobTest, Published};
 
 /// Ticks that a poller may take to announce everything.

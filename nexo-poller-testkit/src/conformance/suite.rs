@@ -9,7 +9,7 @@ use nexo_poller::manifest::DeclaredPoller;
 use serde_json::Value;
 
 use super::World;
-use super::judge::{Found, Mismatch, report};
+use super::mismatch::{Found, Mismatch, report};
 use super::scene::{Scene, resume, succeeds};
 use crate::JobTest;
 

@@ -19,7 +19,7 @@ use crate::config::private_file;
 use crate::core::console;
 use crate::core::daemon::Daemon;
 use crate::core::exit::Exit;
-use crate::core::health::Condition;
+use crate::core::health::DaemonHealth;
 use crate::core::loaded_config::LoadedConfig;
 use crate::core::outbound::OutboundBroker;
 use crate::core::reload::PLUGINS_SETTLE;
@@ -29,7 +29,7 @@ use crate::plugins::running::Plugins;
 use crate::telemetry::feed::Feed;
 use crate::telemetry::recent::RecentTicks;
 use crate::telemetry::redactor::Redactor;
-use crate::telemetry::undelivered::Unheard;
+use crate::telemetry::undelivered::Undelivered;
 
 /// Ticks that are cancelled, and the plugins that run them, may take this long to end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -56,9 +56,9 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     let registry = PollerRegistry::new();
     built_in::register(&registry)?;
     let credentials = Arc::new(Credentials::default());
-    let unheard = Arc::new(Unheard::default());
+    let undelivered = Arc::new(Undelivered::default());
     let shared = world.clone().map(|world| Arc::new(world) as Arc<dyn Broker>);
-    let outbound = OutboundBroker::new(LocalBroker::new(), Arc::clone(&unheard)).with_world(shared.clone());
+    let outbound = OutboundBroker::new(LocalBroker::new(), Arc::clone(&undelivered)).with_world(shared.clone());
     let outbound = Arc::new(outbound);
     console::start(&*outbound).await?;
     let redactor = Arc::new(Redactor::default());
@@ -73,23 +73,23 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     let (feed, recent) = (Feed::default(), RecentTicks::default());
     let mut options = options_of(&settings);
     options.observer = Some({
-        let (told, recent) = (feed.observer(), recent.clone());
+        let (observer, recent) = (feed.observer(), recent.clone());
         Observer::new(move |event| {
-            told.observe(event);
+            observer.observe(event);
             recent.note(event);
         })
     });
-    let neighbours = many_machines::join(settings.broker.as_ref(), world.as_ref(), &mut options).await?;
+    let membership = many_machines::join(settings.broker.as_ref(), world.as_ref(), &mut options).await?;
     let runner = PollerRunner::builder(store, registry, plugins.hosts()).options(options).start();
     let daemon = Arc::new(Daemon {
         config: path.to_owned(),
-        neighbours: neighbours.map(|neighbours| neighbours.start(runner.clone())),
+        membership: membership.map(|membership| membership.start(runner.clone())),
         runner,
         plugins,
         credentials,
         llm,
         redactor,
-        unheard,
+        undelivered,
         feed,
         recent,
         certificate: listeners.certificate(),
@@ -100,9 +100,9 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
 
     daemon.load(config).await?;
     let address_file = dir.join(ADDRESS_FILE);
-    let neighbour = listeners.neighbour(&address_file).await;
+    let other_daemon = listeners.other_daemon(&address_file).await;
     let server = listeners.serve(&daemon);
-    match neighbour {
+    match other_daemon {
         Some(other) => tracing::warn!(
             "another daemon, at {other}, shares this state: each job runs on one of the two; its `admin.addr` stays, so \
              give this one a port of its own under `admin: {{ bind: … }}` for the command line to find it"
@@ -129,7 +129,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
         }
         let failed = plugins.len() - up + settling.plugin_faults().len();
         tracing::info!(up, failed, "plugins are settled");
-        let line = || async { Condition::of(&settling).await.map(|condition| condition.line()) };
+        let line = || async { DaemonHealth::of(&settling).await.map(|health| health.line()) };
         settling.manager.keep_informed(line).await;
     });
 
@@ -137,15 +137,15 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     daemon.manager.stopping();
     tracing::info!("stopping: running ticks are cancelled and committed; a second signal ends at once");
     tokio::spawn(async move {
-        while signals.next().await == Told::Reload {}
+        while signals.next().await == SignalRequest::Reload {}
         std::process::exit(i32::from(Exit::Failed.code()));
     });
     if tokio::time::timeout(SHUTDOWN, daemon.shutdown(STOP_GRACE)).await.is_err() {
         tracing::warn!("not everything ended in time; ticks that were in flight are repeated from their old cursor");
     }
     drop(server);
-    if let Some(neighbours) = &daemon.neighbours {
-        neighbours.leave().await;
+    if let Some(membership) = &daemon.membership {
+        membership.leave().await;
     }
     if let Some(world) = world {
         world.close().await;
@@ -186,7 +186,7 @@ fn options_of(settings: &Settings) -> RunnerOptions {
 async fn wait_for_the_end(daemon: &Daemon, signals: &mut Signals) {
     let mut asked = false;
     loop {
-        if !std::mem::take(&mut asked) && signals.next().await == Told::Stop {
+        if !std::mem::take(&mut asked) && signals.next().await == SignalRequest::Stop {
             return;
         }
         let mut reload = std::pin::pin!(daemon.reload());
@@ -194,9 +194,9 @@ async fn wait_for_the_end(daemon: &Daemon, signals: &mut Signals) {
             tokio::select! {
                 // A stop must not wait for a reload that hangs. A file that has changed since this reload has read it is
                 // read again after it.
-                told = signals.next() => match told {
-                    Told::Stop => return,
-                    Told::Reload => asked = true,
+                request = signals.next() => match request {
+                    SignalRequest::Stop => return,
+                    SignalRequest::Reload => asked = true,
                 },
                 reloaded = &mut reload => {
                     if let Err(error) = reloaded {
@@ -211,7 +211,7 @@ async fn wait_for_the_end(daemon: &Daemon, signals: &mut Signals) {
 
 /// What a signal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum SignalRequest {
     Stop,
     Reload,
 }
@@ -231,11 +231,11 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.interrupt.recv() => Told::Stop,
-            _ = self.reload.recv() => Told::Reload,
+            _ = self.terminate.recv() => SignalRequest::Stop,
+            _ = self.interrupt.recv() => SignalRequest::Stop,
+            _ = self.reload.recv() => SignalRequest::Reload,
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), Addres
 
 /// The address in `file`, where a daemon answers there that is not the one at `own` and knows the state's token: two may
 /// share one state. Whoever else listens there has taken the port of a daemon that was killed.
-pub(super) async fn living_neighbour(file: &Path, own: SocketAddr, token: &AdminToken) -> Option<SocketAddr> {
+pub(super) async fn other_daemon(file: &Path, own: SocketAddr, token: &AdminToken) -> Option<SocketAddr> {
     let address: SocketAddr = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
     if address == own {
         return None;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::refusal::Refusal;
 use super::unauthenticated::Unauthenticated;
 use crate::core::daemon::Daemon;
-use crate::core::health::Condition;
+use crate::core::health::DaemonHealth;
 use crate::plugins::report::PluginReport;
 
 /// The media type of metrics.
@@ -52,8 +52,8 @@ pub(super) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Response {
 }
 
 pub(super) async fn health(State(daemon): State<Arc<Daemon>>) -> Response {
-    match Condition::of(&daemon).await {
-        Some(condition) => Json(Health { ok: true, jobs: condition.jobs }).into_response(),
+    match DaemonHealth::of(&daemon).await {
+        Some(health) => Json(Health { ok: true, jobs: health.jobs }).into_response(),
         None => Refusal::from(RunnerError::ShutDown).into_response(),
     }
 }
@@ -63,8 +63,8 @@ pub(super) async fn ready(
     State(daemon): State<Arc<Daemon>>,
     unauthenticated: Option<Extension<Unauthenticated>>,
 ) -> Response {
-    let reasons = match Condition::of(&daemon).await {
-        Some(condition) => condition.troubles,
+    let reasons = match DaemonHealth::of(&daemon).await {
+        Some(health) => health.problems,
         None => vec![RunnerError::ShutDown.to_string()],
     };
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::address::{AddressError, bind, living_neighbour};
+use super::address::{AddressError, bind, other_daemon};
 use super::guard::Guard;
 use super::remote_access::{RemoteAccess, Unprepared};
 use super::routes::router;
@@ -62,8 +62,8 @@ impl Listeners {
     }
 
     /// Another daemon that shares the state, and so the token, where the address in `file` is of one that is there.
-    pub(crate) async fn neighbour(&self, file: &Path) -> Option<SocketAddr> {
-        living_neighbour(file, self.local(), &self.token).await
+    pub(crate) async fn other_daemon(&self, file: &Path) -> Option<SocketAddr> {
+        other_daemon(file, self.local(), &self.token).await
     }
 
     /// Where other machines do, as a URL.

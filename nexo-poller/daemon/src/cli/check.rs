@@ -84,7 +84,7 @@ async fn look(config: &Path) -> Found {
     problems.extend(plugins.problems(&file));
     let (specs, of_jobs) = specs_of(&file, &plugins.kinds());
     problems.extend(of_jobs);
-    let refusals = judge_configs(&specs, &plugins).await;
+    let refusals = check_configs(&specs, &plugins).await;
     let able = specs.len() - refusals.len();
     for (spec, mistake) in refusals.iter().flat_map(|(spec, mistakes)| mistakes.iter().map(move |one| (spec, one))) {
         let Some(job) = file.jobs.iter().find(|job| job.id == spec.id) else { continue };
@@ -142,12 +142,12 @@ fn unwritable(state: &Path) -> Option<String> {
 }
 
 /// The jobs whose config their plugin refuses, and what is wrong with each, in the file's order.
-async fn judge_configs<'s>(specs: &'s [JobSpec], plugins: &PluginSet) -> Vec<(&'s JobSpec, Vec<ConfigMistake>)> {
+async fn check_configs<'s>(specs: &'s [JobSpec], plugins: &PluginSet) -> Vec<(&'s JobSpec, Vec<ConfigMistake>)> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut asking = JoinSet::new();
     let mut refusals: BTreeMap<usize, Vec<ConfigMistake>> = BTreeMap::new();
     for (index, spec) in specs.iter().enumerate() {
-        if let Some(Err(error)) = built_in::judge(&spec.kind, &spec.config) {
+        if let Some(Err(error)) = built_in::validate(&spec.kind, &spec.config) {
             refusals.insert(index, vec![ConfigMistake::from(&error)]);
         }
         let Some(binary) = plugins.binary_of(&spec.kind).cloned() else { continue };

@@ -58,7 +58,7 @@ impl Client {
         // An empty variable is as good as none.
         let (http, base, token) = match place.admin_url.as_deref().map(str::trim).filter(|url| !url.is_empty()) {
             Some(url) => {
-                judge(url)?;
+                check_address(url)?;
                 let token = std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.trim().is_empty());
                 (trusting(http, place.admin_ca.as_deref())?, url.trim_end_matches('/').to_owned(), Token::Given(token))
             }
@@ -206,7 +206,7 @@ fn no_daemon(config: &Path) -> ClientError {
 
 /// # Errors
 /// Where `url` is no address of a web server.
-fn judge(url: &str) -> Result<(), ClientError> {
+fn check_address(url: &str) -> Result<(), ClientError> {
     let why = if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
         "it must begin with https:// or http://".to_owned()
     } else if let Err(error) = reqwest::Url::parse(url) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::{Args, Command, Wanted};
 use super::client::{Client, ClientError, job_path, percent_encoded};
-use super::patience::wait_for;
+use super::waiting::wait_for;
 use crate::api::{CursorAnswer, Firings, ListAnswer, ReloadAnswer};
 use crate::cli::{events, print, ready, top};
 use crate::core::cursor_view::CursorOrder;

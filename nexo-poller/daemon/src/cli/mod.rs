@@ -12,12 +12,12 @@ mod commands;
 mod doctor;
 mod events;
 mod pages;
-mod patience;
 mod permissions;
 mod print;
 mod ready;
 mod schema;
 mod top;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use nexo_poller::broker::{BrokerError, NatsBroker, NatsOptions};
 use nexo_poller::runner::{RunnerOptions, Sharing};
 
-use super::membership::{Listening, Neighbours, STAND_IN_AFTER};
+use super::membership::{ANY_MEMBER_AFTER, JoinedMember, Membership};
 use crate::config::BrokerSettings;
 
 /// In whose name the daemon connects.
@@ -42,12 +42,12 @@ pub(crate) async fn join(
     settings: Option<&BrokerSettings>,
     broker: Option<&NatsBroker>,
     options: &mut RunnerOptions,
-) -> Result<Option<Listening>, ClusterError> {
+) -> Result<Option<JoinedMember>, ClusterError> {
     let (Some(broker), Some(state)) = (broker, settings.and_then(|settings| settings.state.as_ref())) else {
         return Ok(None);
     };
-    let sharing = Arc::new(Sharing::new(&options.owner, STAND_IN_AFTER));
+    let sharing = Arc::new(Sharing::new(&options.owner, ANY_MEMBER_AFTER));
     options.sharing = Some(Arc::clone(&sharing));
-    let joined = Neighbours::join(Arc::new(broker.clone()), &state.bucket, sharing).await;
+    let joined = Membership::join(Arc::new(broker.clone()), &state.bucket, sharing).await;
     joined.map(Some).map_err(ClusterError::Members)
 }

@@ -1,7 +1,7 @@
-//! The other daemons that share this one's jobs, as they are heard on the broker.
+//! The other daemons that share this one's jobs, as they announce themselves on the broker.
 //!
-//! Each says every two seconds that it is there. One that has not been heard for six is taken as gone: its jobs are taken
-//! over at once, but for those whose lease it holds, which wait for that. What is heard is timed by this machine's own
+//! Each sends a heartbeat every two seconds. One that has sent none for six is taken as gone: its jobs are taken
+//! over at once, but for those whose lease it holds, which wait for that. Heartbeats are timed by this machine's own
 //! steady clock, and nothing but speed depends on it.
 
 use std::collections::HashMap;
@@ -18,17 +18,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-/// How often a daemon says that it is there.
-const BEAT: Duration = Duration::from_secs(2);
-/// One that was not heard for so long is gone.
-const GONE: Duration = Duration::from_secs(6);
+/// How often a daemon sends its heartbeat.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// A member without a heartbeat for so long is gone.
+const MEMBER_TIMEOUT: Duration = Duration::from_secs(6);
 /// Who is there answers a newcomer within this.
-const HELLO: Duration = Duration::from_millis(300);
+const HELLO_TIMEOUT: Duration = Duration::from_millis(300);
 /// A job that is due for so long is taken by any daemon.
-pub(crate) const STAND_IN_AFTER: Duration = Duration::from_secs(30);
+pub(crate) const ANY_MEMBER_AFTER: Duration = Duration::from_secs(30);
 
 /// This daemon among the others.
-pub(crate) struct Neighbours {
+pub(crate) struct Membership {
     changed: mpsc::UnboundedSender<String>,
     task: JoinHandle<()>,
     leaving: Arc<dyn Broker>,
@@ -37,16 +37,16 @@ pub(crate) struct Neighbours {
 }
 
 /// What one daemon says to the others.
-enum Word {
+enum MemberMessage {
     /// I am new: who is there?
     Hello,
     Here,
     Gone,
-    /// I have changed this job on an operator's word.
+    /// I have changed this job because an operator asked for it.
     Changed(String),
 }
 
-impl Neighbours {
+impl Membership {
     /// Joins the daemons of `group`, and learns who they are before it returns.
     ///
     /// # Errors
@@ -55,21 +55,21 @@ impl Neighbours {
         broker: Arc<dyn Broker>,
         group: &str,
         sharing: Arc<Sharing>,
-    ) -> Result<Listening, BrokerError> {
+    ) -> Result<JoinedMember, BrokerError> {
         let topic = topics::members(group);
-        let words = broker.subscribe(&topic, None).await?;
-        let mut listening =
-            Listening { broker, topic, sharing, words, heard: HashMap::new(), others_changes: Vec::new() };
-        listening.say(&Word::Hello).await;
-        let until = Instant::now() + HELLO;
-        while let Ok(true) = tokio::time::timeout_at(until, listening.hear()).await {}
-        listening.count();
-        Ok(listening)
+        let messages = broker.subscribe(&topic, None).await?;
+        let mut joined =
+            JoinedMember { broker, topic, sharing, messages, last_seen: HashMap::new(), others_changes: Vec::new() };
+        joined.send(&MemberMessage::Hello).await;
+        let until = Instant::now() + HELLO_TIMEOUT;
+        while let Ok(true) = tokio::time::timeout_at(until, joined.receive()).await {}
+        joined.count();
+        Ok(joined)
     }
 
     /// Tells the others that this daemon has changed a job.
     pub(crate) fn changed(&self, job: &str) {
-        // Where the task has ended, the daemon ends as well.
+        // If the task has ended, the daemon is ending too.
         let _ = self.changed.send(job.to_owned());
     }
 
@@ -85,43 +85,43 @@ impl Neighbours {
         registry.register("poller_daemons", help, ConstGauge::new(count));
     }
 
-    /// Says goodbye, so that nobody waits for this daemon's next word.
+    /// Says goodbye, so that nobody waits for this daemon's next heartbeat.
     pub(crate) async fn leave(&self) {
         self.task.abort();
-        let event = Word::Gone.event(&self.topic, self.sharing.me());
-        // Unheard, it is noticed by its silence.
+        let event = MemberMessage::Gone.event(&self.topic, self.sharing.me());
+        // If it does not arrive, the silence is noticed.
         let _ = self.leaving.publish(event).await;
     }
 }
 
 /// A daemon that has joined and does not run jobs yet.
-pub(crate) struct Listening {
+pub(crate) struct JoinedMember {
     broker: Arc<dyn Broker>,
     topic: String,
     sharing: Arc<Sharing>,
-    words: Subscription,
-    heard: HashMap<String, Instant>,
+    messages: Subscription,
+    last_seen: HashMap<String, Instant>,
     others_changes: Vec<String>,
 }
 
-impl Listening {
+impl JoinedMember {
     /// Goes on in a task, for `runner`.
-    pub(crate) fn start(self, runner: PollerRunner) -> Neighbours {
+    pub(crate) fn start(self, runner: PollerRunner) -> Membership {
         let (changed, changes) = mpsc::unbounded_channel();
         let (leaving, topic, sharing) = (Arc::clone(&self.broker), self.topic.clone(), Arc::clone(&self.sharing));
-        Neighbours { changed, task: tokio::spawn(self.run(runner, changes)), leaving, topic, sharing }
+        Membership { changed, task: tokio::spawn(self.run(runner, changes)), leaving, topic, sharing }
     }
 
     async fn run(mut self, runner: PollerRunner, mut changes: mpsc::UnboundedReceiver<String>) {
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = beat.tick() => {
-                    self.say(&Word::Here).await;
+                _ = heartbeat.tick() => {
+                    self.send(&MemberMessage::Here).await;
                     self.count();
                 }
-                open = self.hear() => {
+                open = self.receive() => {
                     if !open {
                         return;
                     }
@@ -130,37 +130,37 @@ impl Listening {
                         runner.refresh(&job);
                     }
                 }
-                Some(job) = changes.recv() => self.say(&Word::Changed(job)).await,
+                Some(job) = changes.recv() => self.send(&MemberMessage::Changed(job)).await,
             }
         }
     }
 
-    async fn say(&self, word: &Word) {
-        if let Err(error) = self.broker.publish(word.event(&self.topic, self.sharing.me())).await {
+    async fn send(&self, message: &MemberMessage) {
+        if let Err(error) = self.broker.publish(message.event(&self.topic, self.sharing.me())).await {
             tracing::debug!(%error, "the other daemons could not be told that this one is there");
         }
     }
 
-    /// One word of another daemon; false where the broker is closed.
-    async fn hear(&mut self) -> bool {
-        let Some(delivery) = self.words.next().await else { return false };
-        let Some((who, word)) = Word::read(&delivery.event.payload) else { return true };
+    /// One message of another daemon; false where the broker is closed.
+    async fn receive(&mut self) -> bool {
+        let Some(delivery) = self.messages.next().await else { return false };
+        let Some((who, message)) = MemberMessage::read(&delivery.event.payload) else { return true };
         if who == self.sharing.me() {
             return true;
         }
-        match word {
-            Word::Gone => {
-                self.heard.remove(&who);
+        match message {
+            MemberMessage::Gone => {
+                self.last_seen.remove(&who);
             }
-            Word::Hello => {
-                self.heard.insert(who, Instant::now());
-                self.say(&Word::Here).await;
+            MemberMessage::Hello => {
+                self.last_seen.insert(who, Instant::now());
+                self.send(&MemberMessage::Here).await;
             }
-            Word::Here => {
-                self.heard.insert(who, Instant::now());
+            MemberMessage::Here => {
+                self.last_seen.insert(who, Instant::now());
             }
-            Word::Changed(job) => {
-                self.heard.insert(who, Instant::now());
+            MemberMessage::Changed(job) => {
+                self.last_seen.insert(who, Instant::now());
                 self.others_changes.push(job);
             }
         }
@@ -169,9 +169,9 @@ impl Listening {
 
     /// Says who is there now, where that has changed.
     fn count(&mut self) {
-        self.heard.retain(|_, at| at.elapsed() < GONE);
+        self.last_seen.retain(|_, at| at.elapsed() < MEMBER_TIMEOUT);
         let before = self.sharing.members();
-        self.sharing.set_others(self.heard.keys().cloned());
+        self.sharing.set_others(self.last_seen.keys().cloned());
         let now = self.sharing.members();
         if before != now {
             tracing::info!(
@@ -184,7 +184,7 @@ impl Listening {
     }
 }
 
-impl Word {
+impl MemberMessage {
     fn event(&self, topic: &str, me: &str) -> Event {
         let payload = match self {
             Self::Hello => json!({"member": me, "says": "hello"}),
@@ -197,14 +197,14 @@ impl Word {
 
     fn read(payload: &Value) -> Option<(String, Self)> {
         let text = |key: &str| payload.get(key).and_then(Value::as_str);
-        let word = match text("says")? {
+        let message = match text("says")? {
             "hello" => Self::Hello,
             "here" => Self::Here,
             "gone" => Self::Gone,
             "changed" => Self::Changed(text("job")?.to_owned()),
             _ => return None,
         };
-        Some((text("member")?.to_owned(), word))
+        Some((text("member")?.to_owned(), message))
     }
 }
 
@@ -223,12 +223,12 @@ mod tests {
         }
     }
 
-    async fn join(broker: &LocalBroker, me: &str) -> (Neighbours, Arc<Sharing>) {
-        let sharing = Arc::new(Sharing::new(me, STAND_IN_AFTER));
+    async fn join(broker: &LocalBroker, me: &str) -> (Membership, Arc<Sharing>) {
+        let sharing = Arc::new(Sharing::new(me, ANY_MEMBER_AFTER));
         let broker = Arc::new(broker.clone());
-        let listening = Neighbours::join(broker, "test", Arc::clone(&sharing)).await.unwrap();
+        let joined = Membership::join(broker, "test", Arc::clone(&sharing)).await.unwrap();
         let runner = PollerRunner::builder(MemoryStore::new(), PollerRegistry::new(), NoHosts).start();
-        (listening.start(runner), sharing)
+        (joined.start(runner), sharing)
     }
 
     #[tokio::test(start_paused = true)]
@@ -253,6 +253,6 @@ mod tests {
         while anas.members().len() > 1 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        assert!(silent.elapsed() <= GONE + BEAT, "{:?}", silent.elapsed());
+        assert!(silent.elapsed() <= MEMBER_TIMEOUT + HEARTBEAT, "{:?}", silent.elapsed());
     }
 }

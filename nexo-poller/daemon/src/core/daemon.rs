@@ -13,7 +13,7 @@ use super::cursor_view::CursorChange;
 use super::dry_run::{DryRun, DryRunError, dry_run};
 use super::remedy::with_remedy;
 use super::service_manager::ServiceManager;
-use crate::cluster::membership::Neighbours;
+use crate::cluster::membership::Membership;
 use crate::config::Settings;
 use crate::config::credentials::Credentials;
 use crate::config::specs::RefusedJob;
@@ -23,7 +23,7 @@ use crate::plugins::set::PluginFault;
 use crate::telemetry::feed::Feed;
 use crate::telemetry::recent::RecentTicks;
 use crate::telemetry::redactor::Redactor;
-use crate::telemetry::undelivered::Unheard;
+use crate::telemetry::undelivered::Undelivered;
 
 /// Everything that runs, as the admin API and the signals see it.
 pub(crate) struct Daemon {
@@ -33,14 +33,14 @@ pub(crate) struct Daemon {
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) llm: Arc<LlmRegistry>,
     pub(crate) redactor: Arc<Redactor>,
-    pub(crate) unheard: Arc<Unheard>,
+    pub(crate) undelivered: Arc<Undelivered>,
     /// What happens to jobs, for whoever listens.
     pub(crate) feed: Feed,
     pub(crate) recent: RecentTicks,
     /// What other machines are shown, where they are let in.
     pub(crate) certificate: Option<Arc<Certificate>>,
     /// The daemons that share the jobs, where they are shared.
-    pub(crate) neighbours: Option<Neighbours>,
+    pub(crate) membership: Option<Membership>,
     pub(crate) loaded: Mutex<Loaded>,
     /// One reload at a time.
     pub(crate) reloading: tokio::sync::Mutex<()>,
@@ -120,8 +120,8 @@ impl Daemon {
 
     /// Lets the daemons that share the jobs know of a change: another one may run the job.
     fn tell(&self, id: &str) {
-        if let Some(neighbours) = &self.neighbours {
-            neighbours.changed(id);
+        if let Some(membership) = &self.membership {
+            membership.changed(id);
         }
     }
 
@@ -145,9 +145,9 @@ impl Daemon {
         let runner = self.runner.metrics_text().await.unwrap_or_default();
         let mut text = runner.trim_end().trim_end_matches("# EOF").to_owned();
         let mut registry = Registry::default();
-        self.unheard.register(&mut registry);
-        if let Some(neighbours) = &self.neighbours {
-            neighbours.register(&mut registry);
+        self.undelivered.register(&mut registry);
+        if let Some(membership) = &self.membership {
+            membership.register(&mut registry);
         }
         self.plugins.register(&mut registry);
         // Writing to a string cannot fail.

@@ -71,7 +71,7 @@ pub(crate) async fn dry_run(
     state: &JobState,
     services: HostServices,
 ) -> Result<DryRun, DryRunError> {
-    let kept = Arc::new(KeepsBack::default());
+    let kept = Arc::new(CapturingBroker::default());
     let services = services.with_broker(Arc::clone(&kept) as _).with_metrics(Arc::new(()));
     match runner {
         DryRunner::BuiltIn { poller, limit, publish } => {
@@ -108,7 +108,7 @@ async fn tick(
     spec: &JobSpec,
     state: &JobState,
     services: HostServices,
-    kept: &KeepsBack,
+    kept: &CapturingBroker,
 ) -> DryRun {
     let now = SystemClock.now();
     let next = spec.schedule.firings_after(now, 2, &spec.id);
@@ -161,19 +161,19 @@ fn outcome_of(class: ErrorClass) -> RunOutcome {
 
 /// Keeps back every message to the world, and passes on what daemon and plugin say to each other.
 #[derive(Default)]
-struct KeepsBack {
+struct CapturingBroker {
     inner: LocalBroker,
     kept: Mutex<Vec<Published>>,
 }
 
-impl KeepsBack {
+impl CapturingBroker {
     fn take(&self) -> Vec<Published> {
         std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[async_trait]
-impl Broker for KeepsBack {
+impl Broker for CapturingBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
         if topics::is_call_or_answer(&event.topic) {
             return self.inner.publish(event).await;

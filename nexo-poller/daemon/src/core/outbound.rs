@@ -6,19 +6,19 @@ use nexo_poller::broker::{Broker, BrokerError, LocalBroker, Subscription};
 use nexo_poller::wire::{Event, topics};
 use serde_json::Value;
 
-use crate::telemetry::undelivered::Unheard;
+use crate::telemetry::undelivered::Undelivered;
 
 /// The daemon's broker. Alone, it notices messages to channels that nobody listens to. Where many machines share a
 /// broker, everything that is not between this daemon and the plugins that it has started goes there.
 pub(crate) struct OutboundBroker {
     inner: LocalBroker,
-    unheard: Arc<Unheard>,
+    undelivered: Arc<Undelivered>,
     world: Option<Arc<dyn Broker>>,
 }
 
 impl OutboundBroker {
-    pub(crate) fn new(inner: LocalBroker, unheard: Arc<Unheard>) -> Self {
-        Self { inner, unheard, world: None }
+    pub(crate) fn new(inner: LocalBroker, undelivered: Arc<Undelivered>) -> Self {
+        Self { inner, undelivered, world: None }
     }
 
     /// Shares what is not this machine's own on `world`.
@@ -43,7 +43,7 @@ impl Broker for OutboundBroker {
             return world.publish(event).await;
         }
         if topics::is_outbound(&event.topic) && !self.inner.has_listeners(&event.topic) {
-            self.unheard.note(&event.topic);
+            self.undelivered.note(&event.topic);
         }
         self.inner.publish(event).await
     }
@@ -68,13 +68,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_that_reaches_nobody_is_counted_and_is_no_error() {
-        let (local, unheard) = (LocalBroker::new(), Arc::new(Unheard::default()));
-        let broker = OutboundBroker::new(local.clone(), Arc::clone(&unheard));
+        let (local, undelivered) = (LocalBroker::new(), Arc::new(Undelivered::default()));
+        let broker = OutboundBroker::new(local.clone(), Arc::clone(&undelivered));
         let _heard = local.subscribe("plugin.outbound.console.>", None).await.unwrap();
         for topic in ["plugin.outbound.console.a", "plugin.outbound.telegram.a", "plugin.poller.x.tick"] {
             broker.publish(Event::new(topic, "t", json!({}))).await.unwrap();
         }
-        assert_eq!(unheard.count(), 1);
+        assert_eq!(undelivered.count(), 1);
     }
 
     #[tokio::test]

@@ -61,6 +61,6 @@ pub(crate) fn config_schema(kind: &str) -> Option<Value> {
 }
 
 /// Whether `kind` takes `config`; `None` where it is none of them.
-pub(crate) fn judge(kind: &str, config: &Value) -> Option<Result<(), PollerError>> {
+pub(crate) fn validate(kind: &str, config: &Value) -> Option<Result<(), PollerError>> {
     find(kind).map(|built_in| built_in.poller.validate(config))
 }

@@ -13,12 +13,12 @@ const MOST_TOPICS: usize = 1_000;
 
 /// Messages to channels that nobody listens to: counted, and warned about once per topic and minute.
 #[derive(Debug, Default)]
-pub(crate) struct Unheard {
+pub(crate) struct Undelivered {
     count: AtomicU64,
     warned: Mutex<HashMap<String, Instant>>,
 }
 
-impl Unheard {
+impl Undelivered {
     /// A message on `topic` reached nobody.
     pub(crate) fn note(&self, topic: &str) {
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -63,21 +63,21 @@ mod tests {
 
     #[test]
     fn each_topic_is_warned_about_once_a_minute() {
-        let unheard = Unheard::default();
+        let undelivered = Undelivered::default();
         let start = Instant::now();
-        assert!(unheard.is_due("a", start));
-        assert!(!unheard.is_due("a", start + Duration::from_secs(59)));
-        assert!(unheard.is_due("b", start + Duration::from_secs(59)));
-        assert!(unheard.is_due("a", start + Duration::from_secs(60)));
+        assert!(undelivered.is_due("a", start));
+        assert!(!undelivered.is_due("a", start + Duration::from_secs(59)));
+        assert!(undelivered.is_due("b", start + Duration::from_secs(59)));
+        assert!(undelivered.is_due("a", start + Duration::from_secs(60)));
     }
 
     #[test]
     fn topics_are_remembered_within_bounds() {
-        let unheard = Unheard::default();
+        let undelivered = Undelivered::default();
         let now = Instant::now();
         for topic in 0..MOST_TOPICS * 3 {
-            unheard.is_due(&topic.to_string(), now);
+            undelivered.is_due(&topic.to_string(), now);
         }
-        assert!(unheard.warned.lock().unwrap().len() <= MOST_TOPICS);
+        assert!(undelivered.warned.lock().unwrap().len() <= MOST_TOPICS);
     }
 }

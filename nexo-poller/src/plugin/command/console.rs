@@ -9,7 +9,7 @@ use crate::wire::{code, payload_json};
 
 /// Something that a tick did to the world.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Deed {
+pub(super) enum Effect {
     Published { topic: String, payload: Value },
     Logged { level: LogLevel, message: String, fields: Value },
     Counted { name: String, labels: Value },
@@ -20,26 +20,26 @@ pub(super) struct ConsoleHost {
     agent: String,
     accounts: HashMap<String, Value>,
     watch: Watch,
-    deeds: Mutex<Vec<Deed>>,
+    effects: Mutex<Vec<Effect>>,
 }
 
-/// Told of each deed as it happens.
-pub(super) type Watch = Arc<dyn Fn(&Deed) + Send + Sync>;
+/// Told of each effect as it happens.
+pub(super) type Watch = Arc<dyn Fn(&Effect) + Send + Sync>;
 
 impl ConsoleHost {
     pub(super) fn new(agent: &str, accounts: &[(String, Value)], watch: Watch) -> Self {
         let accounts = accounts.iter().cloned().collect();
-        Self { agent: agent.to_owned(), accounts, watch, deeds: Mutex::default() }
+        Self { agent: agent.to_owned(), accounts, watch, effects: Mutex::default() }
     }
 
     /// What was done, in order.
-    pub(super) fn deeds(&self) -> Vec<Deed> {
-        self.deeds.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn effects(&self) -> Vec<Effect> {
+        self.effects.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn done(&self, deed: Deed) {
-        (self.watch)(&deed);
-        self.deeds.lock().unwrap_or_else(PoisonError::into_inner).push(deed);
+    fn done(&self, effect: Effect) {
+        (self.watch)(&effect);
+        self.effects.lock().unwrap_or_else(PoisonError::into_inner).push(effect);
     }
 }
 
@@ -52,7 +52,7 @@ impl PollerHost for ConsoleHost {
             return Err(HostError::Rejected { call: "broker_publish".to_owned(), code: code::PERMANENT, message });
         }
         let payload = payload_json(&topic, &payload)?;
-        self.done(Deed::Published { topic, payload });
+        self.done(Effect::Published { topic, payload });
         Ok(())
     }
 
@@ -67,12 +67,12 @@ impl PollerHost for ConsoleHost {
     }
 
     async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
-        self.done(Deed::Logged { level, message, fields });
+        self.done(Effect::Logged { level, message, fields });
         Ok(())
     }
 
     async fn metric_inc(&self, name: String, labels: Value) -> Result<(), HostError> {
-        self.done(Deed::Counted { name, labels });
+        self.done(Effect::Counted { name, labels });
         Ok(())
     }
 

@@ -72,8 +72,8 @@ impl<'a> Bench<'a> {
         let started = Instant::now();
         let outcome = ticks.run(order, Arc::clone(&host) as Arc<dyn PollerHost>).await;
         let took = started.elapsed();
-        let (job, agent, deeds) = (&args.job, &args.agent, host.deeds());
-        report.end(&Ended { kind: self.kind, job, agent, outcome: &outcome, deeds, took })?;
+        let (job, agent, effects) = (&args.job, &args.agent, host.effects());
+        report.end(&Ended { kind: self.kind, job, agent, outcome: &outcome, effects, took })?;
         Ok(outcome)
     }
 }

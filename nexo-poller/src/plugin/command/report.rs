@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::console::{Deed, Watch};
+use super::console::{Effect, Watch};
 use crate::contract::{ErrorClass, LogLevel, PollerError, TickAck};
 use crate::wire::encode_cursor;
 
@@ -24,13 +24,13 @@ impl Report {
         Self { out: Arc::new(Mutex::new(out)), json, paint: Paint(colours) }
     }
 
-    /// What a host is to call for each deed.
+    /// What a host is to call for each effect.
     pub(super) fn watch(&self) -> Watch {
         let report = self.clone();
-        Arc::new(move |deed| {
+        Arc::new(move |effect| {
             if !report.json {
                 // Stdout being gone is found out at the end of the tick, where it can be reported.
-                let _ = report.write(&deed_text(deed, report.paint));
+                let _ = report.write(&effect_text(effect, report.paint));
             }
         })
     }
@@ -66,7 +66,7 @@ pub(super) struct Ended<'t> {
     pub(super) job: &'t str,
     pub(super) agent: &'t str,
     pub(super) outcome: &'t Result<TickAck, PollerError>,
-    pub(super) deeds: Vec<Deed>,
+    pub(super) effects: Vec<Effect>,
     pub(super) took: Duration,
 }
 
@@ -108,13 +108,13 @@ impl Ended<'_> {
         let mut published = Vec::new();
         let mut logged = Vec::new();
         let mut counted = Vec::new();
-        for deed in &self.deeds {
-            match deed {
-                Deed::Published { topic, payload } => published.push(json!({"topic": topic, "payload": payload})),
-                Deed::Logged { level, message, fields } => {
+        for effect in &self.effects {
+            match effect {
+                Effect::Published { topic, payload } => published.push(json!({"topic": topic, "payload": payload})),
+                Effect::Logged { level, message, fields } => {
                     logged.push(json!({"level": level, "message": message, "fields": fields}));
                 }
-                Deed::Counted { name, labels } => counted.push(json!({"name": name, "labels": labels})),
+                Effect::Counted { name, labels } => counted.push(json!({"name": name, "labels": labels})),
             }
         }
         let mut object = json!({
@@ -166,12 +166,12 @@ fn cursor_json(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice(bytes).ok()
 }
 
-fn deed_text(deed: &Deed, paint: Paint) -> String {
-    match deed {
-        Deed::Published { topic, payload } => {
+fn effect_text(effect: &Effect, paint: Paint) -> String {
+    match effect {
+        Effect::Published { topic, payload } => {
             format!("  publish  {}\n           {payload}\n", paint.bold(topic))
         }
-        Deed::Logged { level, message, fields } => {
+        Effect::Logged { level, message, fields } => {
             let level = match level {
                 LogLevel::Error => paint.red("error"),
                 LogLevel::Warn => paint.yellow("warn"),
@@ -179,7 +179,7 @@ fn deed_text(deed: &Deed, paint: Paint) -> String {
             };
             format!("  log      {level} {message}{}\n", fields_text(fields))
         }
-        Deed::Counted { name, labels } => format!("  count    {name}{}\n", fields_text(labels)),
+        Effect::Counted { name, labels } => format!("  count    {name}{}\n", fields_text(labels)),
     }
 }
 

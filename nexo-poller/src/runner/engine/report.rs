@@ -19,7 +19,7 @@ impl Engine {
             let ahead = std::mem::take(&mut job.state);
             job.state = policy::adopt(&job.rule(), &self.rules, ahead, now);
         }
-        let (outcome, error) = told(&pending.outcome);
+        let (outcome, error) = described(&pending.outcome);
         log(job, &pending, &before, outcome, error.as_deref());
         count(job.cold_mut(), &pending, outcome);
         if let Some(manual) = pending.manual.take() {
@@ -42,7 +42,7 @@ impl Engine {
     }
 }
 
-fn told(outcome: &Outcome) -> (RunOutcome, Option<String>) {
+fn described(outcome: &Outcome) -> (RunOutcome, Option<String>) {
     match outcome {
         Outcome::Ok { .. } => (RunOutcome::Ok, None),
         Outcome::Failed { class, message, .. } => {

@@ -29,11 +29,11 @@ pub(super) async fn doctor(folder: &Path, test: bool, json: bool) -> Exit {
             return Exit::Failed;
         }
     };
-    let mut findings = package::judge(&package);
+    let mut findings = package::check(&package);
     findings.insert(1, package::packed(folder).await);
     findings.push(repository::conformance(folder));
     findings.push(repository::version(folder, &package.version).await);
-    findings.extend(trial::judge(folder, &package.name, test).await);
+    findings.extend(trial::check(folder, &package.name, test).await);
     report(&package, &findings, json);
     if findings.iter().any(|finding| finding.weight == Weight::Fail) { Exit::Failed } else { Exit::Ok }
 }

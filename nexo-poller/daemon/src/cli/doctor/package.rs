@@ -76,7 +76,7 @@ impl Package {
 }
 
 /// What the crate says of itself.
-pub(super) fn judge(package: &Package) -> Vec<Finding> {
+pub(super) fn check(package: &Package) -> Vec<Finding> {
     vec![metadata(package), dependency(package), defaults(package)]
 }
 
@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn weight(check: &str, more: &Value) -> Weight {
-        judge(&package(more)).into_iter().find(|finding| finding.check == check).unwrap().weight
+        check(&package(more)).into_iter().find(|finding| finding.check == check).unwrap().weight
     }
 
     #[test]

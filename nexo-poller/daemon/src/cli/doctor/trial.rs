@@ -13,7 +13,7 @@ use crate::core::terminal::line_to_stderr;
 const TOPICS: &str = "NEXO_PUBLISHED_TOPICS";
 
 /// Builds the plugin, compares its manifest, and, where `test` says so, runs its tests.
-pub(super) async fn judge(folder: &Path, bin: &str, test: bool) -> Vec<Finding> {
+pub(super) async fn check(folder: &Path, bin: &str, test: bool) -> Vec<Finding> {
     line_to_stderr("building the plugin …");
     let printed = match cargo(folder, &["run", "--quiet", "--bin", bin, "--", "--print-manifest"], None).await {
         Ok(printed) => printed,

@@ -5,9 +5,9 @@ use quote::ToTokens;
 
 /// What the author got wrong: everything at once, each on its own token.
 #[derive(Default)]
-pub(crate) struct Mistakes(Option<syn::Error>);
+pub(crate) struct Errors(Option<syn::Error>);
 
-impl Mistakes {
+impl Errors {
     /// A mistake in these tokens.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(tokens, message));
