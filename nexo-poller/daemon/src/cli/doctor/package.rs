@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn weight(check: &str, more: &Value) -> Weight {
-        check(&package(more)).into_iter().find(|finding| finding.check == check).unwrap().weight
+        super::check(&package(more)).into_iter().find(|finding| finding.check == check).unwrap().weight
     }
 
     #[test]
