@@ -1,4 +1,4 @@
-use nexo_poller::broker::stdio::{FrameError, LineFramer};
+use nexo_poller::unstable::{FrameError, LineFramer};
 
 use crate::frames::read;
 use crate::lines::lines;

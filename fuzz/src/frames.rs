@@ -1,4 +1,4 @@
-use nexo_poller::broker::stdio::{Frame, FrameKind};
+use nexo_poller::unstable::{Frame, FrameKind};
 use nexo_poller::wire::{Event, HostCall, TickOrder, TickReply, open_answer, open_host_answer, open_request};
 use serde_json::Value;
 

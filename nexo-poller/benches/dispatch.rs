@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use nexo_poller::broker::LocalBroker;
-use nexo_poller::broker::stdio::LineFramer;
 use nexo_poller::manifest::{Declaration, DeclaredPoller, Lifecycle, Manifest, Package};
 use nexo_poller::prelude::*;
 use nexo_poller::router::{PluginBinary, PluginPollerRouter, Supervisor, SupervisorOptions};
+use nexo_poller::unstable::LineFramer;
 use nexo_poller::wire::{Event, TickRequest};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};

@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 
-use nexo_poller::broker::stdio::{DEFAULT_MAX_LINE, FrameError, LineFramer};
+use nexo_poller::unstable::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 
 /// A line of 300 MB in chunks of a pipe's size: what the process grows by is the limit of a line, and some.
 fn main() {

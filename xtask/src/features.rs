@@ -12,7 +12,7 @@ pub(crate) fn check() -> Outcome {
         let alone = features.keys().filter(|feature| *feature != "default").map(String::as_str);
         for feature in std::iter::once("").chain(alone) {
             let mut check = cargo();
-            // Clippy, because flags for rustc by the environment would build every dependency anew.
+            // Clippy, because flags for rustc by the environment would build every dependency again.
             check.args(["clippy", "--quiet", "--package", name, "--no-default-features"]);
             if !feature.is_empty() {
                 check.args(["--features", feature]);

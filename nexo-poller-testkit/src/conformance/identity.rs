@@ -37,7 +37,7 @@ pub(super) async fn manifest<P: DeclaredPoller + Default, W: World>(suite: &Suit
     let shown = |text: &str| text.lines().nth(line).unwrap_or("(the end)").to_owned();
     Err(Mismatch::new(
         format!("line {} of nexo-plugin.toml: {}", line + 1, shown(&printed)),
-        format!("{}\n`{UPDATE}=1 cargo test manifest` writes it anew", shown(&committed)),
+        format!("{}\n`{UPDATE}=1 cargo test manifest` writes it again", shown(&committed)),
     ))
 }
 

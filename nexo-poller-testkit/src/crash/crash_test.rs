@@ -9,7 +9,7 @@ use crate::{JobTest, Published};
 /// Kills a job in the middle of a tick, resumes it from its durable cursor, and holds what came out against a run that
 /// nobody disturbed: nothing may be lost, and what repeats must repeat with the same id.
 ///
-/// It is made of a closure that builds the whole world anew (poller, config, scripted host, source), because each crash
+/// It is made of a closure that builds the whole world again (poller, config, scripted host, source), because each crash
 /// needs two: the one that is disturbed and the one that is not.
 ///
 /// ```

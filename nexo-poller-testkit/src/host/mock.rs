@@ -13,7 +13,7 @@ use super::call::{LogLine, MetricIncrement, Published};
 use super::fault::{Effect, Fault};
 use super::script::Script;
 
-/// A [`PollerHost`] that answers from a script, fails where it is told to, and remembers what it was asked.
+/// A [`PollerHost`](nexo_poller::contract::PollerHost) that answers from a script, fails where it is told to, and remembers what it was asked.
 ///
 /// It is a handle: clones share everything. Methods that script it return the handle, so that they chain; it can be
 /// scripted further at any time, between two ticks for instance.

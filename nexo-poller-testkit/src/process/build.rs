@@ -43,7 +43,7 @@ fn build(folder: &Path, bin: &str) -> Result<PathBuf, ProcessError> {
     }
     command.current_dir(folder).stdin(Stdio::null());
     // What Cargo tells this test about its package would make build scripts that look at it (ring's) run again: everything
-    // above them would be built anew, here and in the next build.
+    // above them would be built again, here and in the next build.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use nexo_poller::contract::{ErrorClass, PollerError};
 use nexo_poller::runner::JobSpec;
-use nexo_poller::runner::policy::{self, Change, Fire, JobRule, Outcome, Rules, Run};
 use nexo_poller::store::{JobState, Pause, PauseCause, RunOutcome, UnixMs};
+use nexo_poller::unstable::policy::{self, Change, Fire, JobRule, Outcome, Rules, Run};
 
 use super::history::{History, Text, What};
 use super::random::{Random, mix};
@@ -130,7 +130,7 @@ impl Decisions<'_> {
         let now = due.max(self.now);
         let job = &mut self.jobs[number];
         match policy::fire(&job.rule(), &self.rules, &job.state, now) {
-            // Planned anew since it was put here, or paused.
+            // Planned again since it was put here, or paused.
             Fire::Wait(_) | Fire::Never => {}
             Fire::Skip { state, skipped } => {
                 job.state = *state;
@@ -170,7 +170,7 @@ impl Decisions<'_> {
         }
     }
 
-    fn plan_all_anew(&mut self) {
+    fn plan_all_again(&mut self) {
         self.due.clear();
         for number in 0..self.jobs.len() {
             self.plan(number);
@@ -189,7 +189,7 @@ impl Decisions<'_> {
                         let state = std::mem::take(&mut job.state);
                         job.state = policy::edit(&job.rule(), &self.rules, state, &Change::ClockSetBack, self.now);
                     }
-                    self.plan_all_anew();
+                    self.plan_all_again();
                 }
             }
             Act::Pause(job) => {
@@ -209,7 +209,7 @@ impl Decisions<'_> {
         let state = std::mem::take(&mut job.state);
         job.state = policy::edit(&job.rule(), &self.rules, state, change, self.now);
         self.recorder.changed(self.now, number, RUNNER, change, &job.state);
-        self.plan_all_anew();
+        self.plan_all_again();
     }
 }
 

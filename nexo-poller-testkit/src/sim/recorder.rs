@@ -1,9 +1,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use nexo_poller::runner::policy::Change;
 use nexo_poller::runner::{RunnerEvent, RunnerEventKind};
 use nexo_poller::store::{Breaker, JobState, RunOutcome, UnixMs};
+use nexo_poller::unstable::policy::Change;
 
 use super::history::{Cause, End, Entry, JobNumber, RetryReason, Run, SimulatedJob, SkipReason, Text, What};
 use super::scenario::Named;

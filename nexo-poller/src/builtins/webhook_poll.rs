@@ -204,7 +204,7 @@ fn items_of<'a>(answer: &'a Value, config: &WebhookConfig) -> Result<Vec<(String
         PollerError::config(format!(
             "the answer has no list at `items_path: \"{}\"`; {}",
             config.items_path,
-            if keys.is_empty() { "it is no object".to_owned() } else { format!("it has {}", keys.join(", ")) }
+            if keys.is_empty() { "it is not an object".to_owned() } else { format!("it has {}", keys.join(", ")) }
         ))
     })?;
     if list.len() > SEEN {

@@ -61,7 +61,7 @@ impl PluginLink {
         let gone = state.wait_for(|state| *state != LinkState::Up { generation }).await;
         match gone.as_deref() {
             Ok(LinkState::Down(sentence)) => sentence.clone(),
-            _ => "it was started anew".to_owned(),
+            _ => "it was started again".to_owned(),
         }
     }
 }

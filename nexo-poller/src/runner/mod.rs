@@ -1,6 +1,6 @@
 //! The scheduler: when a job runs, what a failure means, and that its cursor is durable before it runs again.
 //!
-//! Lives here: schedules, the pure [`policy`], the engine with its one timeline, the registry of kinds, reload, telemetry.
+//! Lives here: schedules, the pure policy, the engine with its one timeline, the registry of kinds, reload, telemetry.
 //!
 //! May not enter: channels, credentials, brokers, plugins, LLMs. A tick reaches the world through the host that a
 //! [`HostProvider`] makes for it. Imports [`contract`](crate::contract), [`store`](crate::store) and the body of a tick only.
@@ -17,7 +17,8 @@ mod metrics;
 mod observe;
 mod options;
 mod plan;
-pub mod policy;
+#[cfg_attr(not(feature = "unstable"), expect(dead_code, unreachable_pub, reason = "parts are for our testkit alone"))]
+pub(crate) mod policy;
 mod registry;
 mod schedule;
 mod seed;

@@ -17,7 +17,7 @@ pub enum StoreError {
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// The file is no job state, or is damaged.
+    /// The file does not hold job state, or is damaged.
     #[error(
         "`{}` is not usable as job state: {reason}; it was left untouched: move it away or restore a backup",
         path.display()

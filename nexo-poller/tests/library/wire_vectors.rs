@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use nexo_poller::broker::stdio::{Frame, FrameKind};
 use nexo_poller::contract::{PollerError, TickAck, TickMetrics};
+use nexo_poller::unstable::{Frame, FrameKind};
 use nexo_poller::wire::{Event, TickOrder, TickReply, open_answer, open_request};
 use serde_json::{Value, json};
 

@@ -29,78 +29,87 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// Every call of the server.
 fn calls() -> Vec<Call> {
     vec![
-        Call::get::<ListAnswer, _, _>("/admin/pollers", Access::Read, jobs::list, "The jobs, filtered and by pages.")
-            .query::<ListQuery>(),
+        Call::get::<ListAnswer, _, _>(
+            "/admin/pollers",
+            Access::Read,
+            jobs::list,
+            "List the jobs, filtered, page by page.",
+        )
+        .query::<ListQuery>(),
         Call::post::<ReloadAnswer, _, _>(
             "/admin/pollers/reload",
             jobs::reload,
-            "Reads the files again, and applies what changed.",
+            "Read the files again and apply what changed.",
         )
         .query::<ReloadQuery>(),
         Call::get::<JobStatus, _, _>(
             "/admin/pollers/{id}",
             Access::Read,
             jobs::show,
-            "One job: what it does, why it does not run, when it will.",
+            "One job: its state, when it runs next, and why it is not running.",
         ),
         Call::get::<Firings, _, _>("/admin/pollers/{id}/next", Access::Read, jobs::next, "Its next runs.")
             .query::<Count>(),
         Call::post::<TickReport, _, _>(
             "/admin/pollers/{id}/run",
             jobs::run,
-            "Runs one tick now, and answers with how it went.",
+            "Run one tick now; the answer is its outcome.",
         ),
         Call::post::<Done, _, _>(
             "/admin/pollers/{id}/pause",
             jobs::pause,
-            "Pauses it until it is resumed, over restarts.",
+            "Pause it until it is resumed; the pause survives restarts.",
         )
         .optional_body::<PauseOrder>(),
-        Call::post::<Done, _, _>("/admin/pollers/{id}/resume", jobs::resume, "Resumes it; it keeps its cursor."),
+        Call::post::<Done, _, _>("/admin/pollers/{id}/resume", jobs::resume, "Resume it; it keeps its cursor."),
         Call::post::<Done, _, _>(
             "/admin/pollers/{id}/reset",
             jobs::reset,
-            "Forgets its cursor, errors and pause; the cursor can be restored.",
+            "Remove its cursor, errors and pause; the cursor can be restored.",
         ),
         Call::post::<DryRun, _, _>(
             "/admin/pollers/{id}/dry-run",
             cursors::dry_run,
-            "Runs one tick of which nothing remains: what it would publish, where it would go on.",
+            "Run one tick without publishing or saving anything: what it would have published, and its next cursor.",
         ),
         Call::get::<CursorAnswer, _, _>(
             "/admin/pollers/{id}/cursor",
             Access::Secret,
             cursors::cursor,
-            "Where its next tick resumes.",
+            "The cursor from which its next tick resumes.",
         ),
-        Call::put::<CursorAnswer, _, _>("/admin/pollers/{id}/cursor", cursors::set_cursor, "Changes that.")
-            .body::<CursorOrder>(),
+        Call::put::<CursorAnswer, _, _>(
+            "/admin/pollers/{id}/cursor",
+            cursors::set_cursor,
+            "Set, remove or restore its cursor.",
+        )
+        .body::<CursorOrder>(),
         Call::get::<Ticks, _, _>(
             "/admin/pollers/{id}/ticks",
             Access::Read,
             jobs::ticks,
             "Its last ticks, oldest first, since the daemon started.",
         ),
-        Call::get::<TicksOfJobs, _, _>("/admin/ticks", Access::Read, jobs::all_ticks, "The same of many jobs.")
+        Call::get::<TicksOfJobs, _, _>("/admin/ticks", Access::Read, jobs::all_ticks, "The last ticks of many jobs.")
             .query::<Ids>(),
         Call::text(
             "/admin/events",
             Access::Read,
             "text/event-stream",
             events::events,
-            "What happens to jobs, as it happens.",
+            "Events of jobs as they happen.",
         ),
         Call::get::<PluginsAnswer, _, _>(
             "/admin/plugins",
             Access::Read,
             health::plugins,
-            "The plugins and how they are.",
+            "The plugins and their states.",
         ),
         Call::get::<PluginLog, _, _>(
             "/admin/plugins/{id}/log",
             Access::Secret,
             health::plugin_log,
-            "The last lines that a plugin wrote to its stderr.",
+            "The last lines that a plugin wrote to stderr.",
         ),
         Call::get::<Map<String, Value>, _, _>("/admin/openapi.json", Access::Read, openapi, "This description."),
         Call::text("/metrics", Access::Read, health::METRICS, health::metrics, "Metrics in the OpenMetrics format.")
@@ -111,7 +120,7 @@ fn calls() -> Vec<Call> {
             "/readyz",
             Access::Public,
             health::ready,
-            "Whether it can do its work: 200, or 503 with the reasons.",
+            "Whether the daemon is ready: 200, or 503 with the reasons.",
         ),
         Call::file("/", page::index),
         Call::file("/page.css", page::style),

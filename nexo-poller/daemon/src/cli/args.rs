@@ -6,7 +6,7 @@ use nexo_poller::runner::JobPhase;
 use crate::core::exit;
 use crate::telemetry::logs::LogFormat;
 
-/// Runs pollers on their schedules, and talks to the daemon that does.
+/// Run pollers on their schedules, and control the daemon that runs them.
 #[derive(Debug, Parser)]
 #[command(name = "nexo-poller", version, after_help = exit::HELP)]
 pub(super) struct Args {
@@ -16,10 +16,10 @@ pub(super) struct Args {
     /// Print JSON, for programs.
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// What is logged to stderr: `info`, `debug`, `nexo_poller=trace` …
+    /// What to log to stderr: `info`, `debug`, `nexo_poller=trace` …
     #[arg(long, global = true, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
     pub(super) log: String,
-    /// How log lines look.
+    /// The format of log lines.
     #[arg(long, global = true, value_enum, default_value_t)]
     pub(super) log_format: LogFormat,
     #[command(flatten)]
@@ -32,46 +32,46 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Another machine's daemon")]
 pub(super) struct AdminPlace {
-    /// Ask the daemon at this URL, with the token in `NEXO_POLLER_ADMIN_TOKEN`, rather than the one of the file.
+    /// Talk to the daemon at this URL instead of the one that runs FILE; the token is read from `NEXO_POLLER_ADMIN_TOKEN`.
     #[arg(long, global = true, env = "NEXO_POLLER_ADMIN_URL", value_name = "URL")]
     pub(super) admin_url: Option<String>,
-    /// The authority that signed its certificate (PEM), if the system does not know it.
+    /// The certificate authority (PEM) that signed its certificate, if the system does not trust it already.
     #[arg(long, global = true, env = "NEXO_POLLER_ADMIN_CA", value_name = "FILE")]
     pub(super) admin_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run the daemon; with a job's id, ask the running daemon for one tick of it now.
+    /// Run the daemon. With JOB: let the running daemon run one tick of that job now.
     Run {
         /// The job.
         job: Option<String>,
     },
-    /// Check the file and every job's config, without running anything.
+    /// Check the file and every job's config without running anything.
     Check,
-    /// Print the JSON Schema of the file, with the config of every kind that is offered: editors complete and check with it.
+    /// Print the JSON Schema of the file, including the config of every available kind, for completion and checks in editors.
     Schema,
     /// List the jobs.
     List(Wanted),
-    /// Show one job: what it does, why it does not run, when it will.
+    /// Show one job: its state, when it runs next, and why it is not running.
     Show {
         /// The job.
         job: String,
     },
-    /// List a job's next runs.
+    /// List the next runs of a job.
     Next {
         /// The job.
         job: String,
-        /// How many.
+        /// How many runs to list.
         #[arg(short = 'n', long, default_value_t = 10)]
         count: usize,
     },
-    /// Run one tick of which nothing remains, and show what it would have published and where it would have gone on.
+    /// Run one tick without publishing or saving anything, and show what it would have published and its next cursor.
     DryRun {
         /// The job.
         job: String,
     },
-    /// Show where a job's next tick resumes, or change it.
+    /// Show or change the cursor from which a job's next tick resumes.
     #[command(group(clap::ArgGroup::new("change").multiple(false)))]
     Cursor {
         /// The job.
@@ -82,21 +82,21 @@ pub(super) enum Command {
         /// Resume from these bytes, written as base64.
         #[arg(long, group = "change", value_name = "BASE64")]
         set_base64: Option<String>,
-        /// Start from nothing; unlike `reset`, errors and pause stay.
+        /// Remove the cursor; unlike `reset`, this keeps errors and pause.
         #[arg(long, group = "change")]
         clear: bool,
-        /// Bring back the cursor that the last `reset`, `--set` or tick replaced.
+        /// Restore the cursor that the last `reset`, `--set` or tick replaced.
         #[arg(long, group = "change")]
         restore: bool,
     },
-    /// Pause a job until it is resumed, over restarts.
+    /// Pause a job until it is resumed; the pause survives restarts.
     Pause {
         /// The job.
         job: String,
-        /// Why; `show` tells it to the next person.
+        /// The reason, shown by `show`.
         #[arg(long, default_value = "no reason was given")]
         reason: String,
-        /// Who pauses it.
+        /// Who paused it.
         #[arg(long, env = "USER", hide_env_values = true)]
         by: Option<String>,
     },
@@ -105,45 +105,45 @@ pub(super) enum Command {
         /// The job.
         job: String,
     },
-    /// Forget a job's cursor, errors and pause: its next tick starts from nothing.
+    /// Remove a job's cursor, errors and pause: its next tick is like its first.
     Reset {
         /// The job.
         job: String,
-        /// Yes, forget the cursor; without it, a terminal is asked.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// Read the file again, and apply what changed.
+    /// Read the file again and apply what changed.
     Reload {
         /// Only print what would change.
         #[arg(long)]
         plan: bool,
     },
-    /// Show the jobs as they are now and keep on, those in trouble first.
+    /// Show a live view of the jobs, those with problems first.
     Top {
-        /// Seconds between two looks.
+        /// Seconds between updates.
         #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
         every: f64,
     },
-    /// Say whether the daemon can do its work: its plugins are up, its state can be written. For probes: 0 if so, 1 if not.
+    /// Exit with 0 if the daemon is ready (plugins up, state writable), otherwise with 1 and the reasons. For probes.
     Ready,
     /// List the plugins.
     Plugins,
-    /// Print the last lines that a plugin wrote to its stderr.
+    /// Print the last lines that a plugin wrote to stderr.
     Logs {
         /// The plugin.
         plugin: String,
     },
-    /// Print what happens to jobs, as it happens.
+    /// Print events of jobs as they happen.
     Events {
-        /// Only this job's.
+        /// Only events of this job.
         job: Option<String>,
     },
-    /// Copy the job state into a file of this machine, while the daemon works; to restore it, stop the daemon and put it back.
+    /// Copy the job state to a file on this machine while the daemon runs. To restore it, stop the daemon and copy it back.
     Backup {
-        /// The copy; readable for its owner only.
+        /// Where to write the copy; only its owner can read it.
         file: PathBuf,
-        /// Replace the file if it is there.
+        /// Overwrite the file if it exists.
         #[arg(long)]
         force: bool,
     },
@@ -152,29 +152,29 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Write the manual pages into a directory.
+    /// Write the manual pages to a directory.
     Man {
-        /// The directory; it is made where it is missing.
+        /// The directory; it is created if it does not exist.
         dir: PathBuf,
     },
-    /// Print the users of the NATS server and what each needs, from the manifests of `broker.plugins`.
+    /// Print the users and permissions that the NATS server needs, from the manifests in `broker.plugins`.
     NatsPermissions {
-        /// Let every plugin use the whole of `_inbox.>`, as published SDKs do; then plugins can overhear answers.
+        /// Let every plugin subscribe to all of `_inbox.>`, as published SDKs do. Plugins can then read each other's answers.
         #[arg(long)]
         shared_inbox: bool,
     },
-    /// Say what stands between a poller's crate and a good publication, with the fixes.
+    /// Check whether a poller's crate is ready to be published, and say how to fix what is not.
     Doctor {
-        /// The crate.
+        /// The folder of the crate.
         #[arg(default_value = ".")]
         folder: PathBuf,
-        /// Leave out what only its tests can tell.
+        /// Do not run the crate's tests.
         #[arg(long)]
         no_test: bool,
     },
 }
 
-/// Why a text is no number of seconds.
+/// Why a text is not a number of seconds.
 #[derive(Debug, thiserror::Error)]
 enum SecondsError {
     #[error("it must be a number")]
@@ -200,13 +200,13 @@ pub(super) struct Wanted {
     /// Only jobs of this agent.
     #[arg(long)]
     pub(super) agent: Option<String>,
-    /// Only jobs whose id holds this text.
+    /// Only jobs whose id contains this text.
     #[arg(short = 'q', long = "match", value_name = "TEXT")]
     pub(super) text: Option<String>,
-    /// Only jobs whose id comes after this one.
+    /// Only jobs whose id sorts after this one.
     #[arg(long, value_name = "JOB")]
     pub(super) after: Option<String>,
-    /// At most so many.
+    /// At most this many jobs.
     #[arg(long)]
     pub(super) limit: Option<usize>,
 }

@@ -200,7 +200,7 @@ fn on_this_machine(config: &Path) -> Result<(String, PathBuf), ClientError> {
 
 fn no_daemon(config: &Path) -> ClientError {
     let config = config.display();
-    let sentence = format!("no daemon runs {config}; start one with `nexo-poller run -c {config}`");
+    let sentence = format!("no daemon is running for {config}; start one with `nexo-poller run -c {config}`");
     ClientError::new(Exit::NoDaemon, sentence)
 }
 

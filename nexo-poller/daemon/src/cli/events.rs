@@ -1,4 +1,4 @@
-use nexo_poller::broker::stdio::LineFramer;
+use nexo_poller::unstable::LineFramer;
 
 use super::client::{Client, ClientError};
 use super::print;

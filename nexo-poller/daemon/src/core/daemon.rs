@@ -110,7 +110,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Runs one tick of which nothing remains.
+    /// Runs one tick without publishing or saving anything.
     ///
     /// # Errors
     /// [`DryRunError`] where no tick could be run.

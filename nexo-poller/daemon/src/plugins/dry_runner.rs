@@ -14,7 +14,7 @@ pub(crate) struct NoDryRunner {
     pub(crate) kind: String,
 }
 
-/// Who runs a tick of which nothing may remain.
+/// Who runs a tick that may publish and save nothing.
 pub(crate) enum DryRunner {
     /// A kind of the daemon's own.
     BuiltIn { poller: Arc<dyn Poller>, limit: Duration, publish: &'static [&'static str] },

@@ -105,7 +105,7 @@ impl Plugins {
         Arc::new(Hosts(self.services.clone()))
     }
 
-    /// Starts the plugins of `set` that do not run yet; those whose binary or manifest is another now are started anew.
+    /// Starts the plugins of `set` that do not run yet; those whose binary or manifest is another now are started again.
     pub(crate) async fn add(&self, set: &PluginSet) {
         for binary in &set.found {
             let id = &binary.manifest.plugin.id;

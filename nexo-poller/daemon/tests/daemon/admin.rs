@@ -196,7 +196,7 @@ fn a_daemon_that_is_not_there_is_one_sentence() {
     assert_eq!((said.code, said.stdout.as_str()), (Some(6), ""));
     assert_eq!(
         said.stderr,
-        "nexo-poller: no daemon runs pollers.yaml; start one with `nexo-poller run -c pollers.yaml`\n"
+        "nexo-poller: no daemon is running for pollers.yaml; start one with `nexo-poller run -c pollers.yaml`\n"
     );
     // The address of a daemon that was killed leads nowhere.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

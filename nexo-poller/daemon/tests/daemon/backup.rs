@@ -91,7 +91,7 @@ fn a_copy_overwrites_nothing_unless_it_is_told_to_and_never_the_state_itself() {
     assert!(said.code == Some(1) && said.stderr.contains("nowhere/copy.db"), "{said:?}");
     home.write("data/poller.db", "this is no database");
     let said = home.run(&["backup", "other.db"]);
-    assert!(said.code == Some(1) && said.stderr.contains("no SQLite database"), "{said:?}");
+    assert!(said.code == Some(1) && said.stderr.contains("not an SQLite database"), "{said:?}");
     assert!(!home.path().join("other.db").exists());
 }
 

@@ -27,7 +27,7 @@ impl Home {
         home
     }
 
-    /// Writes the file anew: `extra` lines of settings, and jobs.
+    /// Writes the file again: `extra` lines of settings, and jobs.
     pub(crate) fn jobs(&self, extra: &str, jobs: &[&str]) {
         let plugin = chatty().get_program().to_owned();
         let jobs: String = jobs.iter().map(|job| format!("    - {{ agent: ana, {job} }}\n")).collect();

@@ -128,7 +128,7 @@ fn the_daemon_of_another_file_does_not_answer_for_one_that_was_killed() {
     let never = Home::with_jobs(&[]);
     with_admin(&never, &format!("bind: '{}'", daemon.address));
     let said = never.run(&["list"]);
-    assert!(said.code == Some(6) && said.stderr.contains("no daemon runs pollers.yaml"), "{said:?}");
+    assert!(said.code == Some(6) && said.stderr.contains("no daemon is running for pollers.yaml"), "{said:?}");
 
     assert_eq!(other.run(&["ready"]).code, Some(0));
     let token = other.path().join("data/admin.token");

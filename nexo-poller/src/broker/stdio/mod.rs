@@ -11,7 +11,8 @@
 mod child;
 #[cfg(feature = "router")]
 mod forward;
-mod frame;
+#[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "public for our daemon and testkit alone"))]
+pub(crate) mod frame;
 #[cfg(feature = "router")]
 mod from_child;
 #[cfg(feature = "router")]
@@ -33,13 +34,17 @@ mod parent;
 #[cfg(feature = "router")]
 mod parent_error;
 mod reader;
-mod rpc;
+#[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "public for our daemon and testkit alone"))]
+#[cfg_attr(
+    not(any(feature = "router", feature = "unstable")),
+    expect(dead_code, reason = "a plugin asks nothing over this bridge, so it reads no answers")
+)]
+pub(crate) mod rpc;
 mod session;
 #[cfg(test)]
 mod tests;
 
 pub use self::child::StdioBroker;
-pub use self::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 #[cfg(feature = "router")]
 pub(crate) use self::from_child::FromChild;
 #[cfg(feature = "router")]
@@ -54,7 +59,6 @@ pub use self::parent::StdioParent;
 pub use self::parent_error::{CloseReason, StdioError};
 pub use self::reader::Hello;
 pub(crate) use self::reader::MAX_LINE;
-pub use self::rpc::{Frame, FrameKind};
 pub use self::session::{SessionEnd, StdioSession};
 use crate::wire::{RpcError, code, error_body};
 

@@ -57,7 +57,7 @@ pub enum StdioError {
     /// It wants topics that the manifest which it was found by does not give it.
     #[error(
         "its binary wants to {list} `{topic}`, but its manifest file allows [{allowed}]; if that is meant, write the file \
-         anew from --print-manifest"
+         again from --print-manifest"
     )]
     AsksForMore {
         /// `publish` or `subscribe`.

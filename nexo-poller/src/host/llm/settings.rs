@@ -45,7 +45,7 @@ impl LlmSettings {
     }
 
     /// How many tokens, asked and answered, one job may use on a day (UTC). Over it, its calls are transient errors until
-    /// midnight. The count begins anew when the daemon starts.
+    /// midnight. The count starts over when the daemon starts.
     #[must_use]
     pub fn with_tokens_per_job_per_day(mut self, tokens: u64) -> Self {
         self.tokens_per_job_per_day = Some(tokens);

@@ -16,7 +16,7 @@ pub(super) fn run(handler: &PollerHandler, args: &DevArgs, out: File) -> Result<
     let file = args.cursor_file.clone().unwrap_or_else(|| PathBuf::from(format!(".nexo-dev/{}.cursor", bench.kind)));
     let report = Report::to_stdout(out, args.tick.json);
     report.remark(&format!("the cursor is kept in {}; delete it to start over; Ctrl-C stops", file.display()))?;
-    // Stdin can be read only once; a file is read anew for each tick, so that edits take effect.
+    // Stdin can be read only once; a file is read again for each tick, so that edits take effect.
     let read_once = match args.tick.config.as_deref() {
         Some("-") => Some(input::config(Some("-"))?),
         _ => None,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::rate::{RateLimit, Verdict};
-use crate::broker::stdio::{FrameError, LineFramer};
+use crate::broker::stdio::frame::{FrameError, LineFramer};
 use crate::contract::Redact;
 
 /// The longest line of a plugin's log that is kept.

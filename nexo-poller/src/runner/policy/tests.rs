@@ -183,7 +183,7 @@ fn resume_keeps_the_cursor_and_reset_forgets_it() {
 }
 
 #[test]
-fn another_schedule_is_planned_anew_and_keeps_the_cursor() {
+fn another_schedule_is_planned_again_and_keeps_the_cursor() {
     let (hourly, often) = (every(3600), every(5));
     let (finished, now) = run_next(
         &rule(&hourly, CatchUp::Once),

@@ -43,7 +43,7 @@ impl StateStore for Picky {
         }
         for (at, refused) in claims.into_iter().enumerate() {
             if refused {
-                answers.claims.insert(at, ClaimAnswer::Refused("its entry is no job state".to_owned()));
+                answers.claims.insert(at, ClaimAnswer::Refused("its entry is not valid job state".to_owned()));
             }
         }
         Ok(answers)
@@ -80,7 +80,7 @@ async fn a_job_that_cannot_be_claimed_says_why_and_the_others_run() {
     rig.apply(vec![job("cursed", "count", 5), job("other", "count", 5)]).await;
     pass(60).await;
     let error = rig.runner.run_now("cursed").await.unwrap_err();
-    assert!(error.to_string().contains("its entry is no job state"), "{error}");
+    assert!(error.to_string().contains("its entry is not valid job state"), "{error}");
     pass(600).await;
     assert_eq!(rig.show("cursed").await.ticks_ok, 0);
     assert!(rig.show("other").await.ticks_ok >= 130);

@@ -100,7 +100,7 @@ impl Entry {
     /// What is wrong, without quoting it.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         let entry: Self = serde_json::from_slice(bytes)
-            .map_err(|error| format!("it is no job state (line {}, column {})", error.line(), error.column()))?;
+            .map_err(|error| format!("it is not valid job state (line {}, column {})", error.line(), error.column()))?;
         if entry.v > VERSION {
             return Err(format!("it has version {}, this program knows up to {VERSION}: run the newer one", entry.v));
         }

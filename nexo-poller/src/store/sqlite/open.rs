@@ -106,7 +106,7 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
     if length == 0 || (length == header.len() && header.starts_with(b"SQLite format 3\0")) {
         return Ok(());
     }
-    Err(corrupt(path, "it is no SQLite database"))
+    Err(corrupt(path, "it is not an SQLite database"))
 }
 
 fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions) -> Result<(), Problem> {

@@ -112,7 +112,7 @@ async fn many_jobs_are_opened_at_once_and_found_again() {
 fn what_is_no_job_state_is_reported_and_never_overwritten() {
     let (_dir, path) = place();
     std::fs::write(&path, "pollers:\n  enabled: true\n").unwrap();
-    assert!(refused(&path).contains("it is no SQLite database; it was left untouched"));
+    assert!(refused(&path).contains("it is not an SQLite database; it was left untouched"));
 
     let (_dir, path) = place();
     rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE mail (id INTEGER)").unwrap();

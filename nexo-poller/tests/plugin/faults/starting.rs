@@ -69,7 +69,7 @@ async fn a_binary_that_asks_for_more_topics_than_its_manifest_file_gives_it_does
     assert!(
         sentence.contains(
             "its binary wants to publish `plugin.>`, but its manifest file allows [daemon.rpc.faulty, plugin.outbound.>, \
-             _inbox.>]; if that is meant, write the file anew from --print-manifest"
+             _inbox.>]; if that is meant, write the file again from --print-manifest"
         ),
         "{sentence}"
     );

@@ -53,7 +53,7 @@ pub(super) enum NoPoller {
     Cargo(#[from] CargoError),
     #[error("what `cargo metadata` writes is not understood: {0}")]
     Metadata(#[from] serde_json::Error),
-    #[error("it is no crate that depends on nexo-poller")]
+    #[error("it does not depend on nexo-poller")]
     Another,
 }
 

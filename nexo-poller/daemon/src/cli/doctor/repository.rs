@@ -43,7 +43,11 @@ pub(super) async fn version(folder: &Path, version: &str) -> Finding {
         return Finding::ok(CHECK, format!("nothing has changed since {tag}"));
     }
     let what = format!("something has changed since {tag}, and the version is still {version}");
-    Finding::fail(CHECK, what, "raise `version` in Cargo.toml, say why in CHANGELOG.md, write nexo-plugin.toml anew")
+    Finding::fail(
+        CHECK,
+        what,
+        "raise `version` in Cargo.toml, say why in CHANGELOG.md, and write nexo-plugin.toml again",
+    )
 }
 
 /// What git says; none where it says nothing or is not there.
