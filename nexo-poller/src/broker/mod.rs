@@ -1,10 +1,7 @@
-//! Brokers: how messages get from one part of the system to another.
+//! Brokers carry messages between daemons, plugins and channels: publish, subscribe, request.
 //!
-//! Lives here: the [`Broker`] trait, the in-process broker, the stdio bridge that makes a child process part of it, NATS (feature
-//! `nats`), and the [`conformance`] suite that brokers pass.
-//!
-//! May not enter: what messages mean (ticks, host calls), processes, schedules. Imports [`wire`](crate::wire), and
-//! [`manifest`](crate::manifest) for the bridge's handshake.
+//! [`LocalBroker`] works inside one process, [`StdioBroker`](stdio::StdioBroker) connects a plugin to the daemon that started it, and `NatsBroker` (feature `nats`) uses a
+//! NATS server. All of them keep the rules of the [`Broker`] trait; [`conformance`] is the suite that checks them, for brokers of your own too.
 
 pub mod conformance;
 mod delivery;

@@ -1,9 +1,7 @@
-//! Kinds that every daemon has without a plugin, written with `#[poller]` as any other author would.
+//! Kinds that every daemon has without a plugin (feature `builtins`), written with `#[poller]` as by any other author.
 //!
-//! Lives here: [`WebhookPoll`] and [`AgentTurn`], and the HTTP client behind it that reaches public addresses only.
-//!
-//! May not enter: the daemon, its files, its brokers. A built-in kind sees what every poller sees: this room imports
-//! [`contract`](crate::contract) alone, and what all HTTP clients of the process share.
+//! [`WebhookPoll`] announces the new items of a list that any HTTP API returns; it connects to public addresses only, unless the job allows others.
+//! [`AgentTurn`] delivers what a language model answers to a fixed prompt, on a schedule.
 
 mod address;
 pub mod agent_turn;

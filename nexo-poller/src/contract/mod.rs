@@ -1,10 +1,9 @@
-//! The contract between a poller and whatever runs it.
+//! What a poller is: the [`Poller`] trait, what one tick gets ([`PollContext`]) and returns ([`TickAck`]), and the world as a poller sees
+//! it ([`PollerHost`]).
 //!
-//! Lives here: the [`Poller`] trait, what one tick gets ([`PollContext`]) and gives back ([`TickAck`]), the world as a
-//! poller sees it ([`PollerHost`]), the typed errors, and the extractors that turn a tick into function arguments.
-//!
-//! May not enter: anything else of this crate. No broker, no scheduler, and of the wire format only the names that other rooms
-//! build on, topics and error codes: this room imports nothing of ours.
+//! Most authors meet this module through the [`prelude`](crate::prelude) and `#[poller]`. Beside the traits it has the errors, whose variant decides what
+//! happens next ([`PollerError`], [`HostError`]), the arguments that a poller's function can take ([`Config`], [`Cursor`], [`State`]), messages to people
+//! ([`Deliver`], [`MessageTemplate`]), and what an HTTP status means to a job ([`HttpStatus`]).
 
 mod ack;
 pub(crate) mod code;

@@ -1,10 +1,7 @@
-//! What a daemon offers to a tick: the host, and the services behind it.
+//! What a daemon offers to a tick (feature `router`).
 //!
-//! Lives here: [`InProcessHost`], made for each tick, the traits of what it needs ([`CredentialResolver`], [`MetricSink`],
-//! [`LlmProvider`]), and with the feature `llm` a registry of language models.
-//!
-//! May not enter: schedules, processes, files. Imports [`broker`](crate::broker), [`wire`](crate::wire) and
-//! [`contract`](crate::contract).
+//! [`InProcessHost`] is made for each tick, from the [`HostServices`] that all ticks share: a broker, accounts ([`CredentialResolver`]), counters ([`MetricSink`]),
+//! and language models ([`LlmProvider`]; the feature `llm` has a registry of them).
 
 mod credentials;
 mod in_process;

@@ -1,9 +1,7 @@
-//! The plugin manifest, `nexo-plugin.toml`.
+//! `nexo-plugin.toml`, the manifest of a plugin: what it is called, which kinds it serves, and what it may publish.
 //!
-//! Lives here: its types, its validation (every rule of the protocol, each with the key it is about), and how a
-//! `#[poller]` declaration becomes a manifest.
-//!
-//! May not enter: brokers, processes, schedules. Imports [`contract`](crate::contract) only.
+//! [`Manifest::parse`] reads and validates one; each error names the key and what was expected. A poller's binary prints its own with
+//! `--print-manifest`: [`manifest_of`] makes it from what `#[poller]`, or a [`Declaration`] by hand, says.
 
 mod build;
 mod declare;

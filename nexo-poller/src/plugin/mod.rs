@@ -1,10 +1,4 @@
-//! The subprocess side of a poller: what a poller's binary does.
-//!
-//! Lives here: [`PollerHandler`], which serves one or several kinds, [`TickRunner`] and [`TickServer`] behind it, the
-//! host that ticks get in a plugin ([`BrokerPollerHost`]), and the binary's commands.
-//!
-//! May not enter: schedules, stores, other processes. Imports [`broker`](crate::broker), [`wire`](crate::wire),
-//! [`manifest`](crate::manifest), [`contract`](crate::contract) and the body of a tick.
+//! What a poller's binary does: [`PollerHandler`] serves one or several kinds to a daemon, and has the commands for trying them out.
 //!
 //! # The commands of a poller's binary
 //!

@@ -1,10 +1,7 @@
-//! Plugins as pollers: everything between the daemon and the processes that serve its kinds.
+//! Plugins as pollers (feature `router`): finding binaries, starting and supervising their processes, and asking them for ticks.
 //!
-//! Lives here: finding plugins, starting and supervising them, [`PluginPollerRouter`] with the proxies that make a
-//! plugin's kind an ordinary [`Poller`](crate::contract::Poller), and the server of their calls to the daemon.
-//!
-//! May not enter: schedules and stores (whoever runs ticks sees a `Poller`), what a host does. Imports
-//! [`broker`](crate::broker), [`wire`](crate::wire), [`manifest`](crate::manifest) and [`contract`](crate::contract).
+//! [`discover`] looks for plugins, [`Supervisor`] keeps one running, and [`PluginPollerRouter`] makes each kind of a plugin an ordinary
+//! [`Poller`](crate::contract::Poller), so that whoever runs ticks does not see a difference. [`serve_calls`] answers what plugins ask.
 
 mod binary;
 mod calls;

@@ -1,9 +1,8 @@
-//! The scheduler: when a job runs, what a failure means, and that its cursor is durable before it runs again.
+//! The scheduler, to embed in a program of your own (feature `runner`): it runs each job when it is due, decides what a failure means, and makes a job's cursor
+//! durable before the job runs again.
 //!
-//! Lives here: schedules, the pure policy, the engine with its one timeline, the registry of kinds, reload, telemetry.
-//!
-//! May not enter: channels, credentials, brokers, plugins, LLMs. A tick reaches the world through the host that a
-//! [`HostProvider`] makes for it. Imports [`contract`](crate::contract), [`store`](crate::store) and the body of a tick only.
+//! [`PollerRunner::builder`] starts one on a [store](crate::store), with the kinds of a [`PollerRegistry`]. A tick reaches the world through the host that your
+//! [`HostProvider`] gives it; the runner itself knows nothing of channels, credentials, brokers or plugins.
 #![doc = include_str!("../../docs/embedding.md")]
 
 mod builder;

@@ -1,9 +1,7 @@
 //! Where the state of jobs lives: cursor, next run, errors, pause, lease.
 //!
-//! Lives here: the [`StateStore`] trait with what it stores, the clock that judges leases, the stores themselves, and the
-//! [`conformance`] suite that each of them passes.
-//!
-//! May not enter: decisions about schedules and retries. Imports [`contract`](crate::contract) only.
+//! [`MemoryStore`] forgets it with the process, `SqliteStore` (feature `sqlite`) keeps it in one file, and `JetStreamStore` (feature `jetstream`) in a bucket that daemons on
+//! many machines share. [`conformance`] is the suite that checks the rules of the [`StateStore`] trait.
 //!
 //! Every write is conditional on the row's revision, and a commit also on its *epoch*, the fencing number that grows with
 //! each claim. So two daemons can share one store, and a daemon that was asleep while its lease ran out changes nothing.

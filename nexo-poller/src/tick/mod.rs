@@ -1,12 +1,7 @@
 //! One tick of an author's poller, the same wherever it runs: in the daemon, in a plugin, in a test.
 //!
-//! Lives here: [`AuthorTick`], which makes a tick's context, holds its publishes against a [`PublishList`], turns a panic into
-//! its place and closes the host when the tick is over; [`TickGate`], the hand on a tick that runs; [`watch()`], which keeps its
-//! deadline.
-//!
-//! May not enter: who asks for a tick, and what becomes of its outcome. Imports [`contract`](crate::contract) only.
-//!
-//! No stability is promised: this is for the runner, the plugin side and the testkit.
+//! [`AuthorTick`] makes a tick's context, holds its publishes against a [`PublishList`], reports a panic by its place, and closes the host when the tick is
+//! over. [`TickGate`] stops a tick that runs; [`watch()`] keeps its deadline.
 
 mod author;
 mod gate;

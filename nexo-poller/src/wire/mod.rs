@@ -1,8 +1,8 @@
-//! What travels: the [`Event`]/[`Message`] envelope, JSON-RPC bodies, topic patterns, cursor encoding.
+//! The protocol between daemons and plugins, as types: for programs that speak it from elsewhere.
 //!
-//! Lives here: pure types and functions between bytes and meaning; strict in what they write, liberal in what they read.
-//!
-//! May not enter: sockets, pipes, tasks. Imports [`contract`](crate::contract) only.
+//! Every message on the broker is an [`Event`]; a request has a [`Message`] as its payload. [`TickRequest`] and [`TickReply`] are the bodies of a tick,
+//! [`HostRequest`] and [`HostCall`] those of a plugin's calls to its daemon. [`topics`] and [`code`] hold every topic and error code. What is written is strict;
+//! what is read is accepted in every form that published plugins and daemons use.
 
 mod cursor;
 mod debug;
