@@ -173,8 +173,8 @@ async fn a_template_that_does_not_fit_announces_nothing_and_nobody_is_no_name() 
 async fn an_error_that_will_stay_pauses_the_job_whatever_its_status() {
     for (answer, advice) in [
         (refusal(200, "AUTHENTICATION_ERROR"), "agent `test_agent` for channel `linear`"),
-        (refusal(401, "AUTHENTICATION_ERROR"), "put new ones"),
-        (Exchange::post("/graphql").status(401).text("hunter2"), "put new ones"),
+        (refusal(401, "AUTHENTICATION_ERROR"), "renew them"),
+        (Exchange::post("/graphql").status(401).text("hunter2"), "renew them"),
         (refusal(200, "FORBIDDEN"), "access"),
         (Exchange::post("/graphql").status(403), "access"),
         (refusal(400, "GRAPHQL_VALIDATION_FAILED"), "newer linear-poller"),
