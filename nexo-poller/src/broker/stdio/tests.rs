@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::frame::DEFAULT_MAX_LINE;
+use super::frame::{DEFAULT_MAX_LINE, FrameError};
 use super::*;
 use crate::broker::{Broker, LocalBroker};
 use crate::manifest::Manifest;
