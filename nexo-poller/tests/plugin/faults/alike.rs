@@ -176,8 +176,8 @@ async fn in_a_plugin(how: &str) -> (Ended, Option<String>) {
 #[tokio::test(start_paused = true)]
 async fn a_poller_that_misbehaves_is_handled_alike_in_the_daemon_and_in_a_plugin() {
     for (how, outcome, messages, says) in [
-        ("panics with a secret", "transient", 1, "panicked at nexo-poller/tests/plugin_faults/alike.rs:"),
-        ("panics with a secret after a while", "transient", 1, "panicked at nexo-poller/tests/plugin_faults/alike.rs:"),
+        ("panics with a secret", "transient", 1, "panicked at nexo-poller/tests/plugin/faults/alike.rs:"),
+        ("panics with a secret after a while", "transient", 1, "panicked at nexo-poller/tests/plugin/faults/alike.rs:"),
         ("publishes when it is over", "ok", 1, ""),
         ("publishes off its list", "permanent", 1, "publishing on `plugin.inbound.console` is not allowed"),
         ("publishes off its list and goes on", "ok", 2, ""),
