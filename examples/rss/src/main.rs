@@ -116,17 +116,15 @@ fn fetch(http: &Agent, url: &Url, old: Option<&str>, now: DateTime<Utc>) -> Resu
     let request = old.into_iter().fold(http.get(url.as_str()), |request, etag| request.header("if-none-match", etag));
     let mut response = request.call().transient("the feed cannot be fetched")?;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (status, etag, pause) = (response.status().as_u16(), header("etag"), header("retry-after"));
+    let (status, etag) = (response.status().as_u16(), header("etag"));
+    let pause = header("retry-after").and_then(|pause| read_retry_after(&pause, now));
     match status {
         304 => Ok(None),
         200..300 => {
             let body = response.body_mut().with_config().limit(64 << 20).read_to_vec();
             Ok(Some((body.transient("the feed ended early or is larger than 64 MiB")?, etag)))
         }
-        _ => {
-            let pause = pause.and_then(|pause| read_retry_after(&pause, now));
-            Err(HttpStatus::new("the feed's server", status).retry_after(pause).error())
-        }
+        _ => Err(HttpStatus::new("the feed's server", status).retry_after(pause).error()),
     }
 }
 
