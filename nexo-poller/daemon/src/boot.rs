@@ -36,7 +36,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// The whole of a shutdown.
 const SHUTDOWN: Duration = Duration::from_millis(9_500);
 
-/// Runs the daemon until it is told to stop.
+/// Runs the daemon until a signal stops it.
 ///
 /// # Errors
 /// [`BootError`] where it cannot start.

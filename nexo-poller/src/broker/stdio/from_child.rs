@@ -44,7 +44,7 @@ pub(super) struct Rules {
     /// The manifest's `publish` list.
     pub(super) allowed: Vec<String>,
     pub(super) observer: Arc<dyn BridgeObserver>,
-    /// The child answers one tick with a line that is no frame, and ends with it.
+    /// The child answers one tick with a line that is not a frame, and ends with it.
     pub(super) one_tick: bool,
 }
 
@@ -98,7 +98,7 @@ impl Rules {
             Some(FrameKind::Notification { .. } | FrameKind::Request { .. }) => None,
             Some(FrameKind::Response { id, .. }) if !self.one_tick => Some(FromChild::Response { id }),
             Some(FrameKind::Response { .. }) | None => {
-                // A published child may leave out `result` around the fields of its answer: that is no frame.
+                // A published child may leave out `result` around the fields of its answer: that is not a frame.
                 let answer = self.one_tick.then(|| serde_json::from_str(line).ok()).flatten().filter(TickReply::is_one);
                 if answer.is_none() {
                     self.observer.bad_line(&self.plugin, &describe(None));

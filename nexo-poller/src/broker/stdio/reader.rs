@@ -58,7 +58,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Reads until the end. The first line is no frame where `first` waits for it.
+    /// Reads until the end. Where `first` waits for it, the first line is not a frame.
     pub(super) fn run(self, mut input: impl Read, mut first: Option<oneshot::Sender<FirstLine>>) {
         let mut framer = LineFramer::new(MAX_LINE);
         let mut chunk = vec![0; CHUNK];

@@ -115,7 +115,7 @@ pub(super) fn notification(method: &'static str, params: &impl Serialize) -> Vec
     line(&Outgoing { method: Some(method), params: Some(params), ..Outgoing::default() })
 }
 
-/// The line that is no frame but a body: the request for one tick, and its answer.
+/// The line that is a bare body instead of a frame: the request for one tick, and its answer.
 pub(super) fn body(body: &Value) -> Vec<u8> {
     line(body)
 }

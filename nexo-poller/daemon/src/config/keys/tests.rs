@@ -100,7 +100,7 @@ fn what_the_file_means_by_saying_nothing_is_what_the_library_does_by_itself() {
 #[test]
 fn the_readers_take_every_key_of_the_table_and_no_other() {
     let names = |keys: &[&dyn Entry]| keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(", ");
-    // Whoever writes an unknown key is told the known ones, in the order in which they were looked for.
+    // The error for an unknown key lists the known ones, in the order in which they were looked for.
     for (text, known) in [
         ("pollers: { qqqqqqqq: 1 }", names(settings::KEYS)),
         ("pollers: { admin: { qqqqqqqq: 1 } }", names(admin::KEYS)),
