@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::host::TickHost;
-use super::panics::{Panicked, catch};
+use super::panics::{Panicked, catch, catch_now};
 use super::{PublishList, TickGate};
 use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck, TickIdentity};
 
@@ -58,17 +58,20 @@ impl AuthorTick {
         gate: TickGate,
         host: impl FnOnce(&TickIdentity) -> Arc<dyn PollerHost> + Send,
     ) -> Result<Result<TickAck, PollerError>, Panicked> {
-        let _closed = gate.close_on_drop();
-        let tick = async {
-            let (poller, config_checked) = (Arc::clone(&self.poller), self.config_checked);
+        let closed = gate.close_on_drop();
+        let (poller, config_checked) = (Arc::clone(&self.poller), self.config_checked);
+        let context = match catch_now(|| {
             let host = host(&self.identity);
-            let context = self.into_context(&gate, host);
+            let context = self.into_context(closed.gate(), host);
             if !config_checked {
                 poller.validate(&context.config)?;
             }
-            poller.tick(&context).await
+            Ok(context)
+        })? {
+            Ok(context) => context,
+            Err(refused) => return Ok(Err(refused)),
         };
-        catch(tick).await
+        catch(async { poller.tick(&context).await }).await
     }
 
     /// What the author's code is given. `host` is wrapped, so that it heeds the publish list and closes with `gate`.

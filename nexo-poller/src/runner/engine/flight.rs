@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::index::{JobIndex, KindIndex};
 use super::manual::ManualRun;
@@ -37,7 +36,6 @@ pub(super) struct Flight {
     /// Without a renewal by then, the lease may be somebody else's soon. Set with each one that was granted.
     pub(super) give_up_at: Instant,
     pub(super) stop: Stop,
-    pub(super) cancel: CancellationToken,
     pub(super) task: TickTask,
 }
 
@@ -88,10 +86,10 @@ impl TickStart {
 }
 
 impl Flight {
-    pub(super) fn new(start: TickStart, manual: Option<ManualRun>, cancel: CancellationToken, task: TickTask) -> Self {
+    pub(super) fn new(start: TickStart, manual: Option<ManualRun>, task: TickTask) -> Self {
         let renew_at = start.started_at + start.renew_every();
         let give_up_at = start.started_at + start.give_up_after();
-        Self { start, manual, renew_at, give_up_at, stop: Stop::No, cancel, task }
+        Self { start, manual, renew_at, give_up_at, stop: Stop::No, task }
     }
 
     pub(super) fn is_overdue(&self, now: Instant) -> bool {

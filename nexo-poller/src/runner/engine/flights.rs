@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::flight::{Flight, Landed, Stop, TickStart};
 use super::index::{FlightKey, JobIndex};
@@ -68,7 +67,7 @@ impl Flights {
         &mut self,
         start: TickStart,
         manual: Option<ManualRun>,
-        spawn: impl FnOnce(FlightKey, CancellationToken, mpsc::UnboundedSender<Ended>) -> TickTask,
+        spawn: impl FnOnce(FlightKey, mpsc::UnboundedSender<Ended>) -> TickTask,
     ) -> FlightKey {
         debug_assert!(!self.has_abandoned(start.job), "a job never runs twice at once");
         let key = self.free.pop().or_else(|| {
@@ -78,9 +77,7 @@ impl Flights {
         });
         // `max_in_flight` tasks, each of some hundred bytes, do not reach four billion.
         let key = key.unwrap_or_default();
-        let cancel = CancellationToken::new();
-        let task = spawn(key, cancel.clone(), self.sender.clone());
-        let flight = Flight::new(start, manual, cancel, task);
+        let flight = Flight::new(start, manual, spawn(key, self.sender.clone()));
         self.check_by(flight.attention());
         self.list[key.position()] = Some(flight);
         key
@@ -118,12 +115,12 @@ impl Flights {
             let (Some(flight), Some(key)) = (flight, FlightKey::of(position)) else { continue };
             if flight.is_overdue(now) {
                 flight.stop = Stop::Deadline { abandon_at: now + self.grace };
-                flight.cancel.cancel();
+                flight.task.cancel();
             }
             if flight.has_lost_its_lease(now) {
                 // The lease could not be renewed for so long that somebody else may have the job at any moment.
                 flight.stop = Stop::Void { abandon_at: now + self.grace };
-                flight.cancel.cancel();
+                flight.task.cancel();
             }
             if flight.is_to_be_abandoned(now) {
                 // Aborting ends a task at its next await. One that blocks its thread has none and cannot be ended, so it keeps
@@ -166,7 +163,7 @@ impl Flights {
             return;
         }
         flight.stop = Stop::Void { abandon_at };
-        flight.cancel.cancel();
+        flight.task.cancel();
         self.check_by(Some(abandon_at));
     }
 
@@ -176,7 +173,7 @@ impl Flights {
             if matches!(flight.stop, Stop::No | Stop::Deadline { .. }) {
                 flight.stop = Stop::Shutdown;
             }
-            flight.cancel.cancel();
+            flight.task.cancel();
         }
     }
 

@@ -31,10 +31,9 @@ fn start(job: usize, now: Instant) -> TickStart {
 
 /// Starts a tick that does not end by itself; with the token that asks it to.
 fn launch(flights: &mut Flights, start: TickStart) -> (FlightKey, CancellationToken) {
-    let mut token = CancellationToken::new();
-    let key = flights.launch(start, None, |_, cancel, _| {
-        token = cancel.clone();
-        TickTask::of(TickGate::new(cancel), tokio::spawn(std::future::pending::<()>()).abort_handle())
+    let token = CancellationToken::new();
+    let key = flights.launch(start, None, |_, _| {
+        TickTask::of(TickGate::new(token.clone()), tokio::spawn(std::future::pending::<()>()).abort_handle())
     });
     (key, token)
 }

@@ -130,7 +130,7 @@ impl Engine {
 /// What a tick's end means; nothing where the shutdown cut it short.
 fn outcome_of(stop: Stop, timeout: Duration, result: TickResult) -> Option<(Outcome, Option<TickMetrics>)> {
     let transient = |message: String| failure(ErrorClass::Transient, message);
-    let late = format!("it did not end within its {} s", timeout.as_secs_f64());
+    let late = || format!("it did not end within its {} s", timeout.as_secs_f64());
     let overdue = matches!(stop, Stop::Deadline { .. });
     let outcome = match result {
         // Late or not: what it acknowledges it has done, and to do it again would publish it twice.
@@ -138,10 +138,10 @@ fn outcome_of(stop: Stop, timeout: Duration, result: TickResult) -> Option<(Outc
             return Some((Outcome::Ok { cursor: ack.next_cursor, hint: ack.next_interval_hint }, ack.metrics));
         }
         TickResult::Returned(Err(_)) | TickResult::Dropped if stop == Stop::Shutdown => return None,
-        TickResult::Returned(Err(error)) if overdue => transient(format!("{late}: {error}")),
+        TickResult::Returned(Err(error)) if overdue => transient(format!("{}: {error}", late())),
         TickResult::Returned(Err(error)) => failed(&error),
         TickResult::Panicked(panicked) => transient(format!("the poller {panicked}")),
-        TickResult::Dropped if overdue => transient(format!("{late}, ignored its cancel token and was abandoned")),
+        TickResult::Dropped if overdue => transient(format!("{}, ignored its cancel token and was abandoned", late())),
         TickResult::Dropped => transient("the tick was dropped before it ended".to_owned()),
     };
     Some((outcome, None))

@@ -55,7 +55,7 @@ impl Engine {
         };
         let (hosts, config) = (Arc::clone(&self.hosts), Arc::clone(&job.config));
         let is_manual = claim.manual.is_some();
-        let flight = self.flights.launch(start, claim.manual, |key, cancel, ended| {
+        let flight = self.flights.launch(start, claim.manual, |key, ended| {
             let order = TickOrder {
                 run: key.number(),
                 identity,
@@ -66,7 +66,6 @@ impl Engine {
                 config,
                 now,
                 interval_hint: following.map_or(Duration::ZERO, |next| next.since(now)),
-                cancel,
                 ended,
             };
             order.start()
