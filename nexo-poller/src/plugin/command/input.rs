@@ -41,7 +41,7 @@ fn parse(text: &str, name: &str) -> Result<Value, Failure> {
     let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     match ending {
         "yaml" | "yml" => Err(Failure::usage(format!(
-            "{name}: YAML is read by the daemon (`nexo-poller check`), not here; write the job's config as JSON or TOML"
+            "{name}: daemons read YAML, a poller's own commands do not; write the job's config as JSON or TOML"
         ))),
         "toml" => parse_toml(text, name),
         "json" => parse_json(text, name),
