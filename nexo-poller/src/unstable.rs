@@ -3,6 +3,10 @@
 pub use crate::broker::stdio::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 pub use crate::broker::stdio::rpc::{Frame, FrameKind};
 pub use crate::contract::redact::SECRET_WORDS;
+#[cfg(feature = "runner")]
+pub use crate::store::batch::{
+    Answers, Batch, Claim, ClaimAnswer, Commit, Edit, NewJob, Release, Renew, StoredJob, WriteAnswer,
+};
 pub use crate::tick::{
     AuthorTick, Panicked, PublishList, TickGate, catch_now, hide_messages, hide_messages_of_ticks, watch,
 };
@@ -13,4 +17,17 @@ pub use crate::tls::{choose_cryptography, why_no_client};
 #[cfg(feature = "runner")]
 pub mod policy {
     pub use crate::runner::policy::*;
+}
+
+/// The suites that check the rules of a trait, for implementations of your own.
+pub mod conformance {
+    /// What every [`Broker`](crate::broker::Broker) must keep.
+    pub mod broker {
+        pub use crate::broker::conformance::*;
+    }
+    /// What every [`StateStore`](crate::store::StateStore) must keep.
+    #[cfg(feature = "runner")]
+    pub mod store {
+        pub use crate::store::conformance::*;
+    }
 }

@@ -2,9 +2,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use nexo_poller::store::{
-    Answers, Batch, ClaimAnswer, JobState, NewJob, RunOutcome, StateStore, StoreError, StoredJob, UnixMs, WriteAnswer,
-};
+use nexo_poller::store::{JobState, RunOutcome, StateStore, StoreError, UnixMs};
+use nexo_poller::unstable::{Answers, Batch, ClaimAnswer, NewJob, StoredJob, WriteAnswer};
 
 use super::history::Broken;
 

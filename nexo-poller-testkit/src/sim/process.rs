@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use nexo_poller::contract::WarmStates;
-use nexo_poller::store::{Answers, Batch, NewJob, StateStore, StoreError, StoredJob, UnixMs};
+use nexo_poller::store::{StateStore, StoreError, UnixMs};
+use nexo_poller::unstable::{Answers, Batch, NewJob, StoredJob};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use nexo_poller::prelude::*;
 use nexo_poller::runner::{CatchUp, JobSpec, KindLimits, Schedule};
-use nexo_poller::store::{Answers, Batch, ClaimAnswer, MemoryStore, NewJob, StateStore, StoreError, StoredJob, UnixMs};
+use nexo_poller::store::{MemoryStore, StateStore, StoreError, UnixMs};
+use nexo_poller::unstable::{Answers, Batch, ClaimAnswer, NewJob, StoredJob};
 use nexo_poller_testkit::MockPollerHost;
 use nexo_poller_testkit::sim::{Cause, End, Simulation, SkipReason, What, days, hours, minutes};
 

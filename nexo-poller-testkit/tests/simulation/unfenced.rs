@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use nexo_poller::prelude::*;
-use nexo_poller::store::{Answers, Batch, JobState, MemoryStore, NewJob, StateStore, StoreError, StoredJob, UnixMs};
+use nexo_poller::store::{JobState, MemoryStore, StateStore, StoreError, UnixMs};
+use nexo_poller::unstable::{Answers, Batch, NewJob, StoredJob};
 
 pub(crate) fn store(store: MemoryStore) -> Arc<dyn StateStore> {
     Arc::new(Unfenced { store, ids: Mutex::default() })

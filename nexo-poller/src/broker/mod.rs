@@ -1,9 +1,10 @@
 //! Brokers carry messages between daemons, plugins and channels: publish, subscribe, request.
 //!
 //! [`LocalBroker`] works inside one process, [`StdioBroker`](stdio::StdioBroker) connects a plugin to the daemon that started it, and `NatsBroker` (feature `nats`) uses a
-//! NATS server. All of them keep the rules of the [`Broker`] trait; [`conformance`] is the suite that checks them, for brokers of your own too.
+//! NATS server. All of them keep the rules of the [`Broker`] trait; `unstable::conformance` is the suite that checks them, for brokers of your own too.
 
-pub mod conformance;
+#[cfg(any(test, feature = "unstable"))]
+pub(crate) mod conformance;
 mod delivery;
 mod error;
 mod local;

@@ -1,14 +1,15 @@
 //! Where the state of jobs lives: cursor, next run, errors, pause, lease.
 //!
 //! [`MemoryStore`] forgets it with the process, `SqliteStore` (feature `sqlite`) keeps it in one file, and `JetStreamStore` (feature `jetstream`) in a bucket that daemons on
-//! many machines share. [`conformance`] is the suite that checks the rules of the [`StateStore`] trait.
+//! many machines share.
 //!
 //! Every write is conditional on the row's revision, and a commit also on its *epoch*, the fencing number that grows with
 //! each claim. So two daemons can share one store, and a daemon that was asleep while its lease ran out changes nothing.
 
-mod batch;
+pub(crate) mod batch;
 mod clock;
-pub mod conformance;
+#[cfg(any(test, feature = "unstable"))]
+pub(crate) mod conformance;
 mod error;
 #[cfg(feature = "jetstream")]
 mod jetstream;
@@ -22,7 +23,7 @@ mod time;
 
 use async_trait::async_trait;
 
-pub use self::batch::{
+pub(crate) use self::batch::{
     Answers, Batch, Claim, ClaimAnswer, Commit, Edit, NewJob, Release, Renew, StoredJob, WriteAnswer,
 };
 pub use self::clock::{Clock, SteadyClock, SystemClock, VirtualClock};
@@ -37,7 +38,10 @@ pub use self::time::UnixMs;
 
 /// A durable home for the state of jobs, shared by any number of daemons.
 ///
-/// What every store must keep (the [`conformance`] suite checks it):
+/// What a store is asked and answers still changes with the engine: to write a store of your own, take those types from
+/// `nexo_poller::unstable`, and the suite that checks the rules below.
+///
+/// What every store must keep:
 /// - when [`write`](Self::write) returns `Ok`, everything that was answered `Granted` or `Done` survives a crash;
 /// - of concurrent claims of one job, one is granted; an unexpired lease of another owner is never taken;
 /// - whether a lease has expired is judged by the store's clock alone;

@@ -189,5 +189,5 @@ async fn a_question_that_times_out_or_is_dropped_leaves_nothing_behind() {
 async fn two_clones_keep_every_rule() {
     let broker = LocalBroker::new();
     let (one, other) = (std::sync::Arc::new(broker.clone()), std::sync::Arc::new(broker));
-    nexo_poller::broker::conformance::check(one, other).await.unwrap();
+    nexo_poller::unstable::conformance::broker::check(one, other).await.unwrap();
 }

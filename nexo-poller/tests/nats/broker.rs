@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexo_poller::broker::{Broker, BrokerError, NatsBroker, NatsOptions, conformance};
+use nexo_poller::broker::{Broker, BrokerError, NatsBroker, NatsOptions};
+use nexo_poller::unstable::conformance::broker as conformance;
 use nexo_poller::wire::Event;
 use nexo_poller_testkit::{NatsServer, NatsServerOptions};
 use serde_json::json;

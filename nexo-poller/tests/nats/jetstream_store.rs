@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexo_poller::store::{
-    Batch, Claim, ClaimAnswer, Commit, JetStreamOptions, JetStreamStore, JobState, NewJob, Renew, StateStore,
-    StoredJob, UnixMs, VirtualClock, WriteAnswer, conformance,
+use nexo_poller::store::{JetStreamOptions, JetStreamStore, JobState, StateStore, UnixMs, VirtualClock};
+use nexo_poller::unstable::{
+    Batch, Claim, ClaimAnswer, Commit, NewJob, Renew, StoredJob, WriteAnswer, conformance::store as conformance,
 };
 use nexo_poller_testkit::NatsServer;
 
