@@ -102,7 +102,7 @@ async fn rss(
 
 /// The newest entries of a feed, newest first; those without a date keep the feed's order.
 fn newest(feed: &[u8]) -> Result<Vec<Entry>, PollerError> {
-    let mut entries = feed_rs::parser::parse(feed).transient("what came is no feed")?.entries;
+    let mut entries = feed_rs::parser::parse(feed).transient("the answer is not a feed")?.entries;
     entries.sort_by_key(|entry| Reverse(entry.published.or(entry.updated)));
     entries.truncate(SEEN);
     Ok(entries)

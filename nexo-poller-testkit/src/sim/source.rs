@@ -52,7 +52,7 @@ pub(super) fn counted(cursor: Option<&[u8]>) -> Result<TickAck, PollerError> {
     let count: u64 = match cursor {
         None => 0,
         Some(cursor) => serde_json::from_slice(cursor)
-            .map_err(|error| PollerError::permanent(format!("the simulated cursor is none: {error}")))?,
+            .map_err(|error| PollerError::permanent(format!("this is not a simulated cursor: {error}")))?,
     };
     TickAck::with_cursor(&(count + 1))
 }

@@ -147,7 +147,7 @@ async fn patterns_are_no_topics(broker: &dyn Broker) -> Result<(), Violation> {
     for topic in ["", "a..b", ".a", "a."] {
         let refused = broker.publish(Event::new(topic, "conformance", json!(1))).await;
         if !matches!(refused, Err(BrokerError::Topic(_))) {
-            return Err(broken("what is no topic is refused", "Topic", format!("{topic}: {refused:?}")));
+            return Err(broken("what is not a topic is refused", "Topic", format!("{topic}: {refused:?}")));
         }
     }
     Ok(())

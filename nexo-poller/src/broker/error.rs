@@ -22,7 +22,7 @@ pub enum BrokerError {
         topic: String,
     },
     /// Somebody who listens on the topic has no room for the message.
-    #[error("whoever listens on `{topic}` is too far behind: the queue is full")]
+    #[error("the subscriber on `{topic}` is too far behind: its queue is full")]
     QueueFull {
         /// The topic.
         topic: String,

@@ -101,7 +101,7 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
     let headers = BTreeMap::<String, String>::deserialize(deserializer)?;
     for (name, value) in &headers {
         let wrong = |why: &str| D::Error::custom(format!("header `{name}`: {why}"));
-        HeaderName::try_from(name).map_err(|_| wrong("this is no header's name"))?;
+        HeaderName::try_from(name).map_err(|_| wrong("this is not a header name"))?;
         HeaderValue::try_from(value).map_err(|_| wrong("its value has characters that no header can hold"))?;
         WithSecrets(value).check().map_err(|why| wrong(&why))?;
     }
@@ -138,7 +138,7 @@ pub async fn webhook_poll(
     };
     let answer: Value = serde_json::from_slice(&bytes).map_err(|error| {
         // The parser's own words could show a piece of the answer.
-        PollerError::transient(format!("the answer is no JSON (line {}, column {})", error.line(), error.column()))
+        PollerError::transient(format!("the answer is not JSON (line {}, column {})", error.line(), error.column()))
     })?;
     let items = items_of(&answer, &config)?;
 

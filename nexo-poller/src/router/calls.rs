@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(late["error"]["code"], -32002);
         assert_eq!(
             late["error"]["message"],
-            "`credentials_get` is answered while a tick runs: plugin `jira` has none in flight for job `ana_jira`"
+            "`credentials_get` is answered only while a tick runs, and plugin `jira` runs none for job `ana_jira`"
         );
     }
 

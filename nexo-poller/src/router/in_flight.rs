@@ -70,7 +70,7 @@ impl InFlight {
         let ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(running) = ticks.get(&key) else {
             return Err(refuse(format!(
-                "`{}` is answered while a tick runs: plugin `{plugin}` has none in flight for job `{}`",
+                "`{}` is answered only while a tick runs, and plugin `{plugin}` runs none for job `{}`",
                 call.method, call.job_id
             )));
         };

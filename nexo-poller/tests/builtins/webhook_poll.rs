@@ -152,7 +152,7 @@ async fn five_hundred_ids_are_remembered_and_more_items_are_refused_rather_than_
 async fn an_answer_that_is_no_json_may_be_better_later_and_is_not_shown() {
     let server = server([Exchange::get("/items").text("<html>hunter2")]);
     let error = job(config(&server)).tick_expect_transient().await.to_string();
-    assert_eq!(error, "the answer is no JSON (line 1, column 1)");
+    assert_eq!(error, "the answer is not JSON (line 1, column 1)");
 }
 
 #[tokio::test]

@@ -106,8 +106,8 @@ fn each_class_of_error_has_its_exit_code_and_its_words() {
 #[test]
 fn a_wrong_command_line_exits_with_2_and_says_what_is_right() {
     for (args, words) in [
-        (vec!["twice"], "`twice` is no command"),
-        (vec!["once", "--confg", "x"], "--confg is no option"),
+        (vec!["twice"], "`twice` is not a command"),
+        (vec!["once", "--confg", "x"], "unknown option --confg"),
         (vec!["once", "--kind", "jira"], "this plugin does not serve kind `jira`; it serves chatty"),
         (vec!["once", "--cursor", "no such"], "--cursor is a file or JSON"),
     ] {

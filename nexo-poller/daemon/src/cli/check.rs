@@ -133,7 +133,7 @@ fn unwritable(state: &Path) -> Option<String> {
         return Some(format!("`state_db`: {} is a directory; it must be a file", state.display()));
     }
     if !dir.is_dir() {
-        return Some(format!("`state_db`: {} is no directory", dir.display()));
+        return Some(format!("`state_db`: {} is not a directory", dir.display()));
     }
     let target = if state.exists() { state } else { dir };
     rustix::fs::access(target, rustix::fs::Access::WRITE_OK)

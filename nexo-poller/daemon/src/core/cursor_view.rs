@@ -74,7 +74,7 @@ impl CursorOrder {
             (None, Some(text), false, false) => {
                 // Both alphabets, padding or not: whatever an operator has at hand.
                 let text = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
-                URL_SAFE_NO_PAD.decode(text).map(CursorChange::Set).map_err(|_| "`base64` is no base64")
+                URL_SAFE_NO_PAD.decode(text).map(CursorChange::Set).map_err(|_| "`base64` is not base64")
             }
             (None, None, true, false) => Ok(CursorChange::Clear),
             (None, None, false, true) => Ok(CursorChange::Restore),

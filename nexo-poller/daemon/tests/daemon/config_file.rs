@@ -105,7 +105,7 @@ fn check_finds_an_instant_that_has_passed_and_a_state_file_that_cannot_be_writte
     home.jobs("  state_db: file/poller.db\n", &[]);
     let said = home.run(&["check"]);
     assert_eq!(said.code, Some(3), "{said:?}");
-    assert!(said.stdout.contains("`state_db`: ") && said.stdout.contains("is no directory"), "{said:?}");
+    assert!(said.stdout.contains("`state_db`: ") && said.stdout.contains("is not a directory"), "{said:?}");
 }
 
 #[test]

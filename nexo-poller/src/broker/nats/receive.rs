@@ -17,7 +17,7 @@ pub(in crate::broker) async fn next_delivery(subscriber: &mut Subscriber) -> Opt
 /// One message, wrapped in an event or bare.
 pub(super) fn delivery(message: Message) -> Option<Delivery> {
     let Ok(value) = serde_json::from_slice::<Value>(&message.payload) else {
-        tracing::debug!(topic = message.subject.as_str(), "a message that is no JSON was left out");
+        tracing::debug!(topic = message.subject.as_str(), "a message that is not JSON was left out");
         return None;
     };
     let reply = message.reply.map(|reply| reply.to_string());

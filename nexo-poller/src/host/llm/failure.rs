@@ -40,7 +40,7 @@ pub(super) fn host_error(provider: &str, model: &str, settings: &LlmSettings, er
             refused(ErrorClass::Transient, format!("the LLM provider `{provider}` cannot be reached{cause}"))
         }
         _ => {
-            refused(ErrorClass::Transient, format!("the LLM provider `{provider}` answered something that is no JSON"))
+            refused(ErrorClass::Transient, format!("the LLM provider `{provider}` answered something that is not JSON"))
         }
     }
 }

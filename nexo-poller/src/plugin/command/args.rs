@@ -119,7 +119,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
             "help" => Ok(Command::Help),
             "version" => Ok(Command::Version),
             "manifest" => Ok(Command::PrintManifest),
-            _ => Err(Failure::usage(format!("`{command}` is no command: once, dev, validate, schema are"))),
+            _ => Err(Failure::usage(format!("`{command}` is not a command; expected once, dev, validate or schema"))),
         };
     };
     if let Some(stray) = given.iter().find(|option| !allowed.contains(&option.as_str())) {
@@ -144,7 +144,7 @@ fn read_option(option: &str, parser: &mut lexopt::Parser, found: &mut Found) -> 
         return Ok(());
     }
     if !OPTIONS.iter().any(|(_, options)| options.contains(&option)) {
-        return Err(Failure::usage(format!("--{option} is no option")));
+        return Err(Failure::usage(format!("unknown option --{option}")));
     }
     let value = parser.value()?.string()?;
     let wrong = |expected: &str| Failure::usage(format!("--{option} is {expected}"));
@@ -221,8 +221,8 @@ mod tests {
     #[test]
     fn a_wrong_command_line_says_what_is_right() {
         let table = [
-            ("twice", "`twice` is no command: once, dev, validate, schema are"),
-            ("once --confg x", "--confg is no option"),
+            ("twice", "`twice` is not a command; expected once, dev, validate or schema"),
+            ("once --confg x", "unknown option --confg"),
             ("once --every 3s", "`once` takes no --every; it takes --kind, --config"),
             ("--json", "--json belongs to a command"),
             ("dev --every soon", "--every is a time like"),

@@ -48,7 +48,7 @@ impl PollerHost for ConsoleHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
         let plain = topic.parse::<Pattern>().is_ok_and(|pattern| !pattern.is_wildcard());
         if !plain {
-            let message = format!("`{topic}` is no plain topic: segments separated by `.`, no wildcards, no spaces");
+            let message = format!("`{topic}` is not a plain topic: segments separated by `.`, no wildcards, no spaces");
             return Err(HostError::Rejected { call: "broker_publish".to_owned(), code: code::PERMANENT, message });
         }
         let payload = payload_json(&topic, &payload)?;

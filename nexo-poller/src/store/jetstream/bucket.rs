@@ -155,7 +155,7 @@ impl Bucket {
         let answer = self.read(&answer)?;
         match (answer.message, answer.error) {
             (Some(raw), _) => {
-                let value = STANDARD.decode(raw.data).map_err(|_| self.malformed("an entry is no base64"))?;
+                let value = STANDARD.decode(raw.data).map_err(|_| self.malformed("an entry is not base64"))?;
                 Ok(Some(Found { sequence: raw.seq, value }))
             }
             (None, Some(refusal)) if refusal.err_code == NO_MESSAGE => Ok(None),

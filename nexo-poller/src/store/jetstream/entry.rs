@@ -151,7 +151,7 @@ impl StateEntry {
             None => Ok(None),
             Some(text) => match URL_SAFE_NO_PAD.decode(text) {
                 Ok(bytes) => Ok(Some(bytes.into_boxed_slice())),
-                Err(_) => Err("its cursor is no base64".to_owned()),
+                Err(_) => Err("its cursor is not base64".to_owned()),
             },
         };
         Ok(JobState {

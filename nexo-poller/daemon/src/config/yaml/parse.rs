@@ -34,7 +34,9 @@ fn describe(error: &Error) -> String {
     match error {
         Error::Eof { .. } => "the file is empty; it must begin with `pollers:`".to_owned(),
         Error::MultipleDocuments { .. } => "a second YAML document begins here; one file holds one document".to_owned(),
-        Error::UnknownAnchor { .. } => "an alias (`*name`) stands for no anchor (`&name`) of this file".to_owned(),
+        Error::UnknownAnchor { .. } => {
+            "an alias (`*name`) refers to an anchor (`&name`) that this file does not have".to_owned()
+        }
         Error::MergeValueNotMapOrSeqOfMaps { .. } => "`<<` merges mappings only".to_owned(),
         Error::InvalidUtf8Input => "the file is not UTF-8".to_owned(),
         Error::NullIntoString { .. } => "a key is missing before the colon".to_owned(),
