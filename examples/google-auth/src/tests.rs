@@ -15,7 +15,8 @@ fn now() -> DateTime<Utc> {
 }
 
 /// An account whose token has ended, or ends when `expires_at` says.
-fn account(server: &HttpReplay, expires_at: &str) -> (TempDir, Account) {
+fn account(server: &HttpReplay, expires_at: impl Into<Value>) -> (TempDir, Account) {
+    let expires_at = expires_at.into();
     let home = tempfile::tempdir().unwrap();
     let path = |name: &str| home.path().join(name);
     std::fs::write(path("id"), "the-client\n").unwrap();
@@ -41,11 +42,28 @@ async fn ask(account: &Account) -> Result<AccessToken, PollerError> {
 }
 
 #[tokio::test]
-async fn a_token_that_is_good_for_a_minute_is_used_as_it_is() {
-    let server = HttpReplay::of([granted()].into());
-    let (_home, account) = account(&server, "2026-11-23T12:01:01Z");
-    assert_eq!(ask(&account).await.unwrap().bearer(), "Bearer old");
-    assert!(server.asked().is_empty());
+async fn a_token_that_is_good_for_a_minute_is_used_as_it_is_however_its_end_is_written() {
+    let soon = now().timestamp() + 61;
+    for ends in [
+        json!(soon),
+        format!("{soon}.5").parse().unwrap(),
+        json!("2026-11-23T12:01:01Z"),
+        json!("2026-11-23T13:01:01+01:00"),
+    ] {
+        let server = HttpReplay::of([].into());
+        let (_home, account) = account(&server, ends);
+        assert_eq!(ask(&account).await.unwrap().bearer(), "Bearer old");
+        assert!(server.asked().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_end_has_passed_or_cannot_be_read_is_refreshed() {
+    for ends in [json!(now().timestamp() + 59), json!("soon"), json!(null), json!(-1e300)] {
+        let server = HttpReplay::of([granted()].into());
+        let (_home, account) = account(&server, ends);
+        assert_eq!(ask(&account).await.unwrap().bearer(), "Bearer new");
+    }
 }
 
 #[tokio::test]
@@ -67,7 +85,7 @@ async fn twenty_jobs_whose_token_has_ended_make_one_refresh_and_the_file_is_its_
     assert_eq!(
         kept,
         json!({
-            "refresh_token": "hunter2-refresh", "access_token": "new", "expires_at": "2026-11-23T12:59:59+00:00", "more": 1
+            "refresh_token": "hunter2-refresh", "access_token": "new", "expires_at": now().timestamp() + 3599, "more": 1
         })
     );
 }

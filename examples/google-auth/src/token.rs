@@ -105,7 +105,7 @@ impl TokenFile {
     }
 
     fn current(&self, now: DateTime<Utc>) -> Option<AccessToken> {
-        let ends: DateTime<Utc> = self.0.get("expires_at")?.as_str()?.parse().ok()?;
+        let ends = instant(self.0.get("expires_at")?)?;
         let token = self.0.get("access_token")?.as_str()?;
         (ends - now > MARGIN).then(|| AccessToken(token.to_owned()))
     }
@@ -113,7 +113,8 @@ impl TokenFile {
     fn take(&mut self, answer: &BasicTokenResponse, now: DateTime<Utc>) {
         let life = answer.expires_in().unwrap_or_default();
         self.0.insert("access_token".to_owned(), answer.access_token().secret().as_str().into());
-        self.0.insert("expires_at".to_owned(), (now + life).to_rfc3339().into());
+        // In Unix seconds, as other tools read it that share the file.
+        self.0.insert("expires_at".to_owned(), (now + life).timestamp().into());
         if let Some(refresh) = answer.refresh_token() {
             self.0.insert("refresh_token".to_owned(), refresh.secret().as_str().into());
         }
@@ -132,6 +133,16 @@ impl TokenFile {
         written.map_err(|error| {
             PollerError::config(format!("the new access token cannot be kept in {}: {error}", path.display()))
         })
+    }
+}
+
+/// Unix seconds, or RFC 3339.
+fn instant(value: &Value) -> Option<DateTime<Utc>> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        // A part of a second is let go: a token that ends a moment sooner does no harm.
+        #[expect(clippy::cast_possible_truncation, reason = "a cast from a float stops at the ends of the range")]
+        seconds => DateTime::from_timestamp(seconds.as_i64().or_else(|| seconds.as_f64().map(|s| s as i64))?, 0),
     }
 }
 
