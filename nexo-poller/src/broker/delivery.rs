@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::wire::{Event, ReplyTo, open_request};
+use crate::wire::{Event, ReplyTo, RpcError, code, open_request};
 
 /// One message as a subscriber gets it.
 #[derive(Debug, Clone)]
@@ -14,9 +14,17 @@ pub struct Delivery {
     pub bare_reply: Option<String>,
     /// Where the transport itself wants an answer to go; the message's own word counts first.
     pub native_reply: Option<String>,
+    /// The message is not JSON; its payload is null.
+    pub not_json: bool,
 }
 
 impl Delivery {
+    /// Why this message is no request whatever it may ask, if it is none.
+    #[must_use]
+    pub fn fault(&self) -> Option<RpcError> {
+        self.not_json.then(|| RpcError::new(code::PARSE_ERROR, "the request is not JSON"))
+    }
+
     /// The JSON-RPC body that this message carries, and where its answer goes.
     #[must_use]
     pub fn request(&self) -> (&Value, Option<ReplyTo>) {
@@ -33,6 +41,6 @@ impl Delivery {
 
 impl From<Event> for Delivery {
     fn from(event: Event) -> Self {
-        Self { event: Arc::new(event), bare_reply: None, native_reply: None }
+        Self { event: Arc::new(event), bare_reply: None, native_reply: None, not_json: false }
     }
 }

@@ -44,8 +44,19 @@ impl Subscription {
         Self { source: Source::Nats(subscriber), on_drop: None }
     }
 
-    /// The next message; `None` once the broker is closed.
+    /// The next message; `None` once the broker is closed. What is not JSON is left out: no protocol of ours sends it.
     pub async fn next(&mut self) -> Option<Delivery> {
+        loop {
+            let delivery = self.next_request().await?;
+            if !delivery.not_json {
+                return Some(delivery);
+            }
+            tracing::debug!(topic = delivery.event.topic, "a message that is not JSON was left out");
+        }
+    }
+
+    /// The next message, for whoever answers all requests: also one that is [not JSON](Delivery::fault).
+    pub async fn next_request(&mut self) -> Option<Delivery> {
         match &mut self.source {
             Source::Queue(queue) => queue.recv().await,
             #[cfg(feature = "nats")]

@@ -10,7 +10,7 @@ use super::{BrokerPollerHost, HostTimeouts, TickRunner, notice};
 use crate::broker::{Broker, BrokerError, Delivery, Subscription};
 use crate::contract::{PollerError, PollerHost};
 use crate::manifest::{Manifest, PollerSection};
-use crate::wire::{TickOrder, TickReply};
+use crate::wire::{TickOrder, TickReply, answer_to};
 
 /// Ticks that may wait for a free slot; more are told to come back later.
 const MAX_PENDING: usize = 1024;
@@ -78,7 +78,7 @@ impl TickServer {
             tokio::select! {
                 () = &mut stop => break,
                 Some(_) = running.join_next(), if !running.is_empty() => {}
-                delivery = orders.next() => match delivery {
+                delivery = orders.next_request() => match delivery {
                     Some(delivery) => {
                         // Those that have ended do not count.
                         while running.try_join_next().is_some() {}
@@ -93,7 +93,7 @@ impl TickServer {
         self.ticks.stop();
         // Other copies get what comes from now on; what has come to this one is answered, though only with a refusal.
         orders.close().await;
-        while let Some(delivery) = orders.next().await {
+        while let Some(delivery) = orders.next_request().await {
             let server = self.clone();
             running.spawn(async move { server.answer(delivery, false).await });
         }
@@ -102,7 +102,7 @@ impl TickServer {
 
     /// The body that answers the request `body`. `repeated`: see [`TickReply::body`].
     pub(super) async fn answer_body(&self, body: &Value, repeated: bool) -> Value {
-        self.ticks.answer(body, |order| self.host(order), repeated).await
+        answer_to(body, self.ticks.answer(body, |order| self.host(order), repeated).await)
     }
 
     fn host(&self, order: &TickOrder) -> Arc<dyn PollerHost> {
@@ -118,9 +118,11 @@ impl TickServer {
             ));
             return;
         };
-        let answer = if full {
+        let answer = if let Some(fault) = delivery.fault() {
+            TickReply::failure(&fault, !reply_to.bare)
+        } else if full {
             let busy = format!("this plugin has {MAX_PENDING} ticks waiting already; start another copy of it");
-            TickReply::body(&Err(PollerError::transient(busy)), true)
+            answer_to(body, TickReply::body(&Err(PollerError::transient(busy)), !reply_to.bare))
         } else {
             self.answer_body(body, !reply_to.bare).await
         };

@@ -14,7 +14,7 @@ use super::running_jobs::{RunningJob, RunningJobs};
 use crate::contract::{Poller, PollerError, PollerHost, TickAck, TickIdentity};
 use crate::manifest::{Declaration, PollerSection};
 use crate::tick::{AuthorTick, Panicked, PublishList, TickGate, watch};
-use crate::wire::{RpcError, TickOrder, TickReply, code, error_body};
+use crate::wire::{RpcError, TickOrder, TickReply, code};
 
 /// One kind that a plugin serves.
 #[derive(Clone)]
@@ -110,10 +110,10 @@ impl TickRunner {
     ) -> Value {
         let order = match TickOrder::read(body) {
             Ok(order) => order,
-            Err(error) => return error_body(&error),
+            Err(error) => return TickReply::failure(&error, repeated),
         };
         if let Err(error) = self.find(&order) {
-            return error_body(&error);
+            return TickReply::failure(&error, repeated);
         }
         let host = host(&order);
         TickReply::body(&self.run(order, host).await, repeated)

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::InFlight;
 use crate::broker::{Broker, BrokerError};
 use crate::contract::{HostError, PollerHost};
-use crate::wire::{HostCall, HostRequest, RpcError, error_body, host_error_body, result_body, topics};
+use crate::wire::{HostCall, HostRequest, RpcError, answer_to, error_body, host_error_body, result_body, topics};
 
 /// Calls of one plugin that are answered at once; more wait.
 const MAX_CALLS: usize = 64;
@@ -21,14 +21,17 @@ pub async fn serve_calls(broker: Arc<dyn Broker>, in_flight: InFlight, plugin: S
     let mut calls = broker.subscribe(&topics::calls(&plugin), Some("nexo-poller")).await?;
     let slots = Arc::new(Semaphore::new(MAX_CALLS));
     let mut running = JoinSet::new();
-    while let Some(delivery) = calls.next().await {
+    while let Some(delivery) = calls.next_request().await {
         while running.try_join_next().is_some() {}
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         let (broker, in_flight, plugin) = (Arc::clone(&broker), in_flight.clone(), plugin.clone());
         running.spawn(async move {
             let _slot = slot;
             let (body, reply_to) = delivery.request();
-            let answer = answer_call(&in_flight, &plugin, body).await;
+            let answer = match delivery.fault() {
+                Some(fault) => error_body(&fault),
+                None => answer_call(&in_flight, &plugin, body).await,
+            };
             if let Some(reply_to) = reply_to
                 && let Err(error) = broker.respond(&reply_to, "daemon", answer).await
             {
@@ -39,8 +42,12 @@ pub async fn serve_calls(broker: Arc<dyn Broker>, in_flight: InFlight, plugin: S
     Ok(())
 }
 
-/// The body that answers one call of `plugin`.
+/// The body that answers one call of `plugin`, under the call's own id.
 pub(super) async fn answer_call(in_flight: &InFlight, plugin: &str, body: &Value) -> Value {
+    answer_to(body, outcome(in_flight, plugin, body).await)
+}
+
+async fn outcome(in_flight: &InFlight, plugin: &str, body: &Value) -> Value {
     let call = match HostCall::read(body) {
         Ok(call) => call,
         Err(error) => return error_body(&error),

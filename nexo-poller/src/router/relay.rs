@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::InFlight;
 use super::calls::answer_call;
 use crate::broker::{Broker, BrokerError, Delivery, Subscription};
-use crate::wire::{Event, RpcError, code, error_body, topics};
+use crate::wire::{Event, RpcError, answer_to, code, error_body, topics};
 
 /// Calls of one plugin that are handled at once; more wait.
 const MAX_CALLS: usize = 1024;
@@ -102,7 +102,7 @@ impl Relay {
     async fn serve(self, mut calls: Subscription) {
         let slots = Arc::new(Semaphore::new(MAX_CALLS));
         let mut running = JoinSet::new();
-        while let Some(delivery) = calls.next().await {
+        while let Some(delivery) = calls.next_request().await {
             while running.try_join_next().is_some() {}
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
             let relay = self.clone();
@@ -124,7 +124,9 @@ impl Relay {
             );
         }
         let job = body.get("job_id").and_then(Value::as_str).unwrap_or_default();
-        let answer = if self.in_flight.runs(&self.plugin, job) {
+        let answer = if let Some(fault) = delivery.fault() {
+            error_body(&fault)
+        } else if self.in_flight.runs(&self.plugin, job) {
             let notice = Event::new(
                 topics::relay(&self.plugin),
                 "daemon",
@@ -137,7 +139,7 @@ impl Relay {
         } else if tokio::time::timeout(OWNER_SAYS, self.taken.said(&reply_to.topic)).await.is_ok() {
             return;
         } else {
-            error_body(&self.nobodys(job))
+            answer_to(body, error_body(&self.nobodys(job)))
         };
         if let Err(error) = self.broker.respond(&reply_to, "daemon", answer).await {
             tracing::warn!(plugin = self.plugin, %error, "the answer to a plugin's call could not be sent");

@@ -2,6 +2,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::id::{id_of_text, is_id};
 use super::random_id;
 
 /// What every broker message is: one JSON object around a payload.
@@ -9,7 +10,7 @@ use super::random_id;
 #[non_exhaustive]
 pub struct Event {
     /// A UUID. Equal ids mean the same message, published again by a tick that was repeated.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient_id")]
     pub id: String,
     /// When it was made.
     #[serde(default = "Utc::now", deserialize_with = "lenient_timestamp")]
@@ -20,8 +21,8 @@ pub struct Event {
     /// Who published it: a plugin's id, or `daemon`.
     #[serde(default)]
     pub source: String,
-    /// Unused by pollers; carried for others.
-    #[serde(default)]
+    /// A UUID. Unused by pollers; carried for others.
+    #[serde(default, deserialize_with = "lenient_session")]
     pub session_id: Option<String>,
     /// Any JSON.
     #[serde(default)]
@@ -94,6 +95,21 @@ impl Event {
     pub fn answer(reply_to: &str, source: &str, body: Value) -> Self {
         Self::new(reply_to, source, message(reply_to, None, body))
     }
+
+    /// Whether other programs can read it: published ones drop an event whose id or session is no UUID.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        is_id(&self.id) && self.session_id.as_deref().is_none_or(is_id)
+    }
+
+    /// Makes what came from a program of any kind readable for others. An id that is no UUID becomes one, the same each time; a missing
+    /// one becomes a random one; a session that is no UUID is none.
+    pub fn make_readable(&mut self) {
+        if !is_id(&self.id) {
+            self.id = id_of_text(&self.source, &self.id);
+        }
+        self.session_id.take_if(|session| !is_id(session));
+    }
 }
 
 /// A [`Message`] as JSON, without the detour over its type.
@@ -152,4 +168,61 @@ pub(super) fn is_message(payload: &Value) -> bool {
 fn lenient_timestamp<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(Utc::now))
+}
+
+/// An id that is not text is the text of it; null is none.
+fn lenient_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        other => other.to_string(),
+    })
+}
+
+/// No message is lost for a session that is not text.
+fn lenient_session<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn readable(fields: Value) -> Event {
+        let mut event: Event = serde_json::from_value(fields).unwrap();
+        event.make_readable();
+        assert!(event.is_readable(), "{event:?}");
+        event
+    }
+
+    #[test]
+    fn an_id_that_is_no_uuid_becomes_the_same_one_each_time_and_one_that_is_stays() {
+        let id = |id: Value| readable(json!({"id": id, "source": "jira", "payload": 1})).id;
+        let own = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
+        assert_eq!(id(json!(own)), own);
+        // Downstream remembers it: no release may change one.
+        assert_eq!(id(json!("issue-7")), "2655052b-a0d5-5c59-900b-247a44f8dd9e");
+        assert_eq!(id(json!("7")), id(json!(7)));
+        assert_ne!(id(json!("7")), id(json!("8")));
+        let others = readable(json!({"id": "7", "source": "rss", "payload": 1})).id;
+        assert_ne!(id(json!("7")), others, "two plugins that count from 1 do not lose each other's messages");
+        for missing in [json!(""), json!(null)] {
+            assert_ne!(id(missing.clone()), id(missing), "two messages without an id are two messages");
+        }
+    }
+
+    #[test]
+    fn a_session_that_is_no_uuid_is_none() {
+        let session = |session: Value| readable(json!({"session_id": session, "payload": 1})).session_id;
+        let own = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
+        assert_eq!(session(json!(own)).as_deref(), Some(own));
+        for odd in [json!("today"), json!(""), json!(7), json!({"a": 1}), json!(null)] {
+            assert_eq!(session(odd), None);
+        }
+    }
 }

@@ -58,6 +58,20 @@ pub fn publish_id(kind: &str, job_id: &str, topic: &str, payload: &Value, cursor
     Uuid::new_v5(&NAMESPACE, &name).to_string()
 }
 
+/// Whether other programs can read `text` as the id of an event, or of a session.
+pub(super) fn is_id(text: &str) -> bool {
+    Uuid::try_parse(text).is_ok()
+}
+
+/// The id of an event of `source` whose own id is `text`, which is no UUID. The same text has the same id, so that what is published
+/// again is known again; where there is none, nothing tells a repeat from a second message, and none must be lost.
+pub(super) fn id_of_text(source: &str, text: &str) -> String {
+    if text.is_empty() {
+        return random_id();
+    }
+    Uuid::new_v5(&NAMESPACE, [source, text].join("\0").as_bytes()).to_string()
+}
+
 /// The event id of a further message of the same content in the same tick: its `copy`-th after the `first`.
 pub(super) fn copy_id(first: &str, copy: u32) -> String {
     Uuid::new_v5(&NAMESPACE, &[first.as_bytes(), &copy.to_be_bytes()].concat()).to_string()

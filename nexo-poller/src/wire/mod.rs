@@ -25,7 +25,7 @@ pub use self::host_answer::{host_error_body, open_host_answer};
 pub use self::host_call::{HostCall, HostRequest};
 pub use self::id::{publish_id, random_id};
 pub use self::publish::{Publisher, payload_json};
-pub use self::rpc::{RpcError, error_body, open_answer, result_body};
+pub use self::rpc::{RpcError, answer_to, error_body, open_answer, result_body};
 pub use self::sent::{SentId, SentIds};
 pub use self::tick::{TickOrder, TickRequest};
 pub use self::tick_reply::TickReply;

@@ -88,6 +88,23 @@ pub fn error_body(error: &RpcError) -> Value {
     json!({ "error": error.to_value() })
 }
 
+/// The longest text that is taken for an id, in bytes.
+const MAX_ID: usize = 1024;
+
+/// `answer`, under the id of the `request` where that has one: a client of JSON-RPC 2.0 takes no other. An id is a number, or text of up
+/// to 1,024 bytes.
+#[must_use]
+pub fn answer_to(request: &Value, mut answer: Value) -> Value {
+    let id = request.get("id").filter(|id| id.is_number() || id.as_str().is_some_and(|text| text.len() <= MAX_ID));
+    if let (Some(id), Some(fields)) = (id, answer.as_object_mut()) {
+        fields.insert("id".to_owned(), id.clone());
+        if let Some(version) = request.get("jsonrpc").filter(|version| *version == "2.0") {
+            fields.insert("jsonrpc".to_owned(), version.clone());
+        }
+    }
+    answer
+}
+
 /// The JSON-RPC body of an answer's payload, in either of the shapes in the field: wrapped in a
 /// [`Message`](super::Message), or bare.
 #[must_use]

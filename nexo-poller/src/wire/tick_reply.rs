@@ -57,7 +57,7 @@ impl TryFrom<TickReply> for TickAck {
 
 impl TickReply {
     /// The body that answers a tick. `repeated` also puts the result's fields beside `result`, where published daemons
-    /// read them.
+    /// read them, and keeps a [failure](Self::failure) from looking like a result to them.
     #[must_use]
     pub fn body(outcome: &Result<TickAck, PollerError>, repeated: bool) -> Value {
         match outcome {
@@ -65,8 +65,20 @@ impl TickReply {
                 let result = &Self::from(ack);
                 json!(Answer { result, repeated: repeated.then_some(result) })
             }
-            Err(error) => error_body(&RpcError::from(error)),
+            Err(error) => Self::failure(&RpcError::from(error), repeated),
         }
+    }
+
+    /// The body that says that a tick has failed. `repeated` puts the message beside `error` as well, as text where published
+    /// daemons want numbers: they know no `error`, would read the rest as a result without fields, and count the tick as done.
+    /// So they cannot read it, and take the tick for a transient failure whose reason quotes the message.
+    #[must_use]
+    pub fn failure(error: &RpcError, repeated: bool) -> Value {
+        let mut body = error_body(error);
+        if repeated {
+            body["metrics"] = Value::String(error.message.clone());
+        }
+        body
     }
 
     /// Whether `body` answers a tick at all: it has `result` or `error`, or one of a result's fields.

@@ -140,11 +140,81 @@ fn every_error_is_written_with_the_code_of_its_class() {
         (PollerError::permanent("p"), -32002),
         (PollerError::config("c"), -32602),
     ] {
+        let message = json!(error.to_string());
         let body = TickReply::body(&Err(error), true);
-        assert_eq!(body["error"]["code"], code);
-        assert_eq!(body.as_object().map(serde_json::Map::len), Some(1), "an error has no result beside it");
+        assert_eq!((&body["error"]["code"], &body["metrics"]), (&json!(code), &message));
+        assert_eq!(body.as_object().map(serde_json::Map::len), Some(2), "an error has no result beside it");
+        let alone = json!({"error": {"code": code, "message": message}});
+        assert_eq!(TickReply::body(&TickReply::read(&body), false), alone, "our own reader takes the error first");
     }
     let body = TickReply::body(&Err(slow), true);
     assert_eq!(body["error"]["code"], -32001);
     assert_eq!(body["error"]["data"], json!({"retry_after_secs": 30}));
+}
+
+/// An answer to a tick as the proxy of a published daemon reads it: the payload of a message, each field optional, and no `error`.
+#[derive(serde::Deserialize)]
+struct PublishedReply {
+    #[serde(default)]
+    next_cursor: Option<String>,
+    #[serde(default)]
+    next_interval_secs: Option<u64>,
+    #[serde(default)]
+    metrics: Option<PublishedMetrics>,
+}
+
+#[derive(serde::Deserialize)]
+struct PublishedMetrics {
+    items_seen: u32,
+    items_dispatched: u32,
+}
+
+/// What a published daemon makes of the answer `event`: one that it cannot read is a transient failure.
+fn published(event: &Event) -> Result<PublishedReply, String> {
+    serde_json::from_value(event.payload["payload"].clone()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_published_daemon_reads_each_failed_tick_as_a_failure_and_each_success_with_all_that_it_says() {
+    let full = TickAck {
+        next_cursor: Some(b"{}".to_vec()),
+        next_interval_hint: Some(Duration::from_secs(120)),
+        metrics: Some(TickMetrics { items_seen: 5, items_dispatched: 2 }),
+    };
+    let cursor = TickAck { next_cursor: Some(b"{}".to_vec()), ..TickAck::new() };
+    println!("{:12} {:12} a published daemon reads", "a tick's end", "ours reads");
+    for (name, outcome) in [
+        ("success", Ok(TickAck::new())),
+        ("cursor", Ok(cursor)),
+        ("everything", Ok(full)),
+        ("config", Err(PollerError::config("`project` is missing"))),
+        ("transient", Err(PollerError::rate_limited("slow down", Duration::from_secs(30)))),
+        ("permanent", Err(PollerError::permanent("access was revoked"))),
+        ("no words", Err(PollerError::transient(""))),
+    ] {
+        let body = TickReply::body(&outcome, true);
+        let answer = Event::answer("_inbox.req.7", "jira", body);
+        let ours = TickReply::read(&open_answer(answer.payload.clone()));
+        let theirs = published(&answer);
+        let said = match &theirs {
+            Ok(reply) => format!("success, cursor {:?}, next in {:?} s", reply.next_cursor, reply.next_interval_secs),
+            Err(reason) => format!("transient: {reason}"),
+        };
+        println!("{name:12} {:12} {said}", ours.as_ref().map_or_else(|error| error.class().as_str(), |_| "success"));
+        match (&outcome, theirs) {
+            (Ok(ack), Ok(reply)) => {
+                assert_eq!(ours.as_ref().unwrap(), ack, "{name}");
+                let metrics = reply.metrics.map(|m| (m.items_seen, m.items_dispatched));
+                assert_eq!(metrics, ack.metrics.map(|m| (m.items_seen, m.items_dispatched)), "{name}");
+                assert_eq!(reply.next_cursor.is_some(), ack.next_cursor.is_some(), "{name}");
+                assert_eq!(reply.next_interval_secs, ack.next_interval_hint.map(|hint| hint.as_secs()), "{name}");
+            }
+            // Config and permanent cannot reach that daemon in any shape: it has no words for them.
+            (Err(error), Err(reason)) => {
+                assert!(reason.contains(&error.to_string()), "{name}: {reason}");
+                assert_eq!(ours.unwrap_err().class(), error.class(), "{name}");
+            }
+            (_, theirs) => panic!("{name}: read as the opposite: {}", theirs.is_ok()),
+        }
+    }
 }

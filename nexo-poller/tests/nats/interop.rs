@@ -40,7 +40,10 @@ async fn daemons_of_others_can_tick_our_plugin() {
         let name = case["name"].as_str().unwrap();
         let reply_to = format!("_inbox.req.{number}");
         let mut answers = client.subscribe(reply_to.clone()).await.unwrap();
-        let message = bytes(&case["message"], &reply_to);
+        let message = match case["text"].as_str() {
+            Some(text) => text.to_owned().into(),
+            None => bytes(&case["message"], &reply_to),
+        };
         if case["native"] == true {
             client.publish_with_reply(TOPIC, reply_to.clone(), message).await.unwrap();
         } else {

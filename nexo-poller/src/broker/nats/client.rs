@@ -150,8 +150,8 @@ impl Broker for NatsBroker {
         self.client.publish_with_reply(topic.to_owned(), reply, payload).await.map_err(|_| self.link.lost())?;
         match timeout_at(until, place.arrival()).await {
             Ok(Some(Arrival::Message(message))) => {
-                let answer = delivery(message).map(|delivery| Arc::unwrap_or_clone(delivery.event).payload);
-                Ok(open_answer(answer.unwrap_or_default()))
+                let answer = Arc::unwrap_or_clone(delivery(message).event).payload;
+                Ok(open_answer(answer))
             }
             Ok(Some(Arrival::NoResponders)) => match self.link.take_refusal(topic) {
                 Some(reason) => Err(BrokerError::Refused { topic: topic.to_owned(), reason }),
@@ -175,7 +175,7 @@ impl Broker for NatsBroker {
         let payload = match encoded(&body) {
             Ok(payload) => payload,
             // Whoever asked is told so, and does not wait for its deadline.
-            Err(BrokerError::TooLarge { size, limit, .. }) => encoded(&answer_too_large(size, limit))?,
+            Err(BrokerError::TooLarge { size, limit, .. }) => encoded(&answer_too_large(&body, !to.bare, size, limit))?,
             Err(error) => return Err(error),
         };
         self.publish_answer(&to.topic, payload).await

@@ -95,7 +95,7 @@ impl StdioBroker {
         let mut line = body(answer);
         let size = line.len() - 1;
         if size > DEFAULT_MAX_LINE {
-            line = body(&answer_too_large(size, DEFAULT_MAX_LINE));
+            line = body(&answer_too_large(answer, false, size, DEFAULT_MAX_LINE));
         }
         self.output.write(&line)
     }
@@ -131,10 +131,13 @@ impl Broker for StdioBroker {
     /// Answers that are ready together go out in one write.
     async fn respond(&self, to: &ReplyTo, source: &str, body: Value) -> Result<(), BrokerError> {
         check_topic(&to.topic)?;
-        let mut line = carry(PUBLISH, &Event::answer(&to.topic, source, body));
+        let mut answer = Event::answer(&to.topic, source, body);
+        let mut line = carry(PUBLISH, &answer);
         if line.len() > DEFAULT_MAX_LINE {
             // The daemon would skip it, and whoever asked would wait for his deadline, again and again.
-            line = carry(PUBLISH, &Event::answer(&to.topic, source, answer_too_large(line.len(), DEFAULT_MAX_LINE)));
+            let short = answer_too_large(&answer.payload["payload"], true, line.len(), DEFAULT_MAX_LINE);
+            answer.payload["payload"] = short;
+            line = carry(PUBLISH, &answer);
         }
         self.output.add(&line);
         after_the_others().await;

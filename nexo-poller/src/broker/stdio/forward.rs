@@ -6,7 +6,7 @@ use super::observer::BridgeObserver;
 use super::outgoing::Outgoing;
 use super::rpc::carry;
 use crate::broker::{Broker, Delivery, Subscription};
-use crate::wire::{RpcError, code, error_body};
+use crate::wire::{Event, RpcError, TickReply, answer_to, code};
 
 /// From the broker to the child: one subscription of its manifest.
 pub(super) struct Forward {
@@ -27,7 +27,14 @@ impl Forward {
             {
                 continue;
             }
-            if self.outgoing.send(carry(EVENT, &delivery.event)).is_err() {
+            let line = if delivery.event.is_readable() {
+                carry(EVENT, &delivery.event)
+            } else {
+                let mut event = Event::clone(&delivery.event);
+                event.make_readable();
+                carry(EVENT, &event)
+            };
+            if self.outgoing.send(line).is_err() {
                 self.observer.not_reading(&self.plugin, &delivery.event.topic);
                 self.refuse(&delivery).await;
             }
@@ -36,9 +43,10 @@ impl Forward {
 
     /// A request that cannot be handed over is answered for the plugin, so that nobody waits for its deadline.
     async fn refuse(&self, delivery: &Delivery) {
-        if let (_, Some(reply_to)) = delivery.request() {
+        if let (asked, Some(reply_to)) = delivery.request() {
             let message = format!("plugin `{}` does not read its stdin: its queue is full", self.plugin);
-            let body = error_body(&RpcError::new(code::TRANSIENT, message));
+            let refused = TickReply::failure(&RpcError::new(code::TRANSIENT, message), !reply_to.bare);
+            let body = answer_to(asked, refused);
             // Where the broker is closed nobody waits any more.
             let _ = self.broker.respond(&reply_to, &self.plugin, body).await;
         }

@@ -121,6 +121,7 @@ impl Rules {
         }
         // Nobody publishes in another's name.
         self.plugin.as_ref().clone_into(&mut event.source);
+        event.make_readable();
         Some(FromChild::Publish(event))
     }
 

@@ -60,14 +60,19 @@ pub use self::parent_error::{CloseReason, StdioError};
 pub use self::reader::Hello;
 pub(crate) use self::reader::MAX_LINE;
 pub use self::session::{SessionEnd, StdioSession};
-use crate::wire::{RpcError, code, error_body};
+use crate::wire::{RpcError, TickReply, answer_to, code};
 
-/// What is answered in place of an answer of `size` bytes, over the transport's `limit`. The same tick would give the same
-/// answer, so it is not to be repeated.
-pub(crate) fn answer_too_large(size: usize, limit: usize) -> serde_json::Value {
+/// What is answered in place of `answer`, which has `size` bytes, over the transport's `limit`. The same tick would give the same
+/// answer, so it is not to be repeated. `repeated`: see [`TickReply::failure`].
+pub(crate) fn answer_too_large(
+    answer: &serde_json::Value,
+    repeated: bool,
+    size: usize,
+    limit: usize,
+) -> serde_json::Value {
     let message = format!(
         "the answer to this tick has {size} bytes, over the limit of {limit}: keep a bounded window in the cursor, not \
          everything that was ever seen"
     );
-    error_body(&RpcError::new(code::PERMANENT, message))
+    answer_to(answer, TickReply::failure(&RpcError::new(code::PERMANENT, message), repeated))
 }
