@@ -55,6 +55,12 @@ pub enum BrokerError {
         /// The server's words.
         reason: String,
     },
+    /// The daemon takes nothing from a process that runs one tick but its answer.
+    #[error(
+        "the daemon closed stdin after its request, so it takes nothing but the answer: under this daemon a poller that publishes \
+         or asks must be `lifecycle = \"long_lived\"`"
+    )]
+    AnswerOnly,
     /// The message is larger than the transport carries.
     #[error("a message of {size} bytes on `{topic}` is over the limit of {limit} bytes")]
     TooLarge {
@@ -73,7 +79,7 @@ impl BrokerError {
     pub fn to_host_error(&self, call: &str) -> HostError {
         match self {
             Self::Timeout { after, .. } => HostError::Timeout { call: call.to_owned(), after: *after },
-            Self::Topic(_) | Self::WildcardTopic { .. } | Self::Refused { .. } => {
+            Self::Topic(_) | Self::WildcardTopic { .. } | Self::Refused { .. } | Self::AnswerOnly => {
                 HostError::Rejected { call: call.to_owned(), code: code::PERMANENT, message: self.to_string() }
             }
             Self::TooLarge { topic, .. } => HostError::payload(topic, self.to_string()),

@@ -20,7 +20,10 @@ use crate::wire::{RpcError, code, error_body};
 /// Where the request cannot be read, or the answer not be written.
 pub(super) async fn one_tick(input: File, output: File, ticks: TickRunner, manifest: &Manifest) -> io::Result<()> {
     let watched = output.try_clone()?;
-    let (broker, mut session, request) = StdioBroker::start_one_tick(input, output);
+    let asked = input.try_clone()?;
+    // A daemon that could be asked would keep its end open for the answers.
+    let is_deaf = move || orphans::has_no_writer(&asked);
+    let (broker, mut session, request) = StdioBroker::start_one_tick(input, output, is_deaf);
     let Ok(request) = request.await else { return Err(no_request(&session.ended().await)) };
     let answer = match request.ok().and_then(|line| serde_json::from_str::<Value>(&line).ok()) {
         None => {

@@ -7,7 +7,7 @@
 //! | command | does |
 //! | --- | --- |
 //! | *(none)* | serves the daemon that started it, over stdin and stdout; with `NEXO_BROKER_URL=nats://…` (feature
-//! `nats`) every daemon on that server; on a terminal: a short help |
+//! `nats`) every daemon on that server, unless whoever started it says `initialize` on stdin; on a terminal: a short help |
 //! | `once` | runs one tick and shows what it published, logged and counted, and the new cursor |
 //! | `dev` | runs ticks again and again, and keeps the cursor in a file |
 //! | `validate [FILE]` | checks a job's config, without a tick; with `--json` it prints `{"valid":false,"errors":[{"path":"deliver.to","message":"…"}]}`, the path where one is known |
@@ -41,6 +41,8 @@
 
 mod command;
 mod descriptors;
+#[cfg(feature = "nats")]
+mod either;
 mod ephemeral;
 mod handler;
 mod host;

@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::io;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, getpgrp, getpid, kill_process_group};
 
@@ -32,8 +32,16 @@ pub(super) fn wait_until_unread(pipe: &File) -> io::Result<()> {
     }
 }
 
+/// Whether nobody can write to `pipe` any more; no, where the operating system cannot tell.
+pub(super) fn has_no_writer(pipe: &File) -> bool {
+    let mut watched = [PollFd::new(pipe, PollFlags::empty())];
+    poll(&mut watched, Some(&Timespec::default())).is_ok() && watched[0].revents().contains(PollFlags::HUP)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -43,5 +51,16 @@ mod tests {
         let waiting = std::thread::spawn(move || wait_until_unread(&writer));
         drop(reader);
         waiting.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_can_write_to_any_more_is_told_from_one_that_is_only_silent() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let reader = File::from(std::os::fd::OwnedFd::from(reader));
+        assert!(!has_no_writer(&reader));
+        (&writer).write_all(b"unread").unwrap();
+        assert!(!has_no_writer(&reader));
+        drop(writer);
+        assert!(has_no_writer(&reader), "also while something is left to read");
     }
 }

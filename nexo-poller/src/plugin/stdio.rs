@@ -21,7 +21,12 @@ pub(super) const GRACE_WITHOUT_DAEMON: Duration = Duration::from_millis(1500);
 ///
 /// # Errors
 /// A sentence on why there was nothing to serve.
-pub(super) async fn serve(input: File, output: File, ticks: TickRunner, manifest: Manifest) -> Result<(), String> {
+pub(super) async fn serve(
+    input: impl Read + Send + 'static,
+    output: File,
+    ticks: TickRunner,
+    manifest: Manifest,
+) -> Result<(), String> {
     let plugin_id = manifest.plugin.id.clone();
     let server_version = format!("{plugin_id}-{}", manifest.plugin.version);
     let (listening, listens) = channel();
@@ -72,14 +77,14 @@ pub(super) async fn serve(input: File, output: File, ticks: TickRunner, manifest
 
 /// The daemon's input, held back until ticks are listened for: the first one may come right after the handshake, and
 /// would be lost.
-struct Held {
-    input: File,
+struct Held<R> {
+    input: R,
     /// Taken once the first message has come through it.
     listens: Option<Receiver<()>>,
     heard: Arc<AtomicBool>,
 }
 
-impl Read for Held {
+impl<R: Read> Read for Held<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let Some(listens) = self.listens.take() {
             // An error means that serving was given up; the process is about to exit.

@@ -1,5 +1,7 @@
 //! Many machines, with a real NATS server.
 
+#[cfg(all(feature = "jetstream", feature = "router"))]
+mod bridged;
 #[cfg(feature = "nats")]
 mod broker;
 #[cfg(all(feature = "jetstream", feature = "router"))]

@@ -115,6 +115,21 @@ fn publishes_and_calls_flow_in_between() {
 }
 
 #[test]
+fn under_a_daemon_that_takes_nothing_but_the_answer_a_poller_that_publishes_or_asks_is_paused_with_the_reason() {
+    for config in [json!({"do": "publish"}), json!({"do": "deliver", "deliver": {"channel": "telegram", "to": "1"}})] {
+        let mut tick = Tick::start();
+        // The request waits in the pipe whose other end is closed.
+        let params = json!({"kind": "chatty", "job_id": "j", "agent_id": "ana", "config": config});
+        tick.write(&json!({"method": "poll_tick", "params": params}).to_string());
+        tick.stdin = None;
+        let error = tick.read()["error"].clone();
+        assert_eq!(error["code"], -32002, "{config}: {error}");
+        assert!(error["message"].as_str().unwrap().contains("lifecycle = \"long_lived\""), "{error}");
+        tick.end();
+    }
+}
+
+#[test]
 fn a_call_that_no_answer_can_reach_is_a_transient_error_at_once() {
     let mut tick = Tick::ask(&json!({"do": "deliver", "deliver": {"channel": "telegram", "to": "1"}}));
     tick.read_publish();

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,11 @@ struct Plugin {
 
 impl Plugin {
     fn spawn() -> Self {
-        let mut child = chatty()
+        Self::spawn_as(chatty())
+    }
+
+    fn spawn_as(mut command: Command) -> Self {
+        let mut child = command
             .env("CHATTY_TWO_KINDS", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -48,7 +52,11 @@ impl Plugin {
 
     /// A plugin after the handshake.
     fn start() -> Self {
-        let mut plugin = Self::spawn();
+        Self::spawn().introduced()
+    }
+
+    fn introduced(self) -> Self {
+        let mut plugin = self;
         plugin.write(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"nexo_version": "0.3.0"}}));
         assert_eq!(plugin.read()["id"], 1);
         plugin
@@ -322,6 +330,20 @@ fn a_broker_that_cannot_be_reached_is_said_in_one_sentence() {
     let log = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), log.lines().count()), (Some(1), 1), "{log}");
     assert!(log.contains("NEXO_BROKER_URL") && log.contains("NATS") && !log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn a_host_that_names_a_broker_and_speaks_through_stdin_all_the_same_is_served_there() {
+    let mut command = chatty();
+    // Nobody listens on port 1.
+    command.env("NEXO_BROKER_URL", "nats://127.0.0.1:1");
+    let asked = Instant::now();
+    let mut plugin = Plugin::spawn_as(command).introduced();
+    // Such a host ends a plugin that has not answered within 5 s.
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(plugin.tick("chatty", &json!({}))["result"]["next_cursor"], "MQ");
+    drop(plugin.stdin.take());
+    assert!(plugin.wait().success());
 }
 
 #[test]

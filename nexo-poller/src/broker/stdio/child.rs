@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{Read, Write};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ use crate::wire::{Event, ReplyTo};
 pub struct StdioBroker {
     incoming: LocalBroker,
     output: Output,
+    /// Of a process that runs one tick: whether the daemon takes frames at all. Looked at before the first one.
+    takes_frames: Arc<OnceLock<bool>>,
+    is_deaf: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl fmt::Debug for StdioBroker {
@@ -55,17 +59,19 @@ impl StdioBroker {
         output: impl Write + Send + 'static,
         hello: Hello,
     ) -> (Self, StdioSession) {
-        Self::begin(input, output, Side::LongLived(Box::new(hello)), None)
+        Self::begin(input, output, Side::LongLived(Box::new(hello)), None, Arc::new(|| false))
     }
 
     /// Starts reading `input`, whose first line is handed over as it is: the request for one tick, to be
-    /// [answered](Self::answer_tick) by a line of its kind.
+    /// [answered](Self::answer_tick) by a line of its kind. A daemon that `is_deaf` before the first frame goes out would take
+    /// that for the answer, so it is sent none.
     pub(crate) fn start_one_tick(
         input: impl Read + Send + 'static,
         output: impl Write + Send + 'static,
+        is_deaf: impl Fn() -> bool + Send + Sync + 'static,
     ) -> (Self, StdioSession, oneshot::Receiver<FirstLine>) {
         let (sender, first) = oneshot::channel();
-        let (broker, session) = Self::begin(input, output, Side::OneTick, Some(sender));
+        let (broker, session) = Self::begin(input, output, Side::OneTick, Some(sender), Arc::new(is_deaf));
         (broker, session, first)
     }
 
@@ -74,6 +80,7 @@ impl StdioBroker {
         output: impl Write + Send + 'static,
         side: Side,
         first: Option<oneshot::Sender<FirstLine>>,
+        is_deaf: Arc<dyn Fn() -> bool + Send + Sync>,
     ) -> (Self, StdioSession) {
         let output = Output::new(Box::new(output));
         let incoming = LocalBroker::new();
@@ -87,7 +94,8 @@ impl StdioBroker {
         if let Err(error) = spawned {
             reader.end(SessionEnd::InputFailed { reason: format!("no thread to read it: {error}") }, None);
         }
-        (Self { incoming, output: output.clone() }, StdioSession::new(ends, output))
+        let broker = Self { incoming, output: output.clone(), takes_frames: Arc::default(), is_deaf };
+        (broker, StdioSession::new(ends, output))
     }
 
     /// Writes the line that answers the one tick of this process.
@@ -105,6 +113,9 @@ impl StdioBroker {
 impl Broker for StdioBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
         check_topic(&event.topic)?;
+        if !*self.takes_frames.get_or_init(|| !(self.is_deaf)()) {
+            return Err(BrokerError::AnswerOnly);
+        }
         let line = carry(PUBLISH, &event);
         // The daemon would skip it, and nobody would know.
         if line.len() > DEFAULT_MAX_LINE {

@@ -59,6 +59,8 @@ pub use self::parent::StdioParent;
 pub use self::parent_error::{CloseReason, StdioError};
 pub use self::reader::Hello;
 pub(crate) use self::reader::MAX_LINE;
+#[cfg(feature = "nats")]
+pub(crate) use self::reader::asks_who_we_are;
 pub use self::session::{SessionEnd, StdioSession};
 use crate::wire::{RpcError, TickReply, answer_to, code};
 

@@ -19,6 +19,12 @@ const CHUNK: usize = 64 * 1024;
 /// A daemon's lines hold configs and cursors: more than it would accept itself.
 pub(crate) const MAX_LINE: usize = 16 * 1024 * 1024;
 
+/// Whether `line` is a daemon's first word to a plugin that it has started.
+#[cfg(feature = "nats")]
+pub(crate) fn asks_who_we_are(line: &str) -> bool {
+    matches!(Frame::read(line), Some(FrameKind::Request { method, .. }) if method == INITIALIZE)
+}
+
 /// What a plugin answers to `initialize`.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

@@ -450,7 +450,7 @@ async fn the_first_line_of_a_daemon_that_asks_for_one_tick_is_handed_over_and_ma
         ("", None),
     ] {
         let input = std::io::Cursor::new(input.to_owned());
-        let (broker, mut session, first) = StdioBroker::start_one_tick(input, std::io::sink());
+        let (broker, mut session, first) = StdioBroker::start_one_tick(input, std::io::sink(), || false);
         let found = first.await.ok().map(|line| {
             line.map_err(|error| match error {
                 FrameError::TooLong { length, .. } => length,
@@ -469,7 +469,7 @@ async fn the_first_line_of_a_daemon_that_asks_for_one_tick_is_handed_over_and_ma
 async fn a_process_that_runs_one_tick_answers_nothing_but_its_tick() {
     let (daemon, child) = StdStream::pair().unwrap();
     let output = child.try_clone().unwrap();
-    let (broker, mut session, first) = StdioBroker::start_one_tick(child, output);
+    let (broker, mut session, first) = StdioBroker::start_one_tick(child, output, || false);
     let mut lines = std::io::BufReader::new(daemon.try_clone().unwrap());
     for line in
         ["{\"method\":\"poll_tick\"}", "{\"id\":1,\"method\":\"initialize\"}", "{\"id\":2,\"method\":\"shutdown\"}"]
