@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
@@ -64,7 +65,10 @@ impl Redactor {
         for config in configs {
             collect(config, false, &mut found);
         }
-        for (name, value) in std::env::vars().chain(plugin_environments) {
+        // A variable need not be text. What is, and what is said of the rest, is known in that form.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let own = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        for (name, value) in own.chain(plugin_environments) {
             collect(&Value::String(value), names_a_secret(&name), &mut found);
         }
         self.keep(found);
