@@ -7,6 +7,8 @@ pub use crate::contract::redact::SECRET_WORDS;
 pub use crate::store::batch::{
     Answers, Batch, Claim, ClaimAnswer, Commit, Edit, NewJob, Release, Renew, StoredJob, WriteAnswer,
 };
+#[cfg(feature = "router")]
+pub use crate::router::regular_file::{must_be_regular, open_regular_file, read_opened, read_regular_file};
 pub use crate::tick::{
     AuthorTick, Panicked, PublishList, TickGate, catch_now, hide_messages, hide_messages_of_ticks, watch,
 };

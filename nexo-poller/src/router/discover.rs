@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 
 use super::binary::{PluginBinary, plugin_command};
+use super::regular_file::read_regular_file;
 use super::supervisor::ProcessGroup;
 use crate::manifest::{Manifest, ManifestError};
 
@@ -125,7 +126,8 @@ async fn read_plugin(path: &Path) -> Result<PluginBinary, DiscoverError> {
 }
 
 fn read_manifest(file: &Path) -> Result<Manifest, DiscoverError> {
-    let text = std::fs::read_to_string(file).map_err(|error| DiscoverError::Io { path: file.to_owned(), error })?;
+    let text =
+        read_regular_file(file, MAX_MANIFEST).map_err(|error| DiscoverError::Io { path: file.to_owned(), error })?;
     Ok(Manifest::parse(&text, &file.display().to_string())?)
 }
 

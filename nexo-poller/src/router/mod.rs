@@ -12,6 +12,8 @@ mod kinds;
 mod link;
 mod proxy;
 mod registry;
+#[cfg_attr(not(feature = "unstable"), expect(dead_code, unreachable_pub, reason = "parts are for our daemon alone"))]
+pub(crate) mod regular_file;
 mod relay;
 mod supervisor;
 
