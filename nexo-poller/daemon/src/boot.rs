@@ -13,10 +13,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) use self::error::BootError;
 use crate::api::{ADDRESS_FILE, Listeners};
 use crate::cluster::many_machines;
-use crate::config::Settings;
 use crate::config::credentials::Credentials;
-use crate::config::private_file;
-use crate::core::console;
+use crate::config::{Settings, off_runtime, private_file, state_folder, within};
+use crate::core::console::Console;
 use crate::core::daemon::Daemon;
 use crate::core::exit::Exit;
 use crate::core::health::DaemonHealth;
@@ -27,12 +26,15 @@ use crate::core::service_manager::ServiceManager;
 use crate::plugins::built_in;
 use crate::plugins::running::Plugins;
 use crate::telemetry::feed::Feed;
+use crate::telemetry::logs;
 use crate::telemetry::recent::RecentTicks;
 use crate::telemetry::redactor::Redactor;
 use crate::telemetry::undelivered::Undelivered;
 
 /// Ticks that are cancelled, and the plugins that run them, may take this long to end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+/// What is written once everything has ended may take this long.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// The whole of a shutdown.
 const SHUTDOWN: Duration = Duration::from_millis(9_500);
 
@@ -42,25 +44,28 @@ const SHUTDOWN: Duration = Duration::from_millis(9_500);
 /// [`BootError`] where it cannot start.
 pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     // The log is read by more people than a job's config and credentials are.
-    nexo_poller::unstable::hide_messages_of_ticks();
+    nexo_poller::unstable::hide_messages_of_ticks(logs::say);
     // Before anything else: a signal during the start must not leave half a daemon.
     let mut signals = Signals::listen().map_err(BootError::Signals)?;
-    let config = LoadedConfig::read(path).await?;
+    // Files and servers that do not answer are no reason not to hear that one is to end.
+    let Some(config) = signals.unless_stopped(LoadedConfig::read(path)).await else { return Ok(()) };
+    let config = config?;
     let settings = config.file.settings.clone();
     let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
-    private_file::create_dir(&dir).map_err(|source| BootError::StateDir { dir: dir.clone(), source })?;
-    let listeners = Listeners::open(&settings.admin, &dir).await?;
+    let Some(opened) = signals.unless_stopped(open(&settings, &dir)).await else { return Ok(()) };
+    let Opened { listeners, world, store } = opened?;
     let (address, remote) = (listeners.local(), listeners.remote());
-    let world = many_machines::connect(settings.broker.as_ref()).await?;
-    let store = open_state(&settings, world.as_ref()).await?;
     let registry = PollerRegistry::new();
     built_in::register(&registry)?;
     let credentials = Arc::new(Credentials::default());
     let undelivered = Arc::new(Undelivered::default());
     let shared = world.clone().map(|world| Arc::new(world) as Arc<dyn Broker>);
-    let outbound = OutboundBroker::new(LocalBroker::new(), Arc::clone(&undelivered)).with_world(shared.clone());
-    let outbound = Arc::new(outbound);
-    console::start(&*outbound).await?;
+    let console = Arc::new(Console::start().map_err(BootError::Stdout)?);
+    if let Some(shared) = &shared {
+        console.listen_to(&**shared).await?;
+    }
+    let outbound = OutboundBroker::new(LocalBroker::new(), Arc::clone(&undelivered), Arc::clone(&console));
+    let outbound = Arc::new(outbound.with_world(shared.clone()));
     let redactor = Arc::new(Redactor::default());
     let llm = Arc::new(LlmRegistry::default());
     let services = HostServices::new(outbound, Arc::clone(&credentials) as _)
@@ -107,8 +112,13 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
             "another daemon, at {other}, shares this state: each job runs on one of the two; its `admin.addr` stays, so \
              give this one a port of its own under `admin: {{ bind: … }}` for the command line to find it"
         ),
-        None => private_file::replace(&address_file, &format!("{address}\n"))
-            .map_err(|source| BootError::AddressFile { path: address_file.clone(), source })?,
+        None => {
+            let path = address_file.clone();
+            let written = move || private_file::replace(&path, &format!("{address}\n"));
+            off_runtime("admin.addr", written)
+                .await?
+                .map_err(|source| BootError::AddressFile { path: address_file.clone(), source })?;
+        }
     }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -150,12 +160,32 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     if let Some(world) = world {
         world.close().await;
     }
-    // Another daemon on the same state may have written its own address since.
-    if std::fs::read_to_string(&address_file).is_ok_and(|text| text.trim() == address.to_string()) {
-        let _ = std::fs::remove_file(&address_file);
-    }
+    // Another daemon on the same state may have written its own address since. What hangs here keeps nobody.
+    let forget = move || {
+        if std::fs::read_to_string(&address_file).is_ok_and(|text| text.trim() == address.to_string()) {
+            let _ = std::fs::remove_file(&address_file);
+        }
+    };
+    let _ = within(LAST_WORDS, "admin.addr", forget).await;
+    console.flushed(LAST_WORDS).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What a daemon has to itself before it does anything.
+struct Opened {
+    listeners: Listeners,
+    world: Option<NatsBroker>,
+    store: Arc<dyn StateStore>,
+}
+
+async fn open(settings: &Settings, dir: &Path) -> Result<Opened, BootError> {
+    let folder = dir.to_owned();
+    off_runtime("the directory of `state_db`", move || state_folder::prepare(&folder)).await??;
+    let listeners = Listeners::open(&settings.admin, dir).await?;
+    let world = many_machines::connect(settings.broker.as_ref()).await?;
+    let store = open_state(settings, world.as_ref()).await?;
+    Ok(Opened { listeners, world, store })
 }
 
 /// Where job state lives: the bucket of many machines, or this machine's file.
@@ -184,9 +214,8 @@ fn options_of(settings: &Settings) -> RunnerOptions {
 
 /// Reloads on SIGHUP, returns on SIGTERM and SIGINT.
 async fn wait_for_the_end(daemon: &Daemon, signals: &mut Signals) {
-    let mut asked = false;
     loop {
-        if !std::mem::take(&mut asked) && signals.next().await == SignalRequest::Stop {
+        if !std::mem::take(&mut signals.reload_asked) && signals.next().await == SignalRequest::Stop {
             return;
         }
         let mut reload = std::pin::pin!(daemon.reload());
@@ -196,7 +225,7 @@ async fn wait_for_the_end(daemon: &Daemon, signals: &mut Signals) {
                 // read again after it.
                 request = signals.next() => match request {
                     SignalRequest::Stop => return,
-                    SignalRequest::Reload => asked = true,
+                    SignalRequest::Reload => signals.reload_asked = true,
                 },
                 reloaded = &mut reload => {
                     if let Err(error) = reloaded {
@@ -220,6 +249,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     reload: Signal,
+    /// One was asked for while something else was waited for.
+    reload_asked: bool,
 }
 
 impl Signals {
@@ -228,7 +259,22 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             reload: signal(SignalKind::hangup())?,
+            reload_asked: false,
         })
+    }
+
+    /// What `work` comes to; `None` where the daemon is to end before.
+    async fn unless_stopped<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                request = self.next() => match request {
+                    SignalRequest::Stop => return None,
+                    SignalRequest::Reload => self.reload_asked = true,
+                },
+            }
+        }
     }
 
     async fn next(&mut self) -> SignalRequest {

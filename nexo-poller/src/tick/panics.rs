@@ -7,8 +7,8 @@ use std::future::Future;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::pin::pin;
-use std::sync::Once;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Once, OnceLock};
 use std::task::Poll;
 
 /// A panic that was caught. What is shown of it is the place where it happened, where that is known.
@@ -53,6 +53,9 @@ const SHOWN: u8 = 0;
 const OF_TICKS: u8 = 1;
 const ALL: u8 = 2;
 
+/// How a line is said where stderr itself must not be waited for.
+static SAY: OnceLock<fn(&str)> = OnceLock::new();
+
 /// From now on every panic of this process is written to stderr as its place alone: in a plugin all code is the author's,
 /// tasks that a tick spawned included, and the daemon keeps stderr as a log.
 pub fn hide_messages() {
@@ -60,9 +63,10 @@ pub fn hide_messages() {
     HIDDEN.store(ALL, Ordering::Relaxed);
 }
 
-/// From now on a panic of an author's code is written to stderr as its place alone; one of the program's own is shown as usual.
-pub fn hide_messages_of_ticks() {
+/// From now on of a panic of an author's code its place alone is said, by `say`; one of the program's own is shown as usual.
+pub fn hide_messages_of_ticks(say: fn(&str)) {
     install();
+    let _ = SAY.set(say);
     HIDDEN.store(OF_TICKS, Ordering::Relaxed);
 }
 
@@ -112,7 +116,14 @@ fn install() {
             let _ = match HIDDEN.load(Ordering::Relaxed) {
                 ALL => writeln!(std::io::stderr(), "panicked at {place} (its message is hidden here; `once` shows it)"),
                 OF_TICKS if IN_TICK.try_with(Cell::get).unwrap_or(false) => {
-                    writeln!(std::io::stderr(), "panicked at {place} (its message is hidden: it may quote a secret)")
+                    let line = format!("panicked at {place} (its message is hidden: it may quote a secret)");
+                    match SAY.get() {
+                        Some(say) => {
+                            say(&line);
+                            Ok(())
+                        }
+                        None => writeln!(std::io::stderr(), "{line}"),
+                    }
                 }
                 _ => {
                     usual(info);

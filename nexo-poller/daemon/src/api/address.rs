@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
+use nexo_poller::unstable::read_regular_file;
 use tokio::net::TcpListener;
 
 use super::token::AdminToken;
+use crate::config::off_runtime;
 
 /// Beside the state file: where the server listens, for the command line.
 pub(crate) const ADDRESS_FILE: &str = "admin.addr";
+
+/// More than any address has.
+const LONGEST_ADDRESS: u64 = 1024;
 
 /// On one machine an answer takes no time.
 const NEIGHBOUR_ANSWERS: Duration = Duration::from_secs(1);
@@ -45,7 +50,9 @@ pub(super) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), Addres
 /// The address in `file`, where a daemon answers there that is not the one at `own` and knows the state's token: two may
 /// share one state. Whoever else listens there has taken the port of a daemon that was killed.
 pub(super) async fn other_daemon(file: &Path, own: SocketAddr, token: &AdminToken) -> Option<SocketAddr> {
-    let address: SocketAddr = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
+    let file = file.to_owned();
+    let text = off_runtime("admin.addr", move || read_regular_file(&file, LONGEST_ADDRESS)).await.ok()?.ok()?;
+    let address: SocketAddr = text.trim().parse().ok()?;
     if address == own {
         return None;
     }

@@ -11,7 +11,7 @@ use super::remote_access::{RemoteAccess, Unprepared};
 use super::routes::router;
 use super::server::serve;
 use super::token::{AdminToken, TokenError};
-use crate::config::AdminSettings;
+use crate::config::{AdminSettings, NotRead, off_runtime};
 use crate::core::certificate::Certificate;
 use crate::core::daemon::Daemon;
 
@@ -33,6 +33,8 @@ pub(crate) enum ListenersError {
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error(transparent)]
+    NotRead(#[from] NotRead),
+    #[error(transparent)]
     RemoteAccess(#[from] Unprepared),
     #[error(transparent)]
     Address(#[from] AddressError),
@@ -44,9 +46,11 @@ impl Listeners {
     /// # Errors
     /// [`ListenersError`], which says what to change.
     pub(crate) async fn open(settings: &AdminSettings, dir: &Path) -> Result<Self, ListenersError> {
-        let token = AdminToken::load_or_make(dir)?;
+        let (dir, outside) = (dir.to_owned(), settings.clone());
+        let token = off_runtime("the admin token", move || AdminToken::load_or_make(&dir)).await??;
+        let access = off_runtime("the token and certificate for other machines", move || RemoteAccess::of(&outside));
         let names = settings.names.as_slice().into();
-        Ok(match RemoteAccess::of(settings)? {
+        Ok(match access.await?? {
             None => Self { local: bind(&settings.bind).await?, token, remote: None, names },
             Some(access) => {
                 let (listener, address) = bind(&settings.bind).await?;

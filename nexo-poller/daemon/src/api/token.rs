@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+pub(crate) use crate::config::TOKEN_FILE;
 use crate::config::private_file;
-
-/// Beside the state file: what calls that change something must show.
-pub(crate) const TOKEN_FILE: &str = "admin.token";
 
 /// A shorter one may be guessed.
 const SHORTEST: usize = 32;

@@ -7,6 +7,8 @@ use nexo_poller::store::StoreError;
 
 use crate::api::ListenersError;
 use crate::cluster::many_machines::ClusterError;
+use crate::config::NotRead;
+use crate::config::state_folder::StateFolderError;
 use crate::core::exit::Exit;
 use crate::core::loaded_config::LoadError;
 
@@ -17,8 +19,10 @@ pub(crate) enum BootError {
     Signals(#[source] io::Error),
     #[error("the daemon does not start:\n{0}")]
     Config(#[from] LoadError),
-    #[error("the directory {} of `state_db` cannot be made: {source}", dir.display())]
-    StateDir { dir: PathBuf, source: io::Error },
+    #[error(transparent)]
+    StateFolder(#[from] StateFolderError),
+    #[error(transparent)]
+    NotRead(#[from] NotRead),
     #[error(transparent)]
     Listeners(#[from] ListenersError),
     #[error(transparent)]
@@ -33,6 +37,8 @@ pub(crate) enum BootError {
     /// The channel `console` cannot be listened to.
     #[error(transparent)]
     Console(#[from] BrokerError),
+    #[error("nothing can be printed: {0}")]
+    Stdout(#[source] io::Error),
     #[error(transparent)]
     Runner(#[from] RunnerError),
     #[error("{} cannot be written: {source}", path.display())]

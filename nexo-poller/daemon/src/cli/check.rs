@@ -11,6 +11,7 @@ use super::print;
 use crate::api::{RemoteAccess, Unprepared};
 use crate::config::credentials;
 use crate::config::specs::specs_of;
+use crate::config::state_folder::{self, StateFolderError};
 use crate::config::{PollersFile, Problem, place_in_config};
 use crate::core::exit::Exit;
 use crate::core::terminal::line_to_stdout;
@@ -93,8 +94,17 @@ async fn look(config: &Path) -> Found {
         let message = format!("kind `{}` refuses the config: {}", spec.kind, mistake.message);
         problems.push(Problem { file: job.file.display().to_string(), place, job: Some(job.id.clone()), message });
     }
-    problems.extend(unwritable_state(&file));
     let mut warnings = past_instants(&file, &specs);
+    match unsafe_state(&file) {
+        None => problems.extend(unwritable_state(&file)),
+        Some(error) => {
+            // Who checks a file may not be the user that the daemon runs as.
+            let is_problem = !matches!(error, StateFolderError::OfAnother { .. });
+            let list = if is_problem { &mut problems } else { &mut warnings };
+            let message = error.to_string();
+            list.push(Problem { file: file.path.display().to_string(), place: None, job: None, message });
+        }
+    }
     if let Err(unprepared) = RemoteAccess::of(&file.settings.admin) {
         // A token may be in the environment of the service, which is not ours.
         let is_problem = !matches!(unprepared, Unprepared::NoToken { .. });
@@ -115,6 +125,11 @@ fn past_instants(file: &PollersFile, specs: &[JobSpec]) -> Vec<Problem> {
         Some(Problem { file: job.file.display().to_string(), place, job: Some(job.id.clone()), message })
     };
     over.filter_map(warning).collect()
+}
+
+/// Why job state is not safe where the file keeps it.
+fn unsafe_state(file: &PollersFile) -> Option<StateFolderError> {
+    state_folder::judge(file.settings.state_db.parent()?).err()
 }
 
 fn unwritable_state(file: &PollersFile) -> Option<Problem> {

@@ -26,15 +26,15 @@ use clap::Parser;
 use self::args::{Args, Command};
 use crate::boot;
 use crate::core::exit::Exit;
-use crate::core::terminal::line_to_stderr;
-use crate::telemetry::logs;
+use crate::telemetry::logs::{self, Logging};
 
 /// The whole of the program.
 #[must_use]
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
     let is_daemon = matches!(args.command, Command::Run { job: None });
-    let _traces = match logs::init(args.log_format, &args.log, is_daemon) {
+    let whose = if is_daemon { Logging::OfDaemon } else { Logging::OfCommand };
+    let traces = match logs::init(args.log_format, &args.log, whose) {
         Ok(traces) => traces,
         Err(error) => return fail(&error.to_string()).into(),
     };
@@ -45,6 +45,9 @@ pub(crate) fn main() -> ExitCode {
     match runtime.enable_all().build() {
         Ok(runtime) => {
             let exit = runtime.block_on(dispatch(&args));
+            // The last spans, and then what is to be said of them.
+            drop(traces);
+            runtime.block_on(logs::flushed());
             // What still blocks (a reader of a pipe, say) must not hold up the end.
             runtime.shutdown_background();
             exit.into()
@@ -81,6 +84,6 @@ async fn dispatch(args: &Args) -> Exit {
 
 /// Errors go to stderr even where logging is turned down.
 fn fail(sentence: &str) -> Exit {
-    line_to_stderr(&format!("nexo-poller: {sentence}"));
+    logs::say(&format!("nexo-poller: {sentence}"));
     Exit::Failed
 }

@@ -1,11 +1,14 @@
 use std::path::Path;
 
+use nexo_poller::unstable::read_regular_file;
+
+use crate::config::jobs::MOST;
 use crate::config::yaml::{Key, Node, Place, Yaml, parse};
 
 /// Where the field `wanted` (`deliver.to`) stands in the config of the job `id` of the file at `path`; where it is missing, what
 /// it is missing from. `None` where the file no longer says so.
 pub(crate) fn place_in_config(path: &Path, id: &str, wanted: &str) -> Option<Place> {
-    let text = std::fs::read_to_string(path).ok()?;
+    let text = read_regular_file(path, MOST).ok()?;
     let root = parse(&text, "").ok()?;
     let jobs = get_in(get_in(&root, "pollers")?.1, "jobs")?.1;
     let Yaml::List(items) = &jobs.value else { return None };

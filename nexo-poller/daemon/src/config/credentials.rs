@@ -7,9 +7,11 @@ use nexo_poller::contract::HostError;
 use nexo_poller::host::{CONSOLE_CHANNEL, CredentialResolver, LlmSettings};
 use serde_json::{Map, Value};
 
+use super::keys::{NAME_RULE, Text};
 use super::llm_providers;
+use super::own::Own;
 use super::private_file;
-use super::yaml::{Place, Problem, References, Sink, Table, entries, environment, parse};
+use super::yaml::{Key, Place, Problem, References, Sink, Table, entries, parse};
 use crate::config::RefusedFile;
 
 /// The agents' accounts: `agents: { ana: { telegram: { account_id: … } } }`. Replaced as a whole by a reload.
@@ -70,14 +72,16 @@ pub(crate) fn load(path: &Path) -> Result<CredentialsFile, RefusedFile> {
     let mut root = parse(&text, &file).map_err(|problem| RefusedFile { problems: vec![*problem] })?;
     let mut sink = Sink { file: &file, job: None, problems: Vec::new() };
     let dir = path.parent().unwrap_or(Path::new(""));
-    References { dir, strict: true, variable: &environment }.resolve(&mut root, &mut sink);
+    References::strict(dir, &Own).resolve(&mut root, &mut sink);
     let mut found = CredentialsFile::default();
     if let Some(mut top) = Table::open("the file", Place::item(root.at), &root, &mut sink) {
         if let Some((key, agents)) = top.take("agents") {
             for (agent, channels) in entries("`agents`", Place::value(key, agents.at), agents, &mut sink) {
                 let place = Place::value(agent, channels.at);
+                check_name(agent, &mut sink);
                 for (channel, account) in entries("an agent's accounts", place, channels, &mut sink) {
                     let place = Place::value(channel, account.at);
+                    check_name(channel, &mut sink);
                     match account.to_json() {
                         Value::Object(fields) if has_account_id(&fields) => {
                             found.accounts.insert((agent.name.clone(), channel.name.clone()), fields);
@@ -91,6 +95,12 @@ pub(crate) fn load(path: &Path) -> Result<CredentialsFile, RefusedFile> {
         top.finish(&mut sink);
     }
     if sink.problems.is_empty() { Ok(found) } else { Err(RefusedFile { problems: sink.problems }) }
+}
+
+fn check_name(key: &Key, sink: &mut Sink<'_>) {
+    if !Text::NAME.takes(&key.name) {
+        sink.add(Place::key(key), format!("no agent and no channel is called that: {NAME_RULE}"));
+    }
 }
 
 fn has_account_id(account: &Map<String, Value>) -> bool {
@@ -137,6 +147,16 @@ mod tests {
             ("agents: { ana: { telegram: hunter2 } }\n", ":1:28: ", "an account must be a mapping"),
             ("agents: { ana: { telegram: { token: hunter2 } } }\n", ":1:28: ", "with an `account_id`"),
             ("agent: { ana: hunter2 }\n", ":1:1: ", "did you mean `agents`?"),
+            (
+                "agents: { \"a\\0na\": { telegram: { account_id: a } } }\n",
+                ":1:11: ",
+                "no agent and no channel is called that",
+            ),
+            (
+                "agents: { ana: { \"a\\nb\": { account_id: a } } }\n",
+                ":1:18: ",
+                "no agent and no channel is called that",
+            ),
             ("agents: { ana: hunter2 }\n", ":1:16: ", "an agent's accounts must be a mapping, found text"),
         ] {
             let error = load(file(text, 0o600).path()).err().unwrap().to_string();

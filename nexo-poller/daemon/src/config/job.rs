@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nexo_poller::runner::CatchUp;
 use serde_json::{Map, Value};
 
-use crate::config::keys::{job as key, schedule};
+use crate::config::keys::{Key, NAME_RULE, Required, Text, job as key, schedule};
 use crate::config::yaml::{Node, Place, Sink, Table, Yaml};
 
 /// One job as the file has it: readable, its schedule and config not yet judged.
@@ -23,6 +23,8 @@ pub(crate) struct JobEntry {
     pub(crate) kind_place: Place,
     /// `agent`.
     pub(crate) agent: String,
+    /// Where the agent stands.
+    pub(crate) agent_place: Place,
     /// `schedule`.
     pub(crate) schedule: ScheduleEntry,
     /// Where the schedule stands.
@@ -93,7 +95,7 @@ impl JobEntry {
         {
             sink.add(place.clone(), error.to_string());
         }
-        let agent = key::AGENT.read(&mut table, sink);
+        let agent = read_name(&key::AGENT, &mut table, sink);
         let schedule = read_schedule(&mut table, sink);
         let (config, config_place) = read_config(&mut table, sink);
         let failure_to = read_target(&mut table, sink);
@@ -103,7 +105,7 @@ impl JobEntry {
         if sink.problems.len() > before {
             return None;
         }
-        let ((id, id_place), (kind, kind_place), (agent, _)) = (id?, kind?, agent?);
+        let ((id, id_place), (kind, kind_place), (agent, agent_place)) = (id?, kind?, agent?);
         let (schedule, schedule_place) = schedule?;
         let catch_up = catch_up?;
         Some(Self {
@@ -113,6 +115,7 @@ impl JobEntry {
             kind,
             kind_place,
             agent,
+            agent_place,
             schedule,
             schedule_place,
             config,
@@ -122,6 +125,15 @@ impl JobEntry {
             catch_up,
         })
     }
+}
+
+fn read_name(key: &Key<Required<Text>>, table: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(String, Place)> {
+    let (name, place) = key.read(table, sink)?;
+    if key.takes(&name) {
+        return Some((name, place));
+    }
+    sink.add(place, format!("`{}` is no name: {NAME_RULE}", key.name));
+    None
 }
 
 fn read_schedule(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(ScheduleEntry, Place)> {
@@ -216,7 +228,7 @@ fn refuse_repeated_keys(node: &Node, sink: &mut Sink<'_>) {
 
 fn read_target(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(String, String)> {
     let mut table = key::FAILURE_TO.open(job, sink)?;
-    let channel = key::CHANNEL.read(&mut table, sink);
+    let channel = read_name(&key::CHANNEL, &mut table, sink);
     let to = key::TO.read(&mut table, sink);
     table.finish(sink);
     Some((channel?.0, to?.0))

@@ -1,9 +1,14 @@
 //! Files that only their owner may read.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nexo_poller::unstable::{open_regular_file, read_opened};
+
+/// The credentials of some ten thousand agents.
+pub(super) const MOST: u64 = 16 * 1024 * 1024;
 
 /// Creates `dir` and its parents, closed to others (0700); one that exists is left as it is.
 pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
@@ -46,7 +51,15 @@ fn draft(path: &Path, content: &str) -> io::Result<PathBuf> {
 /// # Errors
 /// Also where others than its owner may read it.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
-    let mode = std::fs::metadata(path)?.mode() & 0o777;
+    let file = open_regular_file(path)?;
+    must_be_closed(&file, path)?;
+    read_opened(file, MOST)
+}
+
+/// # Errors
+/// Where others than its owner may read the `file` that was opened at `path`.
+pub(super) fn must_be_closed(file: &File, path: &Path) -> io::Result<()> {
+    let mode = file.metadata()?.mode() & 0o777;
     // systemd lets the service's user in by an access control list, which shows as a group that may read; its directory is
     // closed to everybody else.
     let handed_over =
@@ -56,11 +69,14 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
         let message = format!("it is open to others (mode {mode:o}); close it with `chmod 600 {}`", path.display());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
     }
-    std::fs::read_to_string(path)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -71,5 +87,18 @@ mod tests {
         assert_eq!(create(&path, "second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(read(&path).unwrap(), "first");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "the draft is gone");
+    }
+
+    #[test]
+    fn a_file_with_secrets_is_read_only_where_it_is_regular_and_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        create(&path, "hunter2").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let said = read(&path).unwrap_err().to_string();
+        assert!(said.contains("mode 644") && said.contains("chmod 600"), "{said}");
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+        assert!(read(&pipe).unwrap_err().to_string().contains("it is a pipe"));
     }
 }

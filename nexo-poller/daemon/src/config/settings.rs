@@ -4,6 +4,9 @@ use crate::config::keys::settings as key;
 use crate::config::yaml::{Node, Place, Sink, Table, Yaml};
 use crate::config::{AdminSettings, BrokerSettings};
 
+/// Beside the state file: what calls that change something must show.
+pub(crate) const TOKEN_FILE: &str = "admin.token";
+
 /// What `pollers:` says besides its jobs. Paths are absolute or relative to the working directory: those of the file
 /// have been joined to the file's own directory.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +61,18 @@ impl Settings {
             credentials: None,
             admin: AdminSettings::default(),
         }
+    }
+
+    /// What the daemon itself keeps secret, the file at `main` included.
+    pub(super) fn secret_files(&self, main: &Path) -> Vec<PathBuf> {
+        let state = |end: &str| {
+            let mut path = self.state_db.as_os_str().to_owned();
+            path.push(end);
+            PathBuf::from(path)
+        };
+        let own = [main.to_owned(), self.state_db.with_file_name(TOKEN_FILE), state(""), state("-wal"), state("-shm")];
+        let tls = self.admin.tls.as_ref().map(|tls| tls.key.clone());
+        own.into_iter().chain(self.credentials.clone()).chain(self.admin.token_file.clone()).chain(tls).collect()
     }
 
     pub(super) fn read(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> Self {

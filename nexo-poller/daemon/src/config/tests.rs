@@ -96,6 +96,29 @@ fn a_bad_job_is_left_out_with_its_place_and_its_siblings_load() {
 }
 
 #[test]
+fn names_that_cannot_be_seen_as_what_they_are_are_refused_and_nothing_of_them_reaches_a_terminal() {
+    for (job, wrong) in [
+        (r#"{id: a, kind: rss, agent: "ana\0", schedule: {every: 5m}}"#, "`agent` is no name: a name has 1 to 200"),
+        (r#"{id: a, kind: rss, agent: "a\u202Eb", schedule: {every: 5m}}"#, "`agent` is no name: a name has 1 to 200"),
+        (
+            r#"{id: a, kind: rss, agent: "a\nERROR b", schedule: {every: 5m}}"#,
+            "`agent` is no name: a name has 1 to 200",
+        ),
+        (
+            r#"{id: a, kind: rss, agent: a, schedule: {every: 5m}, failure_to: {channel: "\e[2J", to: b}}"#,
+            "`channel` is no name",
+        ),
+        (r#"{id: "a\e[2J\nb", kind: rss, agent: a, schedule: {every: 5m}}"#, "`id` must have"),
+        (r#"{id: a, kind: "r\e[2Jss", agent: a, schedule: {every: 5m}}"#, "kind"),
+        (r#"{id: a, kind: rss, agent: a, schedule: {every: 5m}, "x\e[2J\ny": 1}"#, "unknown key"),
+    ] {
+        let said = problems(&format!("pollers:\n  jobs:\n    - {job}\n"));
+        assert!(said.contains(wrong), "{job}: {said}");
+        assert!(!said.contains(['\0', '\u{1b}', '\u{202e}']) && said.lines().count() == 3, "{job}: {said:?}");
+    }
+}
+
+#[test]
 fn words_that_yaml_1_1_read_as_booleans_and_numbers_stay_words() {
     let text = with_job(
         "id: n\nkind: rss\nagent: ana\nschedule: { every: 5m }\nconfig: { n: no, y: on, zip: 01234, port: 80, ok: true }\n",

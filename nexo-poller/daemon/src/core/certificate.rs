@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use nexo_poller::unstable::read_regular_file;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -8,6 +9,9 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::config::{TlsFiles, private_file};
+
+/// The most bytes of a certificate with what it was signed by.
+const MOST: u64 = 1024 * 1024;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -75,9 +79,11 @@ impl std::fmt::Debug for Certificate {
 }
 
 fn read(files: &TlsFiles) -> Result<CertifiedKey, CertificateError> {
-    let chain = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| CertificateError::new("cert", &files.cert, error))?;
+    let unusable_cert = |error: Cause| CertificateError::new("cert", &files.cert, error);
+    let chain = read_regular_file(&files.cert, MOST).map_err(|error| unusable_cert(error.into()))?;
+    let chain = CertificateDer::pem_slice_iter(chain.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| unusable_cert(error.into()))?;
     let unusable_key = |error: Cause| CertificateError::new("key", &files.key, error);
     let key = private_file::read(&files.key).map_err(|error| unusable_key(error.into()))?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| unusable_key(error.into()))?;

@@ -1,21 +1,87 @@
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use nexo_poller::broker::{Broker, BrokerError};
 use nexo_poller::wire::{Event, topics};
 use serde_json::Value;
 
-use super::terminal::line_to_stdout;
+use crate::telemetry::pipe_writer::{PipeWriter, Stuck};
 
-/// Prints what is sent on the channel `console` to stdout, a line each.
-///
-/// # Errors
-/// Where the broker does not take the subscription.
-pub(crate) async fn start(broker: &dyn Broker) -> Result<(), BrokerError> {
-    let mut messages = broker.subscribe(&topics::channel(topics::CONSOLE), None).await?;
-    tokio::spawn(async move {
-        while let Some(delivery) = messages.next().await {
-            line_to_stdout(&line(&delivery.event));
+/// Messages that wait for whoever reads stdout.
+const WAITING: u32 = 1024 * 1024;
+
+/// A message is held back while somebody reads. Where nobody has for this long it fails, and with it the tick that sent it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The channel `console`: the daemon's stdout, a line for each message.
+pub(crate) struct Console {
+    stdout: PipeWriter,
+    /// That nobody reads it was said already.
+    told: AtomicBool,
+}
+
+impl Console {
+    /// Takes the daemon's stdout.
+    ///
+    /// # Errors
+    /// Where there can be no thread that writes.
+    pub(crate) fn start() -> io::Result<Self> {
+        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        // Nothing is ever dropped for want of room.
+        Ok(Self { stdout: PipeWriter::start(stdout, WAITING, |_| {})?, told: AtomicBool::new(false) })
+    }
+
+    /// Whether `topic` is the channel's.
+    pub(crate) fn has(topic: &str) -> bool {
+        nexo_poller::contract::matches(&topics::channel(topics::CONSOLE), topic)
+    }
+
+    /// Prints a message, once there is room for it.
+    ///
+    /// # Errors
+    /// [`BrokerError::QueueFull`] where nobody reads.
+    pub(crate) async fn print(&self, event: &Event) -> Result<(), BrokerError> {
+        let mut line = line(event);
+        line.push('\n');
+        match self.stdout.write(line.into_bytes(), PATIENCE).await {
+            Ok(()) => {
+                self.told.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(Stuck) => {
+                if !self.told.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "nobody reads the daemon's stdout: messages to the channel `console` fail, and their ticks are repeated"
+                    );
+                }
+                Err(BrokerError::QueueFull { topic: event.topic.clone() })
+            }
         }
-    });
-    Ok(())
+    }
+
+    /// Prints what other machines send there.
+    ///
+    /// # Errors
+    /// Where `world` does not take the subscription.
+    pub(crate) async fn listen_to(self: &std::sync::Arc<Self>, world: &dyn Broker) -> Result<(), BrokerError> {
+        let mut messages = world.subscribe(&topics::channel(topics::CONSOLE), None).await?;
+        let console = std::sync::Arc::clone(self);
+        tokio::spawn(async move {
+            while let Some(delivery) = messages.next().await {
+                // Who has sent it may be anywhere: there is nobody to hold back.
+                let _ = console.print(&delivery.event).await;
+            }
+        });
+        Ok(())
+    }
+
+    /// Waits until everything was read, for as long as `patience`.
+    pub(crate) async fn flushed(&self, patience: Duration) {
+        self.stdout.flushed(patience).await;
+    }
 }
 
 /// `to ← text`; a payload of another shape as compact JSON.

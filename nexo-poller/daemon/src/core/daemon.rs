@@ -21,6 +21,7 @@ use crate::plugins::report::PluginReport;
 use crate::plugins::running::Plugins;
 use crate::plugins::set::PluginFault;
 use crate::telemetry::feed::Feed;
+use crate::telemetry::logs;
 use crate::telemetry::recent::RecentTicks;
 use crate::telemetry::redactor::Redactor;
 use crate::telemetry::undelivered::Undelivered;
@@ -146,6 +147,7 @@ impl Daemon {
         let mut text = runner.trim_end().trim_end_matches("# EOF").to_owned();
         let mut registry = Registry::default();
         self.undelivered.register(&mut registry);
+        logs::register(&mut registry);
         if let Some(membership) = &self.membership {
             membership.register(&mut registry);
         }

@@ -4,7 +4,7 @@ use nexo_poller::runner::JobSpec;
 
 use crate::config::credentials::{self, CredentialsFile};
 use crate::config::specs::{RefusedJob, specs_of};
-use crate::config::{PollersFile, RefusedFile};
+use crate::config::{NotRead, PollersFile, RefusedFile, off_runtime};
 use crate::plugins::set::{PluginConflict, PluginSet};
 
 /// Everything that a boot or a reload reads, checked before anything is changed.
@@ -22,6 +22,9 @@ pub(crate) enum LoadError {
     /// A file is wrong.
     #[error("{0}")]
     File(RefusedFile),
+    /// A file is on a file system that does not answer.
+    #[error(transparent)]
+    NotRead(#[from] NotRead),
     /// The plugins do not go together.
     #[error(transparent)]
     Plugins(#[from] PluginConflict),
@@ -33,11 +36,13 @@ impl LoadedConfig {
     /// # Errors
     /// [`LoadError`]: nothing of it may be used.
     pub(crate) async fn read(config: &Path) -> Result<Self, LoadError> {
-        let file = PollersFile::load(config).map_err(LoadError::File)?;
-        let secrets = match &file.settings.credentials {
-            Some(path) => credentials::load(path).map_err(LoadError::File)?,
-            None => CredentialsFile::default(),
+        let path = config.to_owned();
+        let read = move || {
+            let file = PollersFile::load(&path)?;
+            let secrets = file.settings.credentials.as_deref().map(credentials::load).transpose()?;
+            Ok((file, secrets.unwrap_or_default()))
         };
+        let (file, secrets) = off_runtime("the configuration", read).await?.map_err(LoadError::File)?;
         let plugins = PluginSet::discover(&file.settings).await?;
         let (mut specs, problems) = specs_of(&file, &plugins.kinds());
         if !file.settings.enabled {

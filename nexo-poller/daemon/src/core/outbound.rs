@@ -6,19 +6,21 @@ use nexo_poller::broker::{Broker, BrokerError, LocalBroker, Subscription};
 use nexo_poller::wire::{Event, topics};
 use serde_json::Value;
 
+use super::console::Console;
 use crate::telemetry::undelivered::Undelivered;
 
-/// The daemon's broker. Alone, it notices messages to channels that nobody listens to. Where many machines share a
+/// The daemon's broker. Alone, it prints what goes to the console, and notices messages to channels that nobody listens to. Where many machines share a
 /// broker, everything that is not between this daemon and the plugins that it has started goes there.
 pub(crate) struct OutboundBroker {
     inner: LocalBroker,
     undelivered: Arc<Undelivered>,
+    console: Arc<Console>,
     world: Option<Arc<dyn Broker>>,
 }
 
 impl OutboundBroker {
-    pub(crate) fn new(inner: LocalBroker, undelivered: Arc<Undelivered>) -> Self {
-        Self { inner, undelivered, world: None }
+    pub(crate) fn new(inner: LocalBroker, undelivered: Arc<Undelivered>, console: Arc<Console>) -> Self {
+        Self { inner, undelivered, console, world: None }
     }
 
     /// Shares what is not this machine's own on `world`.
@@ -41,6 +43,10 @@ impl Broker for OutboundBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
         if let Some(world) = self.world_of(&event.topic) {
             return world.publish(event).await;
+        }
+        if Console::has(&event.topic) {
+            self.inner.publish(event.clone()).await?;
+            return self.console.print(&event).await;
         }
         if topics::is_outbound(&event.topic) && !self.inner.has_listeners(&event.topic) {
             self.undelivered.note(&event.topic);
@@ -69,9 +75,14 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_reaches_nobody_is_counted_and_is_no_error() {
         let (local, undelivered) = (LocalBroker::new(), Arc::new(Undelivered::default()));
-        let broker = OutboundBroker::new(local.clone(), Arc::clone(&undelivered));
-        let _heard = local.subscribe("plugin.outbound.console.>", None).await.unwrap();
-        for topic in ["plugin.outbound.console.a", "plugin.outbound.telegram.a", "plugin.poller.x.tick"] {
+        let broker = OutboundBroker::new(local.clone(), Arc::clone(&undelivered), Arc::new(Console::start().unwrap()));
+        let _heard = local.subscribe("plugin.outbound.slack.>", None).await.unwrap();
+        for topic in [
+            "plugin.outbound.slack.a",
+            "plugin.outbound.console.a",
+            "plugin.outbound.telegram.a",
+            "plugin.poller.x.tick",
+        ] {
             broker.publish(Event::new(topic, "t", json!({}))).await.unwrap();
         }
         assert_eq!(undelivered.count(), 1);
@@ -80,7 +91,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_between_this_daemon_and_its_plugins_stays_here_and_an_account_may_be_called_tick() {
         let (local, world) = (LocalBroker::new(), LocalBroker::new());
-        let broker = OutboundBroker::new(local, Arc::default()).with_world(Some(Arc::new(world.clone())));
+        let broker = OutboundBroker::new(local, Arc::default(), Arc::new(Console::start().unwrap()))
+            .with_world(Some(Arc::new(world.clone())));
         let mut heard = world.subscribe(">", None).await.unwrap();
         for topic in ["plugin.poller.x.tick", "daemon.rpc.x", "_inbox.x.1", "plugin.outbound.slack.tick"] {
             broker.publish(Event::new(topic, "t", json!({}))).await.unwrap();

@@ -5,8 +5,8 @@ use nexo_poller::runner::{ReloadPlan, RunnerError};
 
 use super::daemon::{Daemon, Loaded};
 use super::loaded_config::{LoadError, LoadedConfig};
-use crate::config::Settings;
 use crate::config::specs::RefusedJob;
+use crate::config::{Settings, off_runtime};
 
 /// New plugins are waited for this long.
 pub(crate) const PLUGINS_SETTLE: Duration = Duration::from_secs(10);
@@ -98,8 +98,12 @@ impl Daemon {
         if let Err(error) = self.llm.replace(config.secrets.llm) {
             tracing::error!("{error}; language models stay as they were");
         }
-        if let Some(Err(error)) = self.certificate.as_ref().map(|certificate| certificate.reload()) {
-            tracing::error!("{error}; the old certificate stays");
+        if let Some(certificate) = self.certificate.clone() {
+            match off_runtime("the certificate", move || certificate.reload()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!("{error}; the old certificate stays"),
+                Err(error) => tracing::error!("{error}; the old certificate stays"),
+            }
         }
         // New plugins come before the jobs that need them; old ones leave after theirs.
         self.plugins.add(&config.plugins).await;

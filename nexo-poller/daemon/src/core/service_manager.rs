@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -8,13 +9,16 @@ use tokio::time::MissedTickBehavior;
 /// The status line is looked at this often where no watchdog asks for more.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 
+/// Messages that may wait for the service manager.
+const WAITING: usize = 64;
+
 /// The service manager that has started the daemon and wants to hear how it is: systemd, or whatever else has set
 /// `NOTIFY_SOCKET`. Without one, nothing here does anything.
 #[derive(Debug)]
 pub(crate) struct ServiceManager {
-    listens: bool,
-    /// That it cannot be told was said already.
-    deaf: AtomicBool,
+    ear: Option<SyncSender<String>>,
+    /// That it does not listen was said already.
+    full: AtomicBool,
     /// How often it must hear that the daemon lives.
     watchdog: Option<Duration>,
 }
@@ -27,9 +31,13 @@ impl ServiceManager {
     /// What the environment says.
     pub(crate) fn of_environment() -> Self {
         let listens = std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty());
+        let ear = listens.then(|| sync_channel(WAITING)).and_then(|(ear, messages)| {
+            let speaking = std::thread::Builder::new().name("notify".to_owned()).spawn(move || speak(&messages));
+            speaking.ok().map(|_| ear)
+        });
         // A service manager lets half the time pass before it worries; so do we.
         let watchdog = sd_notify::watchdog_enabled().map(|limit| limit / 2).filter(|half| !half.is_zero());
-        Self { listens, deaf: AtomicBool::new(false), watchdog }
+        Self { ear, full: AtomicBool::new(false), watchdog }
     }
 
     /// The daemon does its work from now on.
@@ -57,7 +65,7 @@ impl ServiceManager {
     where
         L: Future<Output = Option<String>>,
     {
-        if !self.listens {
+        if self.ear.is_none() {
             return;
         }
         let mut said = String::new();
@@ -80,13 +88,23 @@ impl ServiceManager {
 
     /// One that cannot be told now is no reason to end, and may listen again later.
     fn tell(&self, what: &[NotifyState<'_>]) {
-        if !self.listens {
-            return;
+        let Some(ear) = &self.ear else { return };
+        let message: Vec<String> = what.iter().map(ToString::to_string).collect();
+        let full = ear.try_send(message.join("\n")).is_err();
+        if !self.full.swap(full, Ordering::Relaxed) && full {
+            tracing::warn!("the service manager of NOTIFY_SOCKET does not listen");
         }
-        match sd_notify::notify(what) {
-            Ok(()) => self.deaf.store(false, Ordering::Relaxed),
+    }
+}
+
+/// Says what comes out of `messages`: the socket's other end may be full, and then this thread alone waits.
+fn speak(messages: &Receiver<String>) {
+    let mut deaf = false;
+    for message in messages {
+        match sd_notify::notify(&[NotifyState::Custom(&message)]) {
+            Ok(()) => deaf = false,
             Err(error) => {
-                if !self.deaf.swap(true, Ordering::Relaxed) {
+                if !std::mem::replace(&mut deaf, true) {
                     tracing::warn!(%error, "the service manager of NOTIFY_SOCKET cannot be told how the daemon is");
                 }
             }

@@ -18,6 +18,7 @@ use super::offer::offer;
 use super::remote::RemotePlugins;
 use super::report::{PluginFigures, PluginReport};
 use super::set::PluginSet;
+use crate::config::off_runtime;
 use crate::telemetry::counters::Counters;
 
 /// A plugin that a reload removes may take this long to end.
@@ -63,9 +64,9 @@ struct FileMark {
 
 impl FileMark {
     /// None where the program is found by its name on the PATH.
-    fn of(binary: &PluginBinary) -> Option<Self> {
+    fn of(program: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
-        let metadata = std::fs::metadata(&binary.program).ok()?;
+        let metadata = std::fs::metadata(program).ok()?;
         Some(Self { inode: metadata.ino(), bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 }
@@ -107,22 +108,28 @@ impl Plugins {
 
     /// Starts the plugins of `set` that do not run yet; those whose binary or manifest is another now are started again.
     pub(crate) async fn add(&self, set: &PluginSet) {
-        for binary in &set.found {
+        let programs: Vec<_> = set.found.iter().map(|binary| binary.program.clone()).collect();
+        let looked = off_runtime("plugins", move || programs.iter().map(|program| FileMark::of(program)).collect());
+        let marks: Vec<Option<FileMark>> = match looked.await {
+            Ok(marks) => marks,
+            Err(error) => return tracing::error!("{error}; plugins stay as they are"),
+        };
+        for (binary, mark) in set.found.iter().zip(marks) {
             let id = &binary.manifest.plugin.id;
             let known = {
                 let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-                running.get(id).map(|running| running.binary == *binary && running.file == FileMark::of(binary))
+                running.get(id).map(|running| running.binary == *binary && running.file == mark)
             };
             match known {
                 Some(true) => continue,
                 Some(false) => self.remove(id).await,
                 None => {}
             }
-            self.start(binary);
+            self.start(binary, mark);
         }
     }
 
-    fn start(&self, binary: &PluginBinary) {
+    fn start(&self, binary: &PluginBinary, file: Option<FileMark>) {
         let id = binary.manifest.plugin.id.clone();
         let kinds = match self.router.register(binary) {
             Ok(kinds) => kinds,
@@ -134,13 +141,7 @@ impl Plugins {
             .then(|| Supervisor::start(binary.clone(), &self.router, SupervisorOptions::default()));
         let settled = supervisor.as_ref().map(Supervisor::settled);
         let (registry, gone) = (self.registry.clone(), Arc::new(Mutex::new(false)));
-        let running = Running {
-            binary: binary.clone(),
-            file: FileMark::of(binary),
-            kinds: names,
-            supervisor,
-            gone: Arc::clone(&gone),
-        };
+        let running = Running { binary: binary.clone(), file, kinds: names, supervisor, gone: Arc::clone(&gone) };
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, running);
         // Its jobs wait until it is up, or has failed: then they report why.
         let offer = async move {

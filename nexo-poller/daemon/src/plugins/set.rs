@@ -1,12 +1,21 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nexo_poller::manifest::{Manifest, ManifestError, PluginSection};
 use nexo_poller::router::{DiscoverError, PluginBinary, PollerRouteRegistrationError, discover};
+use nexo_poller::unstable::read_regular_file;
 use semver::{Version, VersionReq};
+use tokio::runtime::Handle;
 
 use super::built_in;
-use crate::config::{PluginPaths, PollersFile, Problem, Settings};
+use crate::config::{NotRead, PluginPaths, PollersFile, Problem, Settings, off_runtime, within};
+
+/// A manifest is a page of text.
+const MOST_MANIFEST: u64 = 256 * 1024;
+
+/// A directory of many plugins, some of which hang when they are asked for their manifest.
+const LOOKING: Duration = Duration::from_secs(180);
 
 /// The plugins that `plugins:` names, judged and not yet started.
 #[derive(Default)]
@@ -27,6 +36,9 @@ pub(crate) enum PluginFault {
     /// The manifest of one that others start cannot be read.
     #[error("manifest {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
+    /// It is on a file system that does not answer.
+    #[error("plugin {}: {source}", path.display())]
+    NotRead { path: PathBuf, source: NotRead },
     /// That manifest breaks a rule.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -81,7 +93,13 @@ impl PluginSet {
         for path in paths {
             // Absolute, so that a plugin is found whatever it is started from.
             let path = std::path::absolute(&path).unwrap_or(path);
-            let (found, errors) = discover(&path).await;
+            let (found, errors) = match look_at(path.clone()).await {
+                Ok(looked) => looked,
+                Err(source) => {
+                    set.faults.push(PluginFault::NotRead { path, source });
+                    continue;
+                }
+            };
             set.faults.extend(errors.into_iter().map(PluginFault::from));
             for plugin in found {
                 match refusal(&plugin.manifest.plugin) {
@@ -91,9 +109,11 @@ impl PluginSet {
             }
         }
         for path in settings.broker.iter().flat_map(|broker| &broker.plugins) {
-            match manifests(path) {
-                Ok(manifests) => set.remote.extend(manifests),
-                Err(fault) => set.faults.push(fault),
+            let (path, owned) = (path.clone(), path.clone());
+            match off_runtime("manifests", move || manifests(&owned)).await {
+                Ok(Ok(manifests)) => set.remote.extend(manifests),
+                Ok(Err(fault)) => set.faults.push(fault),
+                Err(source) => set.faults.push(PluginFault::NotRead { path, source }),
             }
         }
         set.refuse_clashes()?;
@@ -153,6 +173,13 @@ impl PluginSet {
     }
 }
 
+/// What is found at `path`. Binaries without a manifest are asked for it, and everything else is read.
+async fn look_at(path: PathBuf) -> Result<(Vec<PluginBinary>, Vec<DiscoverError>), NotRead> {
+    let runtime = Handle::current();
+    // Each binary that is asked has a time limit of its own.
+    within(LOOKING, "plugins", move || runtime.block_on(discover(&path))).await
+}
+
 /// The manifests at `path`: one file, or every `.toml` of a directory.
 fn manifests(path: &Path) -> Result<Vec<Manifest>, PluginFault> {
     let failed = |path: &Path| {
@@ -167,7 +194,7 @@ fn manifests(path: &Path) -> Result<Vec<Manifest>, PluginFault> {
         files.sort();
     }
     let read = |file: PathBuf| {
-        let text = std::fs::read_to_string(&file).map_err(failed(&file))?;
+        let text = read_regular_file(&file, MOST_MANIFEST).map_err(failed(&file))?;
         Ok(Manifest::parse(&text, &file.display().to_string())?)
     };
     files.into_iter().map(read).collect()

@@ -7,6 +7,7 @@
 pub(crate) mod counters;
 pub(crate) mod feed;
 pub(crate) mod logs;
+pub(crate) mod pipe_writer;
 pub(crate) mod recent;
 pub(crate) mod redactor;
 pub(crate) mod traces;

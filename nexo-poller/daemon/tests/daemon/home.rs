@@ -79,12 +79,20 @@ impl Home {
         self.boot_with(self.command(&["run"]))
     }
 
-    pub(crate) fn boot_with(&self, mut command: Command) -> Daemon {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    pub(crate) fn boot_with(&self, command: Command) -> Daemon {
+        self.boot_to(command, Stdio::piped())
+    }
+
+    /// The same for a daemon whose stdout may be somebody else's.
+    pub(crate) fn boot_to(&self, mut command: Command, stdout: Stdio) -> Daemon {
+        let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+        // It holds the other ends of what it was given.
+        drop(command);
+        let stderr = child.stderr.take().unwrap();
+        let out = child.stdout.take().map_or_else(|| channel().1, lines);
         let mut daemon = Daemon {
             child,
-            out: lines(stdout),
+            out,
             log: lines(stderr),
             heard_out: String::new(),
             heard_log: String::new(),

@@ -4,6 +4,7 @@
 
 mod admin;
 mod backup;
+mod blocking;
 mod boot;
 mod browser;
 mod config_file;

@@ -16,7 +16,7 @@ pub(crate) static KIND: Key<Required<Text>> =
     Key { name: "kind", shape: Required(Text::ANY), says: "What a plugin, or the daemon itself, offers." };
 
 pub(crate) static AGENT: Key<Required<Text>> =
-    Key { name: "agent", shape: Required(Text::ANY), says: "In whose name credentials are resolved." };
+    Key { name: "agent", shape: Required(Text::NAME), says: "In whose name credentials are resolved." };
 
 pub(crate) static SCHEDULE: Key<Required<Free>> =
     Key { name: "schedule", shape: Required(Free(|| json!({ "$ref": "#/$defs/schedule" }))), says: "When it runs." };
@@ -48,7 +48,7 @@ pub(crate) static KEYS: &[&dyn Entry] =
 
 /// `failure_to.channel`.
 pub(crate) static CHANNEL: Key<Required<Text>> =
-    Key { name: "channel", shape: Required(Text::ANY), says: "One of the agent's channels." };
+    Key { name: "channel", shape: Required(Text::NAME), says: "One of the agent's channels." };
 
 /// `failure_to.to`.
 pub(crate) static TO: Key<Required<Text>> =

@@ -106,6 +106,12 @@ impl Key<Texts> {
     }
 }
 
+impl Key<Required<Texts>> {
+    pub(crate) fn read(&self, table: &mut Table<'_>, sink: &mut Sink<'_>) -> Vec<String> {
+        table.required_texts(self.name, sink)
+    }
+}
+
 impl<T: Copy + Sync> Key<Word<T>> {
     /// `None` where the file has another word, which is reported.
     pub(crate) fn read(&self, table: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<T> {

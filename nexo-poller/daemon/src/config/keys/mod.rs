@@ -7,14 +7,17 @@
 
 pub(crate) mod admin;
 pub(crate) mod broker;
+pub(crate) mod include;
 pub(crate) mod job;
 mod key;
+mod name;
 pub(crate) mod schedule;
 pub(crate) mod settings;
 mod shape;
 
 pub(crate) use self::key::Key;
-pub(crate) use self::shape::{Entry, mapping};
+pub(crate) use self::name::RULE as NAME_RULE;
+pub(crate) use self::shape::{Entry, Required, Text, mapping};
 
 #[cfg(test)]
 mod tests;

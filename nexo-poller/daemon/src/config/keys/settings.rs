@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::shape::{Flag, Free, Mapping, Number, Or, Text, Texts, Whole};
-use super::{Entry, Key, admin, broker};
+use super::{Entry, Key, admin, broker, include};
 
 pub(crate) static ENABLED: Key<Or<Flag, bool>> = Key {
     name: "enabled",
@@ -71,8 +71,11 @@ pub(crate) static JOBS: Key<Free> = Key {
     says: "What is polled, by which kind, and when.",
 };
 
-pub(crate) static INCLUDE: Key<Texts> =
-    Key { name: "include", shape: Texts, says: "Files with more jobs, or directories of them, relative to this file." };
+pub(crate) static INCLUDE: Key<Free> = Key {
+    name: "include",
+    shape: Free(include::schema),
+    says: "Files with more jobs, or directories of them, relative to this file; as a path, or with what they may use.",
+};
 
 /// All of them, in the order in which they are read.
 pub(crate) static KEYS: &[&dyn Entry] = &[

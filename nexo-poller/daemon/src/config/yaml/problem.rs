@@ -39,12 +39,12 @@ impl Place {
 
     /// A key itself.
     pub(crate) fn key(key: &Key) -> Self {
-        Self { at: key.at, key: Cow::Owned(key.name.clone()), key_at: key.at }
+        Self { at: key.at, key: printable(&key.name).into(), key_at: key.at }
     }
 
     /// The value behind a key.
     pub(crate) fn value(key: &Key, at: At) -> Self {
-        Self { at, key: Cow::Owned(key.name.clone()), key_at: key.at }
+        Self { at, key: printable(&key.name).into(), key_at: key.at }
     }
 
     /// A value without a key: an item of a list, or the whole document.
@@ -71,6 +71,11 @@ impl Place {
         (self.at.column < 100)
             .then(|| format!("\n  {number} | {line}\n  {margin} | {}{}", pad(self.at.column), "^".repeat(width)))
     }
+}
+
+/// `text` without what would move a terminal's cursor, or look like a line of its own in a log.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 impl fmt::Display for Problem {

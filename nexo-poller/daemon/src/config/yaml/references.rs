@@ -1,18 +1,42 @@
+use std::cell::Cell;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::private_file;
 use crate::config::yaml::{At, Node, Place, Sink, Yaml};
+
+/// The most bytes that references bring into one file: a short text that names a long one many times must not fill the memory.
+const MOST: usize = 64 * 1024 * 1024;
 
 /// What may stand in a file's texts for something kept elsewhere: `${NAME}` is an environment variable, `${NAME:-text}` has a
 /// default, `${file:path}` is a file's content without its last line end, `$${` is `${` itself.
 pub(crate) struct References<'r> {
     /// Relative paths start here.
-    pub(crate) dir: &'r Path,
+    dir: &'r Path,
     /// Every `${` must be one of these. Otherwise only names in capitals are variables and the rest stays as it is: templates
     /// and secret references of pollers look alike.
-    pub(crate) strict: bool,
-    /// An environment variable's value.
-    pub(crate) variable: &'r dyn Fn(&str) -> Option<String>,
+    strict: bool,
+    kept: &'r dyn Kept,
+    /// The bytes that may still be brought in.
+    room: Cell<usize>,
+}
+
+/// What is kept elsewhere, and given to one file.
+pub(crate) trait Kept {
+    /// The value of an environment variable; `None` where it is not set.
+    fn variable(&self, name: &str) -> Result<Option<String>, NotGiven>;
+
+    /// What stands in a file.
+    fn file(&self, path: &Path) -> Result<String, NotGiven>;
+}
+
+/// Why something that is kept elsewhere is not given. Shows nothing of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotGiven {
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    /// It is not for this file; the sentence says what to do.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// One reference.
@@ -30,10 +54,24 @@ enum ReferenceError {
     #[error("the environment variable `{name}` is not set; set it, or give a default: ${{{name}:-…}}")]
     NotSet { name: String },
     #[error("the file {} cannot be read: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
+    File { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    NotGiven(#[from] NotGiven),
+    #[error("the references of this file stand for more than {} MiB", MOST / 1024 / 1024)]
+    TooMuch,
 }
 
-impl References<'_> {
+impl<'r> References<'r> {
+    /// Those of a file whose every `${` must be one.
+    pub(crate) fn strict(dir: &'r Path, kept: &'r dyn Kept) -> Self {
+        Self { dir, strict: true, kept, room: Cell::new(MOST) }
+    }
+
+    /// Those of a file in which other programs have references of their own.
+    pub(crate) fn lenient(dir: &'r Path, kept: &'r dyn Kept) -> Self {
+        Self { strict: false, ..Self::strict(dir, kept) }
+    }
+
     /// Puts what they mean in the place of all references below `node`.
     pub(crate) fn resolve(&self, node: &mut Node, sink: &mut Sink<'_>) {
         self.walk(node, &Place::item(node.at), sink);
@@ -72,7 +110,9 @@ impl References<'_> {
             let inside = after.split_once('}');
             match inside.and_then(|(inside, end)| Some((self.read(inside)?, end))) {
                 Some((reference, end)) => {
-                    expanded.push_str(&self.value(&reference)?);
+                    let value = self.value(&reference)?;
+                    self.room.set(self.room.get().checked_sub(value.len()).ok_or(ReferenceError::TooMuch)?);
+                    expanded.push_str(&value);
                     rest = end;
                 }
                 None if self.strict => return Err(ReferenceError::Unknown),
@@ -104,12 +144,15 @@ impl References<'_> {
     fn value(&self, reference: &Reference<'_>) -> Result<String, ReferenceError> {
         match *reference {
             Reference::Variable { name, default } => {
-                let value = (self.variable)(name).or_else(|| default.map(str::to_owned));
+                let value = self.kept.variable(name)?.or_else(|| default.map(str::to_owned));
                 value.ok_or_else(|| ReferenceError::NotSet { name: name.to_owned() })
             }
             Reference::File(path) => {
                 let path: PathBuf = self.dir.join(path);
-                let text = private_file::read(&path).map_err(|source| ReferenceError::File { path, source })?;
+                let text = self.kept.file(&path).map_err(|error| match error {
+                    NotGiven::Unreadable(source) => ReferenceError::File { path, source },
+                    refused @ NotGiven::Refused(_) => refused.into(),
+                })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
             }
@@ -117,24 +160,32 @@ impl References<'_> {
     }
 }
 
-/// The process's own environment.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use proptest::prelude::*;
 
     use super::*;
 
+    /// One variable, and one file.
+    struct Few;
+
+    impl Kept for Few {
+        fn variable(&self, name: &str) -> Result<Option<String>, NotGiven> {
+            Ok((name == "TOKEN").then(|| "hunter2".to_owned()))
+        }
+
+        fn file(&self, path: &Path) -> Result<String, NotGiven> {
+            match path.to_str() {
+                Some("/nowhere/token") => Ok("hunter2\r\n".to_owned()),
+                Some("/nowhere/long") => Ok("x".repeat(MOST / 2)),
+                _ => Err(io::Error::from(io::ErrorKind::NotFound).into()),
+            }
+        }
+    }
+
     fn expand(strict: bool, text: &str) -> Result<String, String> {
-        let variable = |name: &str| (name == "TOKEN").then(|| "hunter2".to_owned());
-        References { dir: Path::new("/nowhere"), strict, variable: &variable }
-            .expand(text)
-            .map_err(|error| error.to_string())
+        let references = References { strict, ..References::strict(Path::new("/nowhere"), &Few) };
+        references.expand(text).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -165,17 +216,16 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_without_its_line_end_and_only_where_it_is_private() {
-        let dir = tempfile::tempdir().unwrap();
-        let secret = dir.path().join("token");
-        std::fs::write(&secret, "hunter2\n").unwrap();
-        let references = References { dir: dir.path(), strict: true, variable: &|_| None };
-        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let said = references.expand("${file:token}").unwrap_err().to_string();
-        assert!(said.contains("chmod 600") && !said.contains("hunter2"), "{said}");
-        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(references.expand("Bearer ${file:token}").unwrap(), "Bearer hunter2");
-        assert!(references.expand("${file:none}").unwrap_err().to_string().contains("cannot be read"));
+    fn a_file_stands_there_without_its_last_line_end() {
+        assert_eq!(expand(true, "Bearer ${file:token}").unwrap(), "Bearer hunter2");
+        assert!(expand(true, "${file:none}").unwrap_err().contains("the file /nowhere/none cannot be read"));
+    }
+
+    #[test]
+    fn a_long_file_that_is_named_many_times_does_not_fill_the_memory() {
+        assert_eq!(expand(true, "${file:long}${file:long}").unwrap().len(), MOST);
+        let said = expand(true, "${file:long}${file:long}${TOKEN}").unwrap_err();
+        assert_eq!(said, "the references of this file stand for more than 64 MiB");
     }
 
     proptest! {

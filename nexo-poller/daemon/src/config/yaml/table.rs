@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use crate::config::yaml::problem::printable;
 use crate::config::yaml::{Key, Node, Place, Problem, Yaml, closest};
 
 /// One mapping being read: its keys are taken one by one, and what is left at the end is unknown.
@@ -25,8 +26,8 @@ impl Sink<'_> {
         self.problems.push(Problem {
             file: self.file.to_owned(),
             place: Some(place),
-            job: self.job.clone(),
-            message: message.into(),
+            job: self.job.as_deref().map(printable),
+            message: printable(&message.into()),
         });
     }
 }
@@ -177,6 +178,14 @@ impl<'n> Table<'n> {
             }
         };
         items.iter().filter_map(text).collect()
+    }
+
+    /// The same, which must be there.
+    pub(crate) fn required_texts(&mut self, name: &'static str, sink: &mut Sink<'_>) -> Vec<String> {
+        if self.peek(name).is_none() && !self.is_misspelled(name) {
+            sink.add(self.place.clone(), format!("{} lacks `{name}`", self.name));
+        }
+        self.texts(name, sink)
     }
 
     /// Reports every key that nobody took.
