@@ -32,6 +32,33 @@ fn is_word(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
+/// The longest topic, in bytes.
+const MAX_TOPIC: usize = 255;
+
+/// What can be seen, and cannot end the text that it is quoted in.
+fn is_topic_character(c: char) -> bool {
+    match c {
+        '"' | '\\' => false,
+        '!'..='~' => true,
+        // The last are fillers: letters that are not to be seen.
+        other => other.is_alphanumeric() && !['\u{115F}', '\u{1160}', '\u{3164}', '\u{FFA0}'].contains(&other),
+    }
+}
+
+/// The rules that hold for every text of a topic.
+fn topic_text(text: &str) -> Result<(), Cow<'static, str>> {
+    if text.len() > MAX_TOPIC {
+        return Err(format!("a topic has {MAX_TOPIC} bytes at most").into());
+    }
+    match text.chars().find(|c| !is_topic_character(*c)) {
+        Some(c) => {
+            Err(format!("a topic consists of letters, digits and visible ASCII without `\"` and `\\`; found {c:?}")
+                .into())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Segments separated by `.`; `*` is one whole segment, `>` one or more at the end.
 pub(super) fn topic_pattern(pattern: &str) -> Result<(), Cow<'static, str>> {
     let mut segments = pattern.split('.').peekable();
@@ -55,7 +82,7 @@ pub(super) fn topic_pattern(pattern: &str) -> Result<(), Cow<'static, str>> {
             _ => {}
         }
     }
-    Ok(())
+    topic_text(pattern)
 }
 
 /// A topic without wildcards, which `.tick` is appended to.
@@ -70,7 +97,7 @@ pub(super) fn topic_prefix(prefix: &str) -> Result<(), Cow<'static, str>> {
             Err("a topic prefix must not have an empty segment: no dot at the start or end, no two dots in a row"
                 .into())
         }
-        _ => Ok(()),
+        text => topic_text(text),
     }
 }
 
@@ -138,7 +165,9 @@ mod tests {
         for text in texts("aZ0_-", 5) {
             assert_eq!(kind(&text).is_ok(), check_kind(&text).is_ok(), "kind `{text}`");
         }
-        for text in texts("ab.*> ", 5) {
+        let long = ["a".repeat(255), "a".repeat(256)];
+        let odd = texts("a.\0\u{202e}\u{3164}ü\"\\$", 3);
+        for text in texts("ab.*> ", 5).into_iter().chain(long).chain(odd) {
             assert_eq!(topic_pattern(&text).is_ok(), text.parse::<Pattern>().is_ok(), "pattern `{text}`");
             let topic = text.parse::<Pattern>().is_ok_and(|pattern| !pattern.is_wildcard());
             assert_eq!(topic_prefix(&text).is_ok(), topic, "prefix `{text}`");

@@ -1,8 +1,9 @@
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use super::{PollContext, PollerError, topics};
+use super::{PollContext, PollerError, check_topic, topics};
 
 /// Where a poller sends its messages: a channel of the owning agent, and a recipient there.
 ///
@@ -13,6 +14,7 @@ use super::{PollContext, PollerError, topics};
 #[non_exhaustive]
 pub struct Deliver {
     /// The channel's name: `telegram`, `whatsapp`, `console` …
+    #[serde(deserialize_with = "part_of_topic")]
     pub channel: String,
     /// The recipient, in the channel's own terms.
     #[serde(alias = "recipient")]
@@ -44,22 +46,23 @@ impl Deliver {
     /// As [`send`](Self::send), without those of publishing.
     pub async fn topic(&self, ctx: &PollContext) -> Result<String, PollerError> {
         let account = ctx.host.account_id(self.channel.clone()).await?;
-        match account.filter(|id| is_topic_part(id)) {
-            Some(account) if is_topic_part(&self.channel) => Ok(topics::outbound(&self.channel, &account)),
+        // Of both together: it must not be too long either.
+        let topic = account.filter(|id| check_topic(id).is_ok() && check_topic(&self.channel).is_ok());
+        match topic.map(|account| topics::outbound(&self.channel, &account)) {
+            Some(topic) if check_topic(&topic).is_ok() => Ok(topic),
             _ => Err(PollerError::permanent(format!(
-                "agent `{}` has no usable `account_id` on channel `{}`: it must be non-empty, without spaces, `*` or `>`",
+                "agent `{}` has no usable `account_id` on channel `{}`: it must be a part of a topic: no spaces, `*`, `>` or invisible characters",
                 ctx.agent_id, self.channel
             ))),
         }
     }
 }
 
-/// Whether `text` can be part of a topic that is published on: segments without wildcards or spaces.
-fn is_topic_part(text: &str) -> bool {
-    !text.is_empty()
-        && text.split('.').all(|segment| {
-            !segment.is_empty() && !segment.contains(|c: char| c.is_whitespace() || c.is_control() || "*>".contains(c))
-        })
+/// A name that becomes a part of a topic. One that cannot be that is refused where the config is read, not at the first message.
+fn part_of_topic<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    check_topic(&name).map_err(D::Error::custom)?;
+    Ok(name)
 }
 
 #[cfg(test)]

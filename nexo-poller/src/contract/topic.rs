@@ -1,7 +1,9 @@
 use std::fmt;
 
+use super::grammar::{Shown, broken_rule};
+
 /// A topic pattern: segments separated by `.`, where `*` stands for exactly one segment and `>` for one or more at the
-/// end.
+/// end. It has 255 bytes at most, of letters, digits and what is visible of ASCII, without `"` and `\`.
 ///
 /// ```
 /// use nexo_poller::contract::Pattern;
@@ -14,12 +16,29 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern(String);
 
-/// Why a text is not a topic pattern.
+/// Why a text is not a topic pattern, or not a topic. It quotes the beginning of the text, with everything written out that cannot
+/// be seen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{pattern}` is not a topic pattern: {rule}")]
+#[error("`{text}` is not {what}: {rule}")]
 pub struct PatternError {
-    pattern: String,
+    text: String,
+    what: &'static str,
     rule: &'static str,
+}
+
+/// Whether messages can be published on `topic`: a pattern without wildcards.
+///
+/// # Errors
+/// [`PatternError`] with the rule that it breaks.
+pub fn check_topic(topic: &str) -> Result<(), PatternError> {
+    let rule = broken_rule(topic).or_else(|| {
+        let wild = topic.split('.').any(|segment| matches!(segment, "*" | ">"));
+        wild.then_some("it has a wildcard, and messages are published on plain topics")
+    });
+    match rule {
+        Some(rule) => Err(PatternError { text: Shown(topic).to_string(), what: "a topic", rule }),
+        None => Ok(()),
+    }
 }
 
 impl Pattern {
@@ -53,6 +72,39 @@ impl Pattern {
         }
     }
 
+    /// The pattern of the topics that match both; `None` where no topic does.
+    ///
+    /// ```
+    /// use nexo_poller::contract::Pattern;
+    ///
+    /// let pattern: Pattern = "plugin.outbound.>".parse()?;
+    /// assert_eq!(pattern.intersection(&"*.*.slack.>".parse()?), Some("plugin.outbound.slack.>".parse()?));
+    /// assert_eq!(pattern.intersection(&"daemon.rpc.*".parse()?), None);
+    /// # Ok::<(), nexo_poller::contract::PatternError>(())
+    /// ```
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let (mut one, mut two) = (self.0.split('.'), other.0.split('.'));
+        let mut both = Vec::new();
+        loop {
+            match (one.next(), two.next()) {
+                (None, None) => break,
+                (Some(">"), Some(segment)) => {
+                    both.extend(std::iter::once(segment).chain(two));
+                    break;
+                }
+                (Some(segment), Some(">")) => {
+                    both.extend(std::iter::once(segment).chain(one));
+                    break;
+                }
+                (Some("*"), Some(segment)) | (Some(segment), Some("*")) => both.push(segment),
+                (Some(one), Some(two)) if one == two => both.push(one),
+                _ => return None,
+            }
+        }
+        Some(Self(both.join(".")))
+    }
+
     /// Whether the pattern holds a wildcard.
     #[must_use]
     pub fn is_wildcard(&self) -> bool {
@@ -70,17 +122,8 @@ impl std::str::FromStr for Pattern {
     type Err = PatternError;
 
     fn from_str(pattern: &str) -> Result<Self, PatternError> {
-        let refuse = |rule| Err(PatternError { pattern: pattern.to_owned(), rule });
-        let mut segments = pattern.split('.').peekable();
-        while let Some(segment) = segments.next() {
-            match segment {
-                "" => return refuse("a segment is empty"),
-                ">" if segments.peek().is_some() => return refuse("`>` may only be the last segment"),
-                "*" | ">" => {}
-                text if text.contains(['*', '>']) => return refuse("a wildcard must be a whole segment"),
-                text if text.contains(char::is_whitespace) => return refuse("it contains a space"),
-                _ => {}
-            }
+        if let Some(rule) = broken_rule(pattern) {
+            return Err(PatternError { text: Shown(pattern).to_string(), what: "a topic pattern", rule });
         }
         Ok(Self(pattern.to_owned()))
     }
@@ -167,6 +210,23 @@ mod tests {
             let all = topics().iter().filter(|topic| narrow.matches(topic)).all(|topic| wide.matches(topic));
             prop_assert_eq!(wide.covers(&narrow), all, "{} against {}", wide, narrow);
         }
+
+        #[test]
+        fn an_intersection_matches_exactly_what_both_patterns_match(
+            one in "([ab*]\\.){0,2}[ab*>]",
+            two in "([ab*]\\.){0,2}[ab*>]",
+        ) {
+            let (one, two): (Pattern, Pattern) = (one.parse().unwrap(), two.parse().unwrap());
+            let both = one.intersection(&two);
+            for topic in topics() {
+                let wanted = one.matches(&topic) && two.matches(&topic);
+                prop_assert_eq!(both.as_ref().is_some_and(|both| both.matches(&topic)), wanted, "{} {}: {}", one, two, topic);
+            }
+            if let Some(both) = both {
+                prop_assert!(both.as_str().parse::<Pattern>().is_ok() && one.covers(&both) && two.covers(&both));
+            }
+        }
+
         #[test]
         fn matching_agrees_with_its_definition(
             pattern in prop::collection::vec(prop::sample::select(vec!["a", "b", "*"]), 0..5),

@@ -21,11 +21,15 @@ const REQUESTS: &str = "_inbox.req.";
 const INBOXES: &str = "_inbox.";
 const CALLS: &str = "daemon.rpc.";
 const OUTBOUND: &str = "plugin.outbound.";
-const TICK: &str = ".tick";
+pub(super) const TICK: &str = ".tick";
 
-/// What daemons, plugins or the NATS server publish and a plugin may not: job state, what daemons say to each other, ticks,
-/// messages.
-const NOT_FOR_ANSWERS: [&str; 3] = ["$", "daemon.", "plugin."];
+/// What calls, and what daemons say to each other, lie below.
+pub(super) const DAEMONS: &str = "daemon";
+/// Where answers arrive that native clients of NATS have asked for.
+const NATIVE_INBOX: &str = "_INBOX";
+
+/// Ids that would make a plugin's own topics those of somebody else: the answers to daemons, and those inside one process.
+pub const NO_PLUGIN_IDS: [&str; 2] = [DAEMONS, "req"];
 
 /// The topic prefix of a plugin that chooses none.
 #[must_use]
@@ -120,11 +124,16 @@ pub fn is_protocol(topic: &str) -> bool {
     is_call_or_answer(topic) || (topic.ends_with(TICK) && !is_outbound(topic))
 }
 
-/// Whether an answer may be published on `topic`, which whoever asked has chosen. Whoever asks has an inbox of its own;
-/// on a topic of the protocol the daemon would publish in the plugin's place.
+/// Whether the daemon may publish an answer on `topic`, which a plugin has chosen: whoever asks has an inbox. Anywhere else, and
+/// in the daemons' own inboxes, the daemon would publish in the plugin's place.
 #[must_use]
 pub fn takes_answers(topic: &str) -> bool {
-    !NOT_FOR_ANSWERS.iter().any(|prefix| topic.starts_with(prefix))
+    let mut segments = topic.split('.');
+    match (segments.next(), segments.next()) {
+        (Some(INBOX), Some(of)) => of != DAEMONS,
+        (Some(NATIVE_INBOX), Some(_)) => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -184,5 +193,8 @@ mod tests {
             assert!(!takes_answers(&topic), "{topic}");
         }
         assert!(takes_answers(&reply("7")) && takes_answers("_INBOX.7"));
+        for topic in ["_inbox", "_inbox.daemon.x.y", "news.answers", "_inboxes.7"] {
+            assert!(!takes_answers(topic), "{topic}");
+        }
     }
 }

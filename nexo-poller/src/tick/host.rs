@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{PublishList, TickGate};
-use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost};
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, check_topic, code};
 
 /// The host as one tick sees it, whichever host that is: it publishes on the topics of the publish list only, it closes with
 /// the tick, and it remembers until then where messages go.
@@ -36,6 +36,11 @@ impl TickHost {
 impl PollerHost for TickHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
         let host = self.open()?;
+        check_topic(&topic).map_err(|error| HostError::Rejected {
+            call: "broker_publish".to_owned(),
+            code: code::PERMANENT,
+            message: error.to_string(),
+        })?;
         self.publish.check(&topic)?;
         host.broker_publish(topic, payload).await
     }

@@ -34,6 +34,7 @@ pub use crate::contract::{Pattern, PatternError, matches};
 /// The topics that daemons, plugins and channels have agreed on: the one place that spells them, and says which of them are
 /// the protocol's own.
 pub mod topics {
+    pub use crate::contract::reserved::*;
     pub use crate::contract::topics::*;
 }
 

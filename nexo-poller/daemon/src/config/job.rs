@@ -229,6 +229,11 @@ fn refuse_repeated_keys(node: &Node, sink: &mut Sink<'_>) {
 fn read_target(job: &mut Table<'_>, sink: &mut Sink<'_>) -> Option<(String, String)> {
     let mut table = key::FAILURE_TO.open(job, sink)?;
     let channel = read_name(&key::CHANNEL, &mut table, sink);
+    if let Some((channel, place)) = &channel
+        && let Err(error) = nexo_poller::contract::check_topic(channel)
+    {
+        sink.add(place.clone(), format!("`channel` is a part of a topic: {error}"));
+    }
     let to = key::TO.read(&mut table, sink);
     table.finish(sink);
     Some((channel?.0, to?.0))

@@ -30,10 +30,16 @@ async fn an_account_or_channel_that_would_change_the_topic_is_refused() {
             "{error}"
         );
     }
-    for channel in ["", "a b", ">", "x.*"] {
-        let error = send(json!({"channel": channel, "to": "12"}), Ok(json!({"account_id": "a"}))).await.unwrap_err();
+    let long = "x".repeat(1000);
+    for channel in ["", "a b", ">", "x.*", "a\0b", "a\nb", "a\u{202e}b", "a\u{200b}b", &long] {
+        let host = Outbox::new(Ok(json!({"account_id": "a"})));
+        let error = Deliver::new(channel, "12").send(&host.tick(), "hello").await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Permanent, "channel {channel:?}");
+        let read = serde_json::from_value::<Deliver>(json!({"channel": channel, "to": "12"}));
+        assert!(read.unwrap_err().to_string().contains("is not a topic"), "channel {channel:?}");
     }
+    let account = Ok(json!({"account_id": "y".repeat(250)}));
+    send(json!({"channel": "telegram", "to": "12"}), account).await.unwrap_err();
 }
 
 #[tokio::test]

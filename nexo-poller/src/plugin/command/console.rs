@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, Pattern, PollerHost};
+use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, check_topic};
 use crate::wire::{code, payload_json};
 
 /// Something that a tick did to the world.
@@ -46,11 +46,11 @@ impl ConsoleHost {
 #[async_trait]
 impl PollerHost for ConsoleHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
-        let plain = topic.parse::<Pattern>().is_ok_and(|pattern| !pattern.is_wildcard());
-        if !plain {
-            let message = format!("`{topic}` is not a plain topic: segments separated by `.`, no wildcards, no spaces");
-            return Err(HostError::Rejected { call: "broker_publish".to_owned(), code: code::PERMANENT, message });
-        }
+        check_topic(&topic).map_err(|error| HostError::Rejected {
+            call: "broker_publish".to_owned(),
+            code: code::PERMANENT,
+            message: error.to_string(),
+        })?;
         let payload = payload_json(&topic, &payload)?;
         self.done(Effect::Published { topic, payload });
         Ok(())
