@@ -34,6 +34,7 @@ pub use self::deliver::Deliver;
 pub(crate) use self::describe::describe_decode_error;
 pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};
 pub use self::extract::{Config, Cursor, CursorValue, FromTick, JobConfig, State, WarmState, WarmStates};
+pub(crate) use self::grammar::Shown;
 pub use self::host::{LogLevel, PollerHost, UnknownLogLevel};
 pub use self::http::{HttpStatus, read_retry_after};
 pub use self::identity::TickIdentity;

@@ -7,7 +7,11 @@ mod build;
 mod declare;
 mod document;
 mod error;
+#[cfg(feature = "router")]
+mod overlap;
 mod package;
+#[cfg(feature = "router")]
+mod rights;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -17,7 +21,11 @@ pub use self::build::{DeclarationConflict, manifest_of};
 pub use self::declare::{Declaration, DeclaredPoller};
 pub(crate) use self::document::{Document, NotToml};
 pub use self::error::{ManifestError, ManifestProblem};
+#[cfg(feature = "router")]
+pub use self::overlap::PrefixOverlap;
 pub use self::package::Package;
+#[cfg(feature = "router")]
+pub use self::rights::{PluginGrants, PluginRights, Withheld};
 pub use self::types::{
     BrokerCapability, Capabilities, Entrypoint, Lifecycle, Manifest, PluginSection, PollerSection, Requires,
 };

@@ -65,6 +65,25 @@ fn every_rule_that_is_broken_is_told_with_its_file_and_key() {
             "plugin.capabilities.broker.subscribe[0]",
             "only be the last segment",
         ),
+        ("\"plugin.outbound.>\"", "\"$KV.>\"", "plugin.capabilities.broker.publish[1]", "the NATS server's own"),
+        (
+            "\"daemon.rpc.jira\"",
+            "\"daemon.rpc.rss\"",
+            "plugin.capabilities.broker.publish[0]",
+            "calls of another plugin",
+        ),
+        (
+            "prefix = \"plugin.poller.jira\"",
+            "prefix = \"daemon.rpc\"",
+            "plugin.poller.broker_topic_prefix",
+            "protocol's own",
+        ),
+        (
+            "prefix = \"plugin.poller.jira\"",
+            "prefix = \"a\\u0000\"",
+            "plugin.poller.broker_topic_prefix",
+            "`a\\0.tick` is not a",
+        ),
         ("kinds = [\"jira\"]", "kinds = []", "plugin.poller.kinds", "at least one kind"),
         ("kinds = [\"jira\"]", "kinds = [\"jira\", \"jira\"]", "plugin.poller.kinds[1]", "listed twice"),
         ("kinds = [\"jira\"]", "kinds = [\"j\"]", "plugin.poller.kinds[0]", "`j` is not a poller kind"),
@@ -86,6 +105,15 @@ fn every_rule_that_is_broken_is_told_with_its_file_and_key() {
         let text = error.to_string();
         assert!(text.starts_with("jira/nexo-plugin.toml: "), "{text}");
         assert!(error.problems[0].key.starts_with(key) && error.problems[0].rule.contains(rule), "{instead}: {text}");
+    }
+}
+
+#[test]
+fn an_id_whose_topics_are_the_daemons_is_refused() {
+    for id in ["daemon", "req"] {
+        let error = Manifest::parse(&JIRA.replace("\"jira\"", &format!("\"{id}\"")).replace("rpc.jira", "rpc.*"), "a")
+            .unwrap_err();
+        assert!(error.to_string().contains(&format!("must not be `{id}`")), "{error}");
     }
 }
 

@@ -5,7 +5,8 @@ use serde_path_to_error::Path;
 
 use super::document::{Document, NotToml, position};
 use super::{Manifest, ManifestError, ManifestProblem, PluginSection, PollerSection};
-use crate::contract::{Pattern, check_kind};
+use crate::contract::reserved::{why_no_prefix, why_refused};
+use crate::contract::{Pattern, Shown, check_kind, check_topic, topics};
 
 impl Manifest {
     /// Parses and validates the text of a `nexo-plugin.toml`. `file` names it in errors.
@@ -96,6 +97,9 @@ impl PluginSection {
                 format!("must be 1 to 32 of a-z, 0-9 and _, the first a letter; found `{}`", self.id),
             );
         }
+        if topics::NO_PLUGIN_IDS.contains(&self.id.as_str()) {
+            problems.add("plugin.id", format!("must not be `{}`: topics of that name are the daemon's", self.id));
+        }
         if let Err(error) = semver::Version::parse(&self.version) {
             problems.add("plugin.version", format!("must be a semver version ({error}); found `{}`", self.version));
         }
@@ -114,8 +118,15 @@ impl PluginSection {
         let broker = &self.capabilities.broker;
         for (list, patterns) in [("subscribe", &broker.subscribe), ("publish", &broker.publish)] {
             for (index, pattern) in patterns.iter().enumerate() {
-                if let Err(error) = pattern.parse::<Pattern>() {
-                    problems.add(format!("plugin.capabilities.broker.{list}[{index}]"), error.to_string());
+                let refused = match pattern.parse::<Pattern>() {
+                    Err(error) => Some(error.to_string()),
+                    // Whose calls are whose can be said of a plugin only that has a name.
+                    Ok(_) if !is_plugin_id(&self.id) => None,
+                    Ok(pattern) => why_refused(&self.id, pattern.as_str())
+                        .map(|why| format!("no plugin can have `{pattern}`: {why}; take it out")),
+                };
+                if let Some(refused) = refused {
+                    problems.add(format!("plugin.capabilities.broker.{list}[{index}]"), refused);
                 }
             }
         }
@@ -162,10 +173,12 @@ impl PollerSection {
             prefix if prefix.contains(char::is_whitespace) => Some("must not contain spaces"),
             prefix if prefix.contains(['*', '>']) => Some("must not contain wildcards"),
             prefix if prefix.split('.').any(str::is_empty) => Some("must not contain an empty segment"),
-            _ => None,
+            prefix => why_no_prefix(prefix),
         };
         if let Some(fault) = fault {
-            problems.add("plugin.poller.broker_topic_prefix", format!("{fault}; found `{prefix}`"));
+            problems.add("plugin.poller.broker_topic_prefix", format!("{fault}; found `{}`", Shown(prefix)));
+        } else if let Err(error) = check_topic(&self.tick_topic()) {
+            problems.add("plugin.poller.broker_topic_prefix", error.to_string());
         }
         for (key, value, most) in [
             ("plugin.poller.max_concurrent_ticks", self.max_concurrent_ticks, 64),

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, PluginGrants, PluginRights};
 
 /// A plugin that was found on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +12,20 @@ pub struct PluginBinary {
     pub manifest: Manifest,
     /// The program to start: a path, or a name on the PATH.
     pub program: PathBuf,
+    /// What the operator allows it beyond what every plugin may.
+    pub grants: PluginGrants,
 }
 
 impl PluginBinary {
     /// The plugin that `manifest` describes, started as `program`.
     pub fn new(manifest: Manifest, program: impl Into<PathBuf>) -> Self {
-        Self { manifest, program: program.into() }
+        Self { manifest, program: program.into(), grants: PluginGrants::default() }
+    }
+
+    /// What it may say and hear.
+    #[must_use]
+    pub fn rights(&self) -> PluginRights {
+        PluginRights::of(&self.manifest.plugin, &self.grants)
     }
 
     /// Its program with what the manifest says of arguments and environment, in a process group of its own. Of the

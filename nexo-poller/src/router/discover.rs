@@ -106,7 +106,7 @@ async fn read_plugin(path: &Path) -> Result<PluginBinary, DiscoverError> {
         let manifest = read_manifest(&path.join(MANIFEST_FILE))?;
         let beside = path.join(&manifest.plugin.entrypoint.command);
         let program = if is_executable(&beside) { beside } else { manifest.plugin.entrypoint.command.clone().into() };
-        return Ok(PluginBinary { manifest, program });
+        return Ok(PluginBinary::new(manifest, program));
     }
     if !is_executable(path) {
         return Err(DiscoverError::NotExecutable { path: path.to_owned() });
@@ -117,12 +117,12 @@ async fn read_plugin(path: &Path) -> Result<PluginBinary, DiscoverError> {
         // A directory may hold several binaries; the manifest is that of the one which it names.
         let command = Path::new(&manifest.plugin.entrypoint.command);
         if command.file_name() == path.file_name() {
-            return Ok(PluginBinary { manifest, program: path.to_owned() });
+            return Ok(PluginBinary::new(manifest, path));
         }
     }
     let text = print_manifest(path).await?;
     let manifest = Manifest::parse(&text, &format!("`{} --print-manifest`", path.display()))?;
-    Ok(PluginBinary { manifest, program: path.to_owned() })
+    Ok(PluginBinary::new(manifest, path))
 }
 
 fn read_manifest(file: &Path) -> Result<Manifest, DiscoverError> {

@@ -14,7 +14,8 @@ use super::{InFlight, PluginBinary};
 use crate::broker::Broker;
 use crate::broker::stdio::{BridgeObserver, FromChild, OneTickParent};
 use crate::contract::{PollContext, Poller, PollerError, Redact, TickAck};
-use crate::wire::{Event, TickReply, TickRequest, open_request, topics};
+use crate::manifest::PluginRights;
+use crate::wire::{Event, TickReply, TickRequest, open_request};
 
 /// A child that has answered is given this long to exit.
 const EXIT_GRACE: Duration = Duration::from_secs(2);
@@ -26,6 +27,7 @@ pub struct EphemeralPollerProxy {
     kind: &'static str,
     description: &'static str,
     plugin: PluginBinary,
+    rights: Arc<PluginRights>,
     broker: Arc<dyn Broker>,
     in_flight: InFlight,
     redact: Redact,
@@ -45,7 +47,8 @@ impl EphemeralPollerProxy {
     #[must_use]
     pub fn new(kind: &str, plugin: PluginBinary, broker: Arc<dyn Broker>, in_flight: InFlight) -> Self {
         let description = interned(&plugin.manifest.plugin.description);
-        Self { kind: interned(kind), description, plugin, broker, in_flight, redact: Redact::default() }
+        let rights = Arc::new(plugin.rights());
+        Self { kind: interned(kind), description, plugin, rights, broker, in_flight, redact: Redact::default() }
     }
 
     /// Applies `redact` to what its processes write to stderr and to the errors of their ticks.
@@ -97,14 +100,22 @@ impl EphemeralPollerProxy {
     }
 
     /// A call to the daemon is answered on the child's stdin; everything else goes to the broker.
-    async fn take_publish(&self, event: Event, child: &OneTickParent<ChildStdout>, faults: &Faults) {
-        if event.topic == topics::calls(self.id()) {
-            let (body, reply_to) = open_request(&event.payload);
+    async fn take_publish(&self, mut event: Event, child: &OneTickParent<ChildStdout>, faults: &Faults) {
+        let (body, reply_to) = open_request(&event.payload);
+        if event.topic == self.rights.calls() {
             let answer = answer_call(&self.in_flight, self.id(), body).await;
             if let Some(reply_to) = reply_to {
                 child.hand_over(&Event::answer(&reply_to.topic, "daemon", answer));
             }
-        } else if let Err(error) = self.broker.publish(event).await {
+            return;
+        }
+        // Only its calls are answered: it hears nothing else, so nobody is to answer in an inbox that it names.
+        if reply_to.is_some()
+            && let Some(wanted) = event.payload.get_mut("reply_to")
+        {
+            *wanted = Value::Null;
+        }
+        if let Err(error) = self.broker.publish(event).await {
             faults.lost(self.id(), &error.to_string());
         }
     }
@@ -168,7 +179,8 @@ impl Poller for EphemeralPollerProxy {
         let faults = Arc::new(Faults::default());
         let observer: Arc<dyn BridgeObserver> = Arc::clone(&faults) as _;
         let request = TickRequest::body(ctx);
-        let mut talk = OneTickParent::start(stdout, stdin, &self.plugin.manifest.plugin, &request, observer);
+        let plugin = (&self.plugin.manifest.plugin, Arc::clone(&self.rights));
+        let mut talk = OneTickParent::start(stdout, stdin, plugin, &request, observer);
         let tail = StderrTail::default();
         let draining = tokio::spawn(drain(stderr, self.id().to_owned(), tail.clone(), self.redact.clone()));
         let late = async {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::{EphemeralPollerProxy, InFlight, PluginBinary, PluginLink, PluginPollerProxy};
 use crate::broker::Broker;
 use crate::contract::{Poller, Redact};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, PluginSection, PrefixOverlap};
 
 /// Which plugin serves which kind. Built empty; filled as plugins are found and come up; clones are one router.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ impl fmt::Debug for PluginPollerRouter {
 }
 
 struct Entry {
+    plugin: PluginSection,
     link: PluginLink,
     kinds: Vec<PluginKind>,
 }
@@ -70,6 +71,9 @@ pub enum PollerRouteRegistrationError {
         /// The other.
         second: String,
     },
+    /// The ticks of one would arrive among the topics of the other.
+    #[error(transparent)]
+    Prefix(#[from] PrefixOverlap),
 }
 
 impl PluginPollerRouter {
@@ -106,11 +110,11 @@ impl PluginPollerRouter {
     /// Adds a plugin that was found on this machine, or replaces its entry; the kinds that it serves from now on.
     ///
     /// # Errors
-    /// [`PollerRouteRegistrationError::DuplicateKind`] where another plugin serves one of its kinds; nothing is changed then.
+    /// [`PollerRouteRegistrationError`] where another plugin serves one of its kinds, or has its topics; nothing is changed then.
     pub fn register(&self, binary: &PluginBinary) -> Result<Vec<PluginKind>, PollerRouteRegistrationError> {
         let manifest = &binary.manifest;
         let ephemeral = manifest.plugin.is_ephemeral();
-        self.enter(manifest, PluginLink::new(&manifest.plugin.id), |kind, link| {
+        let kinds = self.enter(manifest, PluginLink::new(&manifest.plugin.id), |kind, link| {
             if ephemeral {
                 let broker = Arc::clone(&self.broker);
                 Arc::new(
@@ -120,7 +124,11 @@ impl PluginPollerRouter {
             } else {
                 self.proxy(kind, manifest, link)
             }
-        })
+        })?;
+        for withheld in binary.rights().withheld() {
+            tracing::warn!(plugin = manifest.plugin.id, "its manifest asks to {withheld}");
+        }
+        Ok(kinds)
     }
 
     /// Adds a plugin that runs elsewhere and is reached through the broker, or replaces its entry.
@@ -186,7 +194,11 @@ impl PluginPollerRouter {
                 });
             }
         }
-        plugins.insert(id.clone(), Entry { link, kinds: kinds.clone() });
+        let mut others = plugins.iter().filter(|(other, _)| *other != id);
+        if let Some(overlap) = others.find_map(|(_, entry)| PrefixOverlap::of(&entry.plugin, &manifest.plugin)) {
+            return Err(overlap.into());
+        }
+        plugins.insert(id.clone(), Entry { plugin: manifest.plugin.clone(), link, kinds: kinds.clone() });
         Ok(kinds)
     }
 }

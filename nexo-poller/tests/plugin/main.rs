@@ -4,4 +4,6 @@ mod commands;
 mod ephemeral;
 #[cfg(feature = "router")]
 mod faults;
+#[cfg(feature = "router")]
+mod hostile;
 mod stdio;

@@ -105,6 +105,7 @@ async fn look(config: &Path) -> Found {
             list.push(Problem { file: file.path.display().to_string(), place: None, job: None, message });
         }
     }
+    warnings.extend(plugins.warnings(&file));
     if let Err(unprepared) = RemoteAccess::of(&file.settings.admin) {
         // A token may be in the environment of the service, which is not ours.
         let is_problem = !matches!(unprepared, Unprepared::NoToken { .. });

@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use nexo_poller::manifest::{Manifest, PluginSection, PollerSection};
+use nexo_poller::contract::Pattern;
+use nexo_poller::manifest::{PluginRights, PluginSection, PollerSection};
+use nexo_poller::router::PluginBinary;
 use nexo_poller::wire::topics;
 
 use crate::config::{BrokerSettings, PollersFile, RefusedFile};
@@ -40,17 +42,18 @@ async fn text(config: &Path, shared_inbox: bool) -> Result<String, PermissionsEr
     let Some(broker) = &file.settings.broker else {
         return Err(PermissionsError::NoBroker { config: config.to_owned() });
     };
-    let plugins = PluginSet::discover(&file.settings).await?;
-    if let Some(fault) = plugins.faults.into_iter().next() {
+    let mut plugins = PluginSet::discover(&file.settings).await?;
+    if let Some(fault) = std::mem::take(&mut plugins.faults).into_iter().next() {
         return Err(fault.into());
     }
-    Ok(authorization(broker, &plugins.remote, shared_inbox))
+    Ok(authorization(broker, &plugins, shared_inbox))
 }
 
 /// The `authorization` block of the server's configuration.
-fn authorization(broker: &BrokerSettings, plugins: &[Manifest], shared_inbox: bool) -> String {
+fn authorization(broker: &BrokerSettings, plugins: &PluginSet, shared_inbox: bool) -> String {
     let mut users = vec![daemon(broker, plugins)];
-    users.extend(plugins.iter().map(|manifest| plugin(&manifest.plugin, shared_inbox)));
+    let remote = plugins.remote.iter().map(|manifest| &manifest.plugin);
+    users.extend(remote.map(|section| plugin(section, &plugins.rights(section), shared_inbox)));
     format!(
         "# For the configuration of nats-server. It takes the passwords from its environment: choose them there.\n\
          authorization {{\n  users: [\n{}  ]\n}}\n",
@@ -73,17 +76,15 @@ fn user(name: &str, publish: &[String], subscribe: &[String], answers_within: u3
     )
 }
 
-/// A plugin answers the ticks that it is sent, asks the daemon, publishes what its manifest says, and hears nothing else.
-fn plugin(plugin: &PluginSection, shared_inbox: bool) -> String {
-    let broker = &plugin.capabilities.broker;
+/// A plugin answers the ticks that it is sent, asks the daemon, publishes what it has the right to, and hears nothing else.
+fn plugin(plugin: &PluginSection, rights: &PluginRights, shared_inbox: bool) -> String {
     let inbox = topics::answers(&plugin.id);
-    let tick_topic = plugin.poller.as_ref().map(PollerSection::tick_topic);
-    let own = |topic: &String| topic != topics::ALL_INBOXES && Some(topic) != tick_topic.as_ref();
-    let mut publish: Vec<String> = broker.publish.iter().filter(|topic| own(topic)).cloned().collect();
-    publish.extend([topics::calls(&plugin.id), inbox.clone()]);
+    let texts = |patterns: &[Pattern]| patterns.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut publish = texts(rights.publish());
+    publish.extend([rights.calls().to_owned(), inbox.clone()]);
     // As a member of its own group only: its ticks are shared, not overheard.
-    let mut subscribe: Vec<String> = tick_topic.iter().map(|topic| format!("{topic} {}", plugin.id)).collect();
-    subscribe.extend(broker.subscribe.iter().filter(|topic| own(topic)).cloned());
+    let mut subscribe: Vec<String> = rights.ticks().iter().map(|topic| format!("{topic} {}", plugin.id)).collect();
+    subscribe.extend(texts(rights.subscribe()));
     subscribe.push(inbox);
     if shared_inbox {
         publish.push(topics::ALL_INBOXES.to_owned());
@@ -95,12 +96,18 @@ fn plugin(plugin: &PluginSection, shared_inbox: bool) -> String {
     user(&plugin.id, &publish, &subscribe, timeout + 10)
 }
 
-/// A daemon orders ticks, answers calls, knows the other daemons, and keeps job state.
-fn daemon(broker: &BrokerSettings, plugins: &[Manifest]) -> String {
-    let ticks = plugins.iter().filter_map(|manifest| manifest.plugin.poller.as_ref()).map(PollerSection::tick_topic);
+/// A daemon orders ticks, answers calls, knows the other daemons, keeps job state, and does for its own plugins what those may.
+fn daemon(broker: &BrokerSettings, plugins: &PluginSet) -> String {
+    let remote = plugins.remote.iter().filter_map(|manifest| manifest.plugin.poller.as_ref());
+    let ticks = remote.map(PollerSection::tick_topic);
+    let own: Vec<PluginRights> = plugins.found.iter().map(PluginBinary::rights).collect();
+    let texts = |of: fn(&PluginRights) -> &[Pattern]| {
+        own.iter().flat_map(of).map(ToString::to_string).filter(|text| !topics::is_outbound(text)).collect::<Vec<_>>()
+    };
     let mut publish: Vec<String> = ticks.collect();
     let owned = |topics: &[&str]| topics.iter().map(|topic| (*topic).to_owned()).collect::<Vec<_>>();
     publish.extend(owned(&[topics::ALL_OUTBOUND, topics::ALL_MEMBERS, topics::ALL_RELAYS, topics::ALL_INBOXES]));
+    publish.extend(texts(PluginRights::publish));
     if let Some(state) = &broker.state {
         let bucket = &state.bucket;
         publish.extend([
@@ -116,5 +123,6 @@ fn daemon(broker: &BrokerSettings, plugins: &[Manifest]) -> String {
     }
     let mut subscribe = owned(&[topics::ALL_CALLS, topics::ALL_MEMBERS, topics::ALL_RELAYS]);
     subscribe.extend([topics::channel(topics::CONSOLE), topics::answers("daemon")]);
+    subscribe.extend(own.iter().flat_map(PluginRights::subscribe).map(ToString::to_string));
     user("daemon", &publish, &subscribe, 130)
 }

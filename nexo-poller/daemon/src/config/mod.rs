@@ -5,6 +5,7 @@
 //! May not enter: anything that runs. Whether a kind exists, or accepts its config, is found out by whoever knows the kinds.
 
 mod admin;
+mod allow;
 mod broker;
 mod config_key;
 pub(crate) mod credentials;

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use nexo_poller::manifest::PluginGrants;
 
 use crate::config::keys::settings as key;
 use crate::config::yaml::{Node, Place, Sink, Table, Yaml};
-use crate::config::{AdminSettings, BrokerSettings};
+use crate::config::{AdminSettings, BrokerSettings, allow};
 
 /// Beside the state file: what calls that change something must show.
 pub(crate) const TOKEN_FILE: &str = "admin.token";
@@ -25,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) breaker_threshold: u32,
     /// `plugins`.
     pub(crate) plugins: PluginPaths,
+    /// `allow`: what plugins may publish and hear beyond what every plugin may, by their ids.
+    pub(crate) allow: BTreeMap<String, PluginGrants>,
     /// `broker`: the NATS server of several machines; without it, this machine is alone.
     pub(crate) broker: Option<BrokerSettings>,
     /// `credentials`: the file with the agents' accounts.
@@ -57,6 +62,7 @@ impl Settings {
             failure_alert_cooldown_secs: key::FAILURE_ALERT_COOLDOWN_SECS.default(),
             breaker_threshold: key::BREAKER_THRESHOLD.default(),
             plugins: PluginPaths::None,
+            allow: BTreeMap::new(),
             broker: None,
             credentials: None,
             admin: AdminSettings::default(),
@@ -85,6 +91,7 @@ impl Settings {
             failure_alert_cooldown_secs: key::FAILURE_ALERT_COOLDOWN_SECS.read(table, sink),
             breaker_threshold: key::BREAKER_THRESHOLD.read(table, sink),
             plugins: read_plugins(table, dir, sink),
+            allow: allow::read(table, sink),
             broker: BrokerSettings::read(table, dir, sink),
             credentials: key::CREDENTIALS.read_path(table, sink).map(|path| dir.join(path)),
             admin: AdminSettings::read(table, dir, sink).unwrap_or_default(),

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nexo_poller::manifest::{Manifest, ManifestError, PluginSection};
+use nexo_poller::manifest::{
+    Manifest, ManifestError, PluginGrants, PluginRights, PluginSection, PollerSection, PrefixOverlap,
+};
 use nexo_poller::router::{DiscoverError, PluginBinary, PollerRouteRegistrationError, discover};
 use nexo_poller::unstable::read_regular_file;
 use semver::{Version, VersionReq};
@@ -25,6 +27,8 @@ pub(crate) struct PluginSet {
     pub(crate) remote: Vec<Manifest>,
     /// Why other paths are no plugins; each is left out.
     pub(crate) faults: Vec<PluginFault>,
+    /// What the operator allows them beyond what every plugin may, by their ids.
+    pub(crate) allow: BTreeMap<String, PluginGrants>,
 }
 
 /// Why a path is no plugin.
@@ -56,6 +60,15 @@ pub(crate) enum PluginConflict {
     /// Both offer one kind.
     #[error(transparent)]
     Kind(#[from] PollerRouteRegistrationError),
+    /// The ticks of one arrive among the topics of the other.
+    #[error(transparent)]
+    Prefix(#[from] PrefixOverlap),
+    /// One is allowed what the ticks of the other arrive on.
+    #[error(
+        "`allow` gives plugin `{plugin}` `{pattern}`, which matches `{ticks}`, where plugin `{other}` gets its ticks: write a \
+         narrower pattern"
+    )]
+    Ticks { plugin: String, pattern: String, ticks: String, other: String },
 }
 
 impl PluginFault {
@@ -89,7 +102,7 @@ impl PluginSet {
             PluginPaths::Directory(dir) => vec![dir.clone()],
             PluginPaths::List(paths) => paths.clone(),
         };
-        let mut set = Self::default();
+        let mut set = Self { allow: settings.allow.clone(), ..Self::default() };
         for path in paths {
             // Absolute, so that a plugin is found whatever it is started from.
             let path = std::path::absolute(&path).unwrap_or(path);
@@ -101,7 +114,8 @@ impl PluginSet {
                 }
             };
             set.faults.extend(errors.into_iter().map(PluginFault::from));
-            for plugin in found {
+            for mut plugin in found {
+                plugin.grants = set.grants(&plugin.manifest.plugin);
                 match refusal(&plugin.manifest.plugin) {
                     None => set.found.push(plugin),
                     Some(fault) => set.faults.push(fault),
@@ -140,7 +154,59 @@ impl PluginSet {
                 }
             }
         }
+        let plugins: Vec<&PluginSection> = self.sections().collect();
+        for (index, plugin) in plugins.iter().enumerate() {
+            if let Some(overlap) = plugins[..index].iter().find_map(|other| PrefixOverlap::of(other, plugin)) {
+                return Err(overlap.into());
+            }
+            self.refuse_ticks_of_others(plugin)?;
+        }
         Ok(())
+    }
+
+    /// An operator who allows `news.*` does not mean the ticks on `news.tick`, which a NATS server would let through.
+    fn refuse_ticks_of_others(&self, plugin: &PluginSection) -> Result<(), PluginConflict> {
+        let grants = self.grants(plugin);
+        for other in self.sections() {
+            let Some(ticks) = other.poller.as_ref().map(PollerSection::tick_topic) else { continue };
+            if let Some(pattern) =
+                grants.publish.iter().chain(&grants.subscribe).find(|pattern| pattern.matches(&ticks))
+            {
+                let (plugin, other, pattern) = (plugin.id.clone(), other.id.clone(), pattern.to_string());
+                return Err(PluginConflict::Ticks { plugin, pattern, ticks, other });
+            }
+        }
+        Ok(())
+    }
+
+    fn sections(&self) -> impl Iterator<Item = &PluginSection> {
+        self.found
+            .iter()
+            .map(|plugin| &plugin.manifest.plugin)
+            .chain(self.remote.iter().map(|manifest| &manifest.plugin))
+    }
+
+    fn grants(&self, plugin: &PluginSection) -> PluginGrants {
+        self.allow.get(&plugin.id).cloned().unwrap_or_default()
+    }
+
+    /// What `plugin` of this set may say and hear.
+    pub(crate) fn rights(&self, plugin: &PluginSection) -> PluginRights {
+        PluginRights::of(plugin, &self.grants(plugin))
+    }
+
+    /// What the manifests ask for in vain, and what is allowed to nobody: nothing breaks by it, and the operator may mean it.
+    pub(crate) fn warnings(&self, file: &PollersFile) -> Vec<Problem> {
+        let mut said = Vec::new();
+        for plugin in self.sections() {
+            let rights = self.rights(plugin);
+            let withheld = rights.withheld().iter();
+            said.extend(withheld.map(|wish| format!("the manifest of plugin `{}` asks to {wish}", plugin.id)));
+        }
+        let unknown = self.allow.keys().filter(|id| self.sections().all(|plugin| plugin.id != **id));
+        said.extend(unknown.map(|id| format!("`allow`: there is no plugin `{id}`")));
+        let file = file.path.display().to_string();
+        said.into_iter().map(|message| Problem { file: file.clone(), place: None, job: None, message }).collect()
     }
 
     /// Every kind that is offered, built-in ones too, in alphabetical order.

@@ -27,5 +27,6 @@ mod outside;
 mod page;
 mod permissions;
 mod recorder;
+mod rights;
 mod secrets;
 mod systemd;

@@ -72,6 +72,33 @@ async fn a_plugin_can_do_its_work_and_nothing_of_anybody_elses() {
         let refused = other.publish(Event::new(topic, "other", json!({}))).await;
         assert!(matches!(refused, Err(BrokerError::Refused { .. })), "{topic}: {refused:?}");
     }
+    // Whatever no plugin may publish on, the server refuses, or it is no topic.
+    let hostile = fixtures::hostile_topics("other", "chatty");
+    let (mut passed, mut own) = (Vec::new(), 0);
+    for topic in &hostile {
+        // Its own inbox: whoever is in it is the plugin itself.
+        if topic.starts_with("_inbox.other.") {
+            own += 1;
+            continue;
+        }
+        match other.publish(Event::new(topic, "daemon", json!({"forged": true}))).await {
+            Err(BrokerError::Refused { .. } | BrokerError::Topic(_) | BrokerError::WildcardTopic { .. }) => {}
+            taken => passed.push((topic, taken)),
+        }
+    }
+    let (tried, through) = (hostile.len() - own, passed.len());
+    println!("nats: hostile topics tried {tried}, passed {through}");
+    println!("figure rights.hostile_topics_nats value={through} unit=topics limit=0 ratio=0 note={tried}-tried");
+    assert!(passed.is_empty(), "{passed:?}");
+    let mut accounts = 0;
+    for plugin in ["other", "chatty"] {
+        let call = json!({"method": "credentials_get", "params": {"channel": "console", "agent_id": "ana"}, "agent_id": "ana", "job_id": "speaks"});
+        let answer = other.request(&format!("daemon.rpc.{plugin}"), "chatty", call, Duration::from_secs(10)).await;
+        accounts += usize::from(answer.is_ok_and(|body| body["result"].is_object()));
+    }
+    println!("nats: another agent's accounts asked for 2 times, obtained {accounts}");
+    println!("figure rights.foreign_accounts_nats value={accounts} unit=accounts limit=0 ratio=0 note=2-calls");
+    assert_eq!(accounts, 0);
     for pattern in ["plugin.poller.chatty.tick", "plugin.poller.>", "_inbox.>", "_inbox.daemon.>", "daemon.>", ">"] {
         let refused = other.subscribe(pattern, None).await.map(|_| ());
         assert!(matches!(refused, Err(BrokerError::Refused { .. })), "{pattern}: {refused:?}");

@@ -5,16 +5,18 @@ use serde_json::Value;
 use tokio::io::AsyncRead;
 
 use super::frame::FrameError;
+use super::inboxes::Owed;
 use super::lines::{Lines, describe};
 use super::methods::{Carried, PUBLISH};
 use super::observer::BridgeObserver;
 use super::rpc::{Frame, FrameKind};
-use crate::contract::matches;
+use crate::contract::{Shown, check_topic};
+use crate::manifest::PluginRights;
 use crate::wire::{Event, TickReply, open_request, topics};
 
 /// Something that a child says and that somebody has to act on.
 pub(crate) enum FromChild {
-    /// A message, within the manifest's `publish` list and in the child's own name.
+    /// A message that the child may publish, in its own name.
     Publish(Event),
     /// A request to the daemon.
     Request {
@@ -41,8 +43,9 @@ pub(super) struct Listening<R> {
 /// What holds for the lines of a child.
 pub(super) struct Rules {
     pub(super) plugin: Arc<str>,
-    /// The manifest's `publish` list.
-    pub(super) allowed: Vec<String>,
+    pub(super) rights: Arc<PluginRights>,
+    /// Who waits for an answer of the child.
+    pub(super) owed: Arc<Owed>,
     pub(super) observer: Arc<dyn BridgeObserver>,
     /// The child answers one tick with a line that is not a frame, and ends with it.
     pub(super) one_tick: bool,
@@ -114,15 +117,33 @@ impl Rules {
             self.observer.lost(&self.plugin, "a `broker.publish` is malformed");
             return None;
         };
-        if let Some(topic) = forbidden(&event, &self.allowed) {
-            self.observer.not_allowed(&self.plugin, topic, &self.allowed);
-            self.observer.lost(&self.plugin, &not_allowed(topic, &self.allowed));
+        if topics::is_inbox(&event.topic) && !self.owed.pay(&event.topic) {
+            // Nobody waits for it (any more): no message to others is lost with it.
+            self.observer.not_allowed(&self.plugin, &event.topic, &self.rights.publish_list());
+            return None;
+        }
+        if let Some(topic) = self.forbidden(&event) {
+            let allowed = self.rights.publish_list();
+            self.observer.not_allowed(&self.plugin, topic, &allowed);
+            self.observer.lost(&self.plugin, &not_allowed(topic, &allowed));
             return None;
         }
         // Nobody publishes in another's name.
         self.plugin.as_ref().clone_into(&mut event.source);
         event.make_readable();
         Some(FromChild::Publish(event))
+    }
+
+    /// The topic that `event` may not reach, if there is one: its own, or the one that it wants to be answered on. Answers go to
+    /// inboxes: anywhere else, somebody would publish in the plugin's place.
+    fn forbidden<'e>(&self, event: &'e Event) -> Option<&'e str> {
+        if !topics::is_inbox(&event.topic) && !self.rights.may_publish(&event.topic) {
+            return Some(&event.topic);
+        }
+        // Only a request is answered; a field of that name in any other payload is the author's own.
+        open_request(&event.payload).1?;
+        let reply_to = event.payload.get("reply_to").and_then(Value::as_str)?;
+        (!topics::is_inbox(reply_to) || check_topic(reply_to).is_err()).then_some(reply_to)
     }
 
     fn unreadable(&self, error: FrameError) -> Option<FromChild> {
@@ -136,18 +157,5 @@ impl Rules {
 
 /// Why a message on `topic` was dropped.
 fn not_allowed(topic: &str, allowed: &[String]) -> String {
-    format!("`{topic}` is outside the manifest's publish list [{}]", allowed.join(", "))
-}
-
-/// The topic that `event` may not reach, if there is one: its own, or the one that it wants to be answered on, where
-/// somebody else would publish in the plugin's place.
-fn forbidden<'e>(event: &'e Event, allowed: &[String]) -> Option<&'e str> {
-    let may = |topic: &str| allowed.iter().any(|pattern| matches(pattern, topic));
-    if !may(&event.topic) {
-        return Some(&event.topic);
-    }
-    // Only a request is answered; a field of that name in any other payload is the author's own.
-    open_request(&event.payload).1?;
-    let reply_to = event.payload.get("reply_to").and_then(Value::as_str)?;
-    (!topics::is_inbox(reply_to) && !may(reply_to)).then_some(reply_to)
+    format!("`{}` is outside of what the plugin may publish on [{}]", Shown(topic), allowed.join(", "))
 }

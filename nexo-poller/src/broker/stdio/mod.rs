@@ -18,6 +18,8 @@ mod from_child;
 #[cfg(feature = "router")]
 mod handshake;
 #[cfg(feature = "router")]
+mod inboxes;
+#[cfg(feature = "router")]
 mod lines;
 mod methods;
 #[cfg(feature = "router")]

@@ -12,7 +12,7 @@ use super::methods::{EVENT, SHUTDOWN, Shutdown};
 use super::observer::BridgeObserver;
 use super::outgoing::Outgoing;
 use super::rpc::{body, carry, notification};
-use crate::manifest::PluginSection;
+use crate::manifest::{PluginRights, PluginSection};
 use crate::wire::Event;
 
 /// The daemon's end of the pipes to a process that runs one tick.
@@ -28,7 +28,7 @@ impl<R: AsyncRead + Unpin> OneTickParent<R> {
     pub(crate) fn start(
         stdout: R,
         stdin: impl AsyncWrite + Unpin + Send + 'static,
-        plugin: &PluginSection,
+        (plugin, rights): (&PluginSection, Arc<PluginRights>),
         request: &Value,
         observer: Arc<dyn BridgeObserver>,
     ) -> Self {
@@ -38,8 +38,9 @@ impl<R: AsyncRead + Unpin> OneTickParent<R> {
         // A queue that was made just now has room.
         let _ = outgoing.send(body(request));
         let id: Arc<str> = plugin.id.as_str().into();
-        let allowed = plugin.capabilities.broker.publish.clone();
-        let rules = Rules { plugin: Arc::clone(&id), allowed, observer: Arc::clone(&observer), one_tick: true };
+        // It is asked nothing over the broker, so it owes nobody an answer there.
+        let owed = Arc::default();
+        let rules = Rules { plugin: Arc::clone(&id), rights, owed, observer: Arc::clone(&observer), one_tick: true };
         Self { outgoing, listening: Listening::new(Lines::new(stdout, DEFAULT_MAX_LINE), rules), plugin: id, observer }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::frame::DEFAULT_MAX_LINE;
 use super::observer::BridgeObserver;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, PluginGrants};
 
 /// How the daemon treats the child on the other end.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub struct ParentOptions {
     /// The manifest that the child was found by, where there is one. It is what the operator has seen, so it is what is
     /// in force: the child must be the same plugin, and may ask for no topic beyond it.
     pub found: Option<Manifest>,
+    /// What the operator allows the child beyond what every plugin may.
+    pub grants: PluginGrants,
     /// The daemon's version, told in the handshake.
     pub nexo_version: String,
     /// How long the handshake may take.
@@ -41,6 +43,7 @@ impl Default for ParentOptions {
         Self {
             label: "plugin".to_owned(),
             found: None,
+            grants: PluginGrants::default(),
             nexo_version: env!("CARGO_PKG_VERSION").to_owned(),
             handshake_timeout: Duration::from_secs(10),
             max_line: DEFAULT_MAX_LINE,

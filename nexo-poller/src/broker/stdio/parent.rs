@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,9 +6,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::forward::Forward;
+use super::forward::{Forward, Forwarded};
 use super::from_child::{FromChild, Listening, Rules};
 use super::handshake::handshake;
+use super::inboxes::{Owed, Questions};
 use super::lines::Lines;
 use super::methods::{SHUTDOWN, Shutdown};
 use super::observer::BridgeObserver;
@@ -18,11 +18,8 @@ use super::outgoing::Outgoing;
 use super::parent_error::{CloseReason, StdioError};
 use super::rpc::{refusal, request};
 use crate::broker::Broker;
-use crate::manifest::Manifest;
-use crate::wire::{Event, code, topics};
-
-/// Questions of one plugin that may be open at once; answers to older ones are no longer forwarded.
-const MAX_OPEN_QUESTIONS: usize = 65_536;
+use crate::manifest::{Manifest, PluginRights};
+use crate::wire::{Event, code, open_request};
 
 /// The daemon's end of the stdio bridge: as long as it lives, the child is a part of `broker`.
 #[derive(Debug)]
@@ -56,26 +53,31 @@ impl StdioParent {
 
         let plugin: Arc<str> = manifest.plugin.id.as_str().into();
         let answers = Arc::new(Answers::default());
-        let questions = Arc::new(Mutex::new(HashSet::new()));
+        let rights = Arc::new(PluginRights::of(&manifest.plugin, &options.grants));
+        let (questions, owed) = (Arc::new(Questions::new()), Arc::new(Owed::default()));
         let mut tasks = JoinSet::new();
-        let capability = &manifest.plugin.capabilities.broker;
-        let tick_topic = manifest.plugin.poller.as_ref().map(crate::manifest::PollerSection::tick_topic);
-        for pattern in &capability.subscribe {
-            // Copies of one plugin share its ticks; everything else is heard by each.
-            let group = (tick_topic.as_ref() == Some(pattern)).then_some(&*plugin);
+        // Copies of one plugin share its ticks; everything else is heard by each.
+        let ticks = rights.ticks().map(|topic| (topic, Some(&*plugin)));
+        let heard = ticks.into_iter().chain(rights.subscribe().iter().map(|pattern| (pattern.as_str(), None)));
+        let heard = heard.map(|(pattern, group)| {
+            let what = Forwarded::Heard { rights: Arc::clone(&rights), owed: Arc::clone(&owed) };
+            (pattern.to_owned(), group, what)
+        });
+        let own_answers = (questions.pattern(), None, Forwarded::Answers(Arc::clone(&questions)));
+        for (pattern, group, what) in heard.chain([own_answers]) {
             let forward = Forward {
-                subscription: broker.subscribe(pattern, group).await?,
+                subscription: broker.subscribe(&pattern, group).await?,
                 outgoing: outgoing.clone(),
-                // Only answers to the plugin's own questions: others' inboxes are not its business.
-                only: topics::is_inbox(pattern).then(|| Arc::clone(&questions)),
+                what,
                 broker: Arc::clone(&broker),
                 plugin: Arc::clone(&plugin),
                 observer: Arc::clone(&options.observer),
             };
             tasks.spawn(forward.run());
         }
-        let (allowed, observer) = (capability.publish.clone(), options.observer);
-        let rules = Rules { plugin: Arc::clone(&plugin), allowed, observer: Arc::clone(&observer), one_tick: false };
+        let observer = options.observer;
+        let rules =
+            Rules { plugin: Arc::clone(&plugin), rights, owed, observer: Arc::clone(&observer), one_tick: false };
         let listening = Listening::new(lines, rules);
         let (outgoing_too, answers_too) = (outgoing.clone(), Arc::clone(&answers));
         let incoming = Incoming { broker, outgoing: outgoing_too, plugin, questions, answers: answers_too, observer };
@@ -115,7 +117,7 @@ struct Incoming {
     broker: Arc<dyn Broker>,
     outgoing: Outgoing,
     plugin: Arc<str>,
-    questions: Arc<Mutex<HashSet<String>>>,
+    questions: Arc<Questions>,
     answers: Arc<Answers>,
     observer: Arc<dyn BridgeObserver>,
 }
@@ -144,13 +146,11 @@ impl Incoming {
         CloseReason::OutputClosed
     }
 
-    async fn publish(&self, event: Event) {
-        if let Some(reply_to) = event.payload.get("reply_to").and_then(Value::as_str) {
-            let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-            if questions.len() >= MAX_OPEN_QUESTIONS {
-                questions.clear();
-            }
-            questions.insert(reply_to.to_owned());
+    async fn publish(&self, mut event: Event) {
+        if let (_, Some(reply_to)) = open_request(&event.payload)
+            && let Some(wanted) = event.payload.get_mut("reply_to")
+        {
+            *wanted = self.questions.ask(&reply_to.topic).into();
         }
         if let Err(error) = self.broker.publish(event).await {
             self.observer.lost(&self.plugin, &error.to_string());

@@ -14,8 +14,10 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use super::frame::{DEFAULT_MAX_LINE, FrameError};
 use super::*;
 use crate::broker::{Broker, LocalBroker};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, PluginGrants};
 use crate::wire::Event;
+
+mod rights;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -68,7 +70,8 @@ impl BridgeObserver for Notes {
 }
 
 fn options(notes: &Arc<Notes>) -> ParentOptions {
-    ParentOptions { label: "child".to_owned(), observer: Arc::clone(notes) as _, ..ParentOptions::default() }
+    let grants = PluginGrants::new(vec![], vec!["news.*".parse().unwrap()]);
+    ParentOptions { label: "child".to_owned(), grants, observer: Arc::clone(notes) as _, ..ParentOptions::default() }
 }
 
 fn tokio_half(stream: StdStream) -> (OwnedReadHalf, OwnedWriteHalf) {

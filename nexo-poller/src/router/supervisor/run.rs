@@ -236,6 +236,7 @@ impl Run {
         let options = ParentOptions {
             label: format!("plugin `{}`", self.shared.id()),
             found: Some(self.shared.plugin.manifest.clone()),
+            grants: self.shared.plugin.grants.clone(),
             handshake_timeout: self.options.handshake_timeout,
             observer: Arc::clone(&self.shared.faults) as _,
             ..ParentOptions::default()

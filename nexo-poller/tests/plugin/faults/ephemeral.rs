@@ -22,8 +22,8 @@ async fn an_ephemeral_plugin_ticks_and_each_of_its_faults_is_a_sentence() {
         ("not_an_answer", "malformed answer to a tick: neither `result` nor `error` is an object"),
         (
             "outside",
-            "plugin `faulty` published a message that has not gone out: `plugin.poller.healthy.tick` is outside the \
-             manifest's publish list [daemon.rpc.faulty, plugin.outbound.>, _inbox.>]; the cursor has not moved",
+            "plugin `faulty` published a message that has not gone out: `plugin.poller.healthy.tick` is outside of \
+             what the plugin may publish on [daemon.rpc.faulty, plugin.outbound.>]; the cursor has not moved",
         ),
     ];
     for (fault, expected) in table {

@@ -66,8 +66,8 @@ async fn a_tick_that_publishes_outside_the_allowlist_reaches_nobody_and_is_not_d
     let mut outside = world.broker.subscribe("plugin.poller.healthy.tick", None).await.unwrap();
     assert_eq!(
         world.sentence(&poller).await,
-        "plugin `faulty` published a message that has not gone out: `plugin.poller.healthy.tick` is outside the manifest's \
-         publish list [daemon.rpc.faulty, plugin.outbound.>, _inbox.>]; the cursor has not moved"
+        "plugin `faulty` published a message that has not gone out: `plugin.poller.healthy.tick` is outside of \
+         what the plugin may publish on [daemon.rpc.faulty, plugin.outbound.>]; the cursor has not moved"
     );
     assert_eq!(supervisor.status().refused_publishes, 1);
     // The first thing that arrives there is the daemon's own tick.

@@ -6,6 +6,7 @@
 //! May not enter: what is done with a value. A rule that ties several keys together belongs to whoever reads them.
 
 pub(crate) mod admin;
+pub(crate) mod allow;
 pub(crate) mod broker;
 pub(crate) mod include;
 pub(crate) mod job;

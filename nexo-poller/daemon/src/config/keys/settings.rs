@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::shape::{Flag, Free, Mapping, Number, Or, Text, Texts, Whole};
-use super::{Entry, Key, admin, broker, include};
+use super::{Entry, Key, admin, allow, broker, include, mapping};
 
 pub(crate) static ENABLED: Key<Or<Flag, bool>> = Key {
     name: "enabled",
@@ -47,6 +47,12 @@ pub(crate) static PLUGINS: Key<Texts> = Key {
     says: "A directory with plugins, or a list of paths to binaries and directories.",
 };
 
+pub(crate) static ALLOW: Key<Free> = Key {
+    name: "allow",
+    shape: Free(|| json!({ "type": "object", "additionalProperties": mapping(allow::KEYS.iter().copied()) })),
+    says: "What of their manifests' wishes plugins are given beyond what every plugin has, by plugin id.",
+};
+
 pub(crate) static BROKER: Key<Mapping> = Key {
     name: "broker",
     shape: Mapping { keys: broker::KEYS, or_text: true },
@@ -86,6 +92,7 @@ pub(crate) static KEYS: &[&dyn Entry] = &[
     &FAILURE_ALERT_COOLDOWN_SECS,
     &BREAKER_THRESHOLD,
     &PLUGINS,
+    &ALLOW,
     &BROKER,
     &CREDENTIALS,
     &ADMIN,
