@@ -13,6 +13,8 @@ use serde_json::Value;
 const MOST_SERIES: usize = 2_000;
 const MOST_LABELS: usize = 8;
 const LONGEST: usize = 64;
+/// Our own counter of what was left out. A second one of that name would make the whole text unreadable.
+const REFUSED: &str = "refused";
 
 /// The counters that pollers keep with `metric_inc`: by name and labels, within bounds.
 #[derive(Debug, Default)]
@@ -36,7 +38,7 @@ impl Counters {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = &mut *counts;
         let name = name.trim_end_matches("_total");
-        let Some(labels) = labels_of(kind, labels).filter(|_| is_name(name)) else {
+        let Some(labels) = labels_of(kind, labels).filter(|_| is_name(name) && name != REFUSED) else {
             counts.refused += 1;
             return;
         };
@@ -67,12 +69,7 @@ impl Collector for Counters {
             }
         }
         let help = "Counts of pollers that were left out: no name, no label, or too many series.";
-        ConstCounter::new(counts.refused).encode(encoder.encode_descriptor(
-            "refused",
-            help,
-            None,
-            MetricType::Counter,
-        )?)
+        ConstCounter::new(counts.refused).encode(encoder.encode_descriptor(REFUSED, help, None, MetricType::Counter)?)
     }
 }
 
@@ -125,6 +122,17 @@ mod tests {
         let text = text(&counters);
         assert!(text.contains("poller_custom_items_total{kind=\"rss\",feed=\"a\\\"b\"} 2\n"), "{text}");
         assert!(text.contains("poller_custom_items_total{kind=\"rss\"} 1\n"), "{text}");
+    }
+
+    #[test]
+    fn a_counter_that_has_the_name_of_ours_is_left_out_and_the_text_stays_readable() {
+        let counters = Arc::new(Counters::default());
+        for name in ["refused", "refused_total", "refused_total_total"] {
+            counters.add("rss", name, &Value::Null);
+        }
+        let text = text(&counters);
+        assert_eq!(text.matches("# TYPE poller_custom_refused ").count(), 1, "{text}");
+        assert!(text.contains("poller_custom_refused_total 3\n"), "{text}");
     }
 
     #[test]
