@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::rule::{CLOCKS_DIFFER, JobRule, Rules};
+use super::rule::{CLOCKS_DIFFER, JobRule, LONGEST_DETOUR, LONGEST_SET_BACK, Rules};
 use super::slots::next_due_after;
 use crate::store::{Breaker, JobState, Pause, PauseCause, Slot, UnixMs};
 
@@ -75,9 +75,24 @@ pub fn adopt(job: &JobRule<'_>, rules: &Rules, mut state: JobState, now: UnixMs)
 
 /// Nothing ended in the future: a state that says so was written before the clock was set back.
 fn notice_set_back(job: &JobRule<'_>, rules: &Rules, state: &mut JobState, now: UnixMs) {
-    if ends_ahead(state, now) {
+    if ends_ahead(state, now) || is_far_off(job, state, now) {
         clock_set_back(job, rules, state, now);
     }
+}
+
+/// Whether the job waits for an instant that only a clock which was wrong can have named.
+fn is_far_off(job: &JobRule<'_>, state: &JobState, now: UnixMs) -> bool {
+    // A job that runs once has an instant of its own, and is not to run twice because of a clock.
+    if job.schedule.is_once() {
+        return false;
+    }
+    if state.last.is_some_and(|last| last.scheduled_at > now.plus(LONGEST_SET_BACK)) {
+        return true;
+    }
+    // The schedule is asked only where that is likely: it takes a while, and there may be a million jobs.
+    let Some(next) = state.next.filter(|next| next.scheduled_at > now.plus(LONGEST_DETOUR)) else { return false };
+    let first = job.schedule.next_after(now, job.grid(state.skew));
+    first.is_some_and(|first| next.scheduled_at > first.plus(LONGEST_DETOUR))
 }
 
 /// Whether the last run ended later than now.
@@ -87,8 +102,12 @@ pub(super) fn ends_ahead(state: &JobState, now: UnixMs) -> bool {
 
 /// Everything that waits for an instant of the old clock.
 fn clock_set_back(job: &JobRule<'_>, rules: &Rules, state: &mut JobState, now: UnixMs) {
+    let starts_over = job.schedule.is_interval() || is_far_off(job, state, now);
     if let Some(last) = &mut state.last {
         last.ended = last.ended.min(now);
+        if starts_over && last.scheduled_at > now.plus(LONGEST_SET_BACK) {
+            (last.scheduled_at, last.started) = (now, last.started.min(now));
+        }
     }
     state.last_success = state.last_success.map(|at| at.min(now));
     state.last_alert = state.last_alert.map(|at| at.min(now));
@@ -97,7 +116,7 @@ fn clock_set_back(job: &JobRule<'_>, rules: &Rules, state: &mut JobState, now: U
     if let Breaker::Open { until, trips } = state.breaker {
         state.breaker = Breaker::Open { until: until.min(now.plus(longest)), trips };
     }
-    if job.schedule.is_interval() {
+    if starts_over {
         // The same grid would name the same instants again; a run key is never used twice.
         state.skew += 1;
         state.attempt = 0;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::edit::ends_ahead;
 use super::retry;
-use super::rule::{CLOCKS_DIFFER, JobRule, Rules};
+use super::rule::{CLOCKS_DIFFER, JobRule, LONGEST_SET_BACK, Rules};
 use super::slots::following;
 use crate::contract::ErrorClass;
 use crate::runner::job::CatchUp;
@@ -103,7 +103,10 @@ pub fn finish(
         // The same grid would name the same instants again.
         state.skew += 1;
     }
-    state.last = Some(LastRun { scheduled_at: run.scheduled_at, started: run.started, ended: now, outcome: kind });
+    // Where the clock was years ahead, what follows must not wait for the instant that it named.
+    let far = !job.schedule.is_once() && run.scheduled_at > now.plus(LONGEST_SET_BACK);
+    let scheduled_at = if far { now } else { run.scheduled_at };
+    state.last = Some(LastRun { scheduled_at, started: run.started, ended: now, outcome: kind });
     match outcome {
         Outcome::Ok { cursor, hint } => {
             move_cursor(&mut state, cursor);
@@ -209,10 +212,11 @@ fn apply_hint(job: &JobRule<'_>, state: &mut JobState, hint: Duration, run: &Run
     }
 }
 
-/// The clock was set back while an interval's run went on: its key lies ahead, and waiting for that instant would stop the
-/// job for as long. Times of the day wait for the day.
+/// The clock was set back while the run went on: its key lies ahead, and waiting for that instant would stop the job for as long.
+/// Times of the day wait for a day.
 fn was_set_back(job: &JobRule<'_>, run: &Run, now: UnixMs) -> bool {
-    !run.manual && job.schedule.is_interval() && run.scheduled_at > now.plus(CLOCKS_DIFFER)
+    let waits = if job.schedule.is_interval() { CLOCKS_DIFFER } else { LONGEST_SET_BACK };
+    !run.manual && !job.schedule.is_once() && run.scheduled_at > now.plus(waits)
 }
 
 /// The first cause is kept: what fails later is often only a consequence.

@@ -62,3 +62,11 @@ impl JobRule<'_> {
 
 /// What lies further ahead than this was written before the clock was set back; two machines may differ by less.
 pub(crate) const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+
+/// Where the clock was set back, times of the day wait for the day that they have had already. A clock that was wrong by more than
+/// this is not waited for: it may have been years.
+pub(super) const LONGEST_SET_BACK: Duration = Duration::from_secs(86_400);
+
+/// No tick moves its next slot further than a week, so that one which is further from the schedule's own was planned by a wrong
+/// clock.
+pub(super) const LONGEST_DETOUR: Duration = Duration::from_secs(8 * 86_400);

@@ -133,7 +133,7 @@ impl Schedule {
                 let steps = after.0.saturating_sub(offset).div_euclid(*interval).saturating_add(1);
                 Some(UnixMs(steps.saturating_mul(*interval).saturating_add(offset)))
             }
-            When::Cron(cron) => cron.next_after(after),
+            When::Cron(cron) => Some(grid.skewed(cron.next_after(grid.straight(after))?)),
             When::At(at) => (*at > after).then_some(*at),
         }
     }
@@ -146,7 +146,7 @@ impl Schedule {
                 let steps = before.0.saturating_sub(offset).saturating_sub(1).div_euclid(*interval);
                 Some(UnixMs(steps.saturating_mul(*interval).saturating_add(offset)))
             }
-            When::Cron(cron) => cron.last_before(before),
+            When::Cron(cron) => Some(grid.skewed(cron.last_before(grid.straight(before))?)),
             When::At(at) => (*at < before).then_some(*at),
         }
     }
@@ -224,6 +224,16 @@ impl Grid {
 
     pub(crate) fn from_seed(seed: u64, skew: i64) -> Self {
         Self { seed, skew }
+    }
+
+    /// A slot of a cron schedule, moved by the skew: some milliseconds, so that no run key repeats.
+    fn skewed(self, slot: UnixMs) -> UnixMs {
+        UnixMs(slot.0.saturating_add(self.skew))
+    }
+
+    /// The other way.
+    fn straight(self, at: UnixMs) -> UnixMs {
+        UnixMs(at.0.saturating_sub(self.skew))
     }
 
     fn offset(self, interval: i64) -> i64 {

@@ -55,3 +55,55 @@ async fn after_six_hours_down_a_thousand_jobs_run_once_each_and_spread_over_a_mi
     let busy = starts.iter().filter(|count| **count > 0).count();
     assert!(busy >= 58, "{busy} of 60 seconds were used");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_years_ahead_for_a_while_stops_no_job_once_it_is_right() {
+    const YEARS: i64 = 4 * 365 * 86_400_000;
+    // It is set right while the runner runs, or while it does not; and it was wrong from the start, or only later.
+    for (restarts, wrong_from_the_start) in [(false, false), (true, false), (false, true), (true, true)] {
+        let start = if wrong_from_the_start { START.plus(Duration::from_millis(YEARS.unsigned_abs())) } else { START };
+        let clock = Arc::new(VirtualClock::at(start));
+        let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
+        let minutely = Schedule::cron("0 * * * * *", None).unwrap();
+        let yearly = Schedule::cron("0 0 0 1 1 *", None).unwrap();
+        let cron = |id: &str, schedule: &Schedule| JobSpec::new(id, "count", "ana", schedule.clone());
+        let jobs = vec![cron("cron", &minutely), cron("rare", &yearly), job("often", "count", 60)];
+        let rig = async |store: &Arc<MemoryStore>| {
+            let rig = Rig::on(Arc::clone(store) as Arc<dyn StateStore>, Arc::clone(&clock), RunnerOptions::default());
+            rig.register(counting("count"), 4);
+            rig.apply(jobs.clone()).await;
+            rig
+        };
+        let mut runner = rig(&store).await;
+        pass(if wrong_from_the_start { 0 } else { 180 }).await;
+        if !wrong_from_the_start {
+            clock.jump(YEARS);
+        }
+        pass(if wrong_from_the_start { 1 } else { 180 }).await;
+        let before = runner.ticks();
+        if restarts {
+            runner.runner.shutdown(Duration::from_secs(1)).await;
+            clock.jump(-YEARS);
+            runner = rig(&store).await;
+        } else {
+            clock.jump(-YEARS);
+        }
+        pass(40).await;
+        let known = |id: &str| if restarts { 0 } else { before.get(id).map_or(0, Vec::len) };
+        let from = (runner.tick_count("cron").max(known("cron")), runner.tick_count("often").max(known("often")));
+        pass(600).await;
+        for (id, from) in [("cron", from.0), ("often", from.1)] {
+            let ran = runner.tick_count(id) - from;
+            assert!((9..=11).contains(&ran), "{id} ran {ran} times, {restarts} {wrong_from_the_start}");
+        }
+        let next = runner.show("rare").await.next_due.unwrap();
+        assert!(next.since(clock.now()) < Duration::from_secs(367 * 86_400), "{next}");
+        let later = runner.ticks();
+        for id in ["cron", "often"] {
+            let all = before.get(id).into_iter().chain(later.get(id).filter(|_| restarts)).flatten();
+            let all: Vec<_> = if restarts { all.collect() } else { later[id].iter().collect() };
+            let keys: HashSet<_> = all.iter().map(|tick| tick.run_key).collect();
+            assert_eq!(keys.len(), all.len(), "a run key of {id} repeats");
+        }
+    }
+}
