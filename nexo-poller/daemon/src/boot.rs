@@ -11,10 +11,10 @@ use nexo_poller::store::{JetStreamOptions, JetStreamStore, SqliteOptions, Sqlite
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) use self::error::BootError;
-use crate::api::{ADDRESS_FILE, Listeners};
+use crate::api::{ADDRESS_FILE, Listeners, announce};
 use crate::cluster::many_machines;
 use crate::config::credentials::Credentials;
-use crate::config::{Settings, off_runtime, private_file, state_folder, within};
+use crate::config::{Settings, off_runtime, state_folder, within};
 use crate::core::console::Console;
 use crate::core::daemon::Daemon;
 use crate::core::exit::Exit;
@@ -23,6 +23,7 @@ use crate::core::loaded_config::LoadedConfig;
 use crate::core::outbound::OutboundBroker;
 use crate::core::reload::PLUGINS_SETTLE;
 use crate::core::service_manager::ServiceManager;
+use crate::core::state_file::StateFile;
 use crate::plugins::built_in;
 use crate::plugins::running::Plugins;
 use crate::telemetry::feed::Feed;
@@ -55,6 +56,9 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     let Some(opened) = signals.unless_stopped(open(&settings, &dir)).await else { return Ok(()) };
     let Opened { listeners, world, store } = opened?;
     let (address, remote) = (listeners.local(), listeners.remote());
+    // Job state in a bucket has no file.
+    let shared_state = settings.broker.as_ref().is_some_and(|broker| broker.state.is_some());
+    let state_file = if shared_state { None } else { StateFile::of(settings.state_db.clone()).await };
     let registry = PollerRegistry::new();
     built_in::register(&registry)?;
     let credentials = Arc::new(Credentials::default());
@@ -101,6 +105,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
         loaded: Mutex::default(),
         reloading: tokio::sync::Mutex::new(()),
         manager: ServiceManager::of_environment(),
+        state_file,
     });
 
     daemon.load(config).await?;
@@ -112,13 +117,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
             "another daemon, at {other}, shares this state: each job runs on one of the two; its `admin.addr` stays, so \
              give this one a port of its own under `admin: {{ bind: … }}` for the command line to find it"
         ),
-        None => {
-            let path = address_file.clone();
-            let written = move || private_file::replace(&path, &format!("{address}\n"));
-            off_runtime("admin.addr", written)
-                .await?
-                .map_err(|source| BootError::AddressFile { path: address_file.clone(), source })?;
-        }
+        None => announce(address_file.clone(), address).await,
     }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

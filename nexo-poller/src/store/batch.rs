@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{JobState, UnixMs};
+use super::{JobState, Pause, PauseCause, UnixMs};
 
 /// A job that the store may not know yet.
 #[derive(Debug, Clone)]
@@ -11,6 +11,11 @@ pub struct NewJob {
     pub id: Arc<str>,
     /// Its state where the store does not know it.
     pub state: JobState,
+    /// The revision before its first one: zero, but for a job whose row was lost. Those who knew the old row must not take the new
+    /// one for it.
+    pub revision: u64,
+    /// The epoch to begin with: zero, but for a job whose row was lost. It only grows.
+    pub epoch: u64,
 }
 
 /// One job as it is stored.
@@ -179,11 +184,26 @@ pub struct Answers {
 impl NewJob {
     /// The job `id`, which begins with `state` where the store does not know it.
     pub fn new(id: impl Into<Arc<str>>, state: JobState) -> Self {
-        Self { id: id.into(), state }
+        Self { id: id.into(), state, revision: 0, epoch: 0 }
+    }
+
+    /// The same for a job whose row was lost, and which the store knew last under `revision` and `epoch`: whoever holds a lease of
+    /// then can write nothing under it.
+    #[must_use]
+    pub fn after(mut self, revision: u64, epoch: u64) -> Self {
+        (self.revision, self.epoch) = (revision, epoch.saturating_add(1));
+        self
     }
 }
 
 impl StoredJob {
+    /// A job whose row cannot be used, for this reason: it is paused, under a revision that no row has, so that nothing is written
+    /// over what is there.
+    pub(super) fn unusable(key: i64, state: JobState, reason: String, now: UnixMs) -> Self {
+        let pause = Pause::new(PauseCause::Permanent, reason, "runner", now);
+        Self::new(key, JobState { pause: Some(Box::new(pause)), ..state })
+    }
+
     /// A job that was never claimed and has no lease, under the store's own name for it.
     #[must_use]
     pub const fn new(key: i64, state: JobState) -> Self {

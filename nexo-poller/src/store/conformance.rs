@@ -58,7 +58,7 @@ fn broken(rule: &'static str, expected: impl Into<String>, found: &impl std::fmt
 }
 
 async fn open<S: StateStore + ?Sized>(store: &S, id: &str) -> Result<StoredJob, Violation> {
-    let opened = store.open_jobs(vec![NewJob { id: id.into(), state: JobState::default() }]).await?;
+    let opened = store.open_jobs(vec![NewJob::new(id, JobState::default())]).await?;
     let found = opened.len();
     opened.into_iter().next().ok_or_else(|| broken("each job that is opened is answered", "1 job", &found))
 }

@@ -81,9 +81,9 @@ impl StateStore for MemoryStore {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let open = |job: NewJob| {
             let shared = &mut *shared;
-            let index = *shared.keys.entry(job.id).or_insert_with(|| {
+            let index = *shared.keys.entry(Arc::clone(&job.id)).or_insert_with(|| {
                 let index = shared.rows.len();
-                shared.rows.push(Row::new(i64::try_from(index).unwrap_or(i64::MAX), job.state));
+                shared.rows.push(Row::of(i64::try_from(index).unwrap_or(i64::MAX), &job));
                 index
             });
             shared.rows[index].to_stored()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Claim, ClaimAnswer, Commit, Edit, JobState, Release, Renew, StoredJob, UnixMs, WriteAnswer};
+use super::{Claim, ClaimAnswer, Commit, Edit, JobState, NewJob, Release, Renew, StoredJob, UnixMs, WriteAnswer};
 
 /// A row with its lease.
 #[derive(Debug, Clone)]
@@ -23,8 +23,9 @@ pub(super) struct Lease {
 }
 
 impl Row {
-    pub(super) fn new(key: i64, state: JobState) -> Self {
-        Self { key, revision: 1, epoch: 0, lease: None, state }
+    pub(super) fn of(key: i64, new: &NewJob) -> Self {
+        let state = new.state.clone();
+        Self { key, revision: new.revision.saturating_add(1), epoch: new.epoch, lease: None, state }
     }
 
     pub(super) fn to_stored(&self) -> StoredJob {
@@ -51,6 +52,10 @@ impl Row {
             // The clock was set back since this lease was given: it may not outlast its own length because of that.
             lease.until = lease.until.min(now.plus(lease.ttl));
             if lease.until > now {
+                if lease.owner == *owner && self.epoch != claim.epoch {
+                    // The claimant has this lease and does not know it: an answer of ours was lost, or somebody has fenced its run off.
+                    return ClaimAnswer::Changed(self.changed());
+                }
                 let (owner, until) = (Arc::clone(&lease.owner), lease.until);
                 return ClaimAnswer::Held { owner, until, remaining: until.since(now) };
             }

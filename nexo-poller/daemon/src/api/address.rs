@@ -1,6 +1,6 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -9,13 +9,16 @@ use nexo_poller::unstable::read_regular_file;
 use tokio::net::TcpListener;
 
 use super::token::AdminToken;
-use crate::config::off_runtime;
+use crate::config::{off_runtime, private_file};
 
 /// Beside the state file: where the server listens, for the command line.
 pub(crate) const ADDRESS_FILE: &str = "admin.addr";
 
 /// More than any address has.
 const LONGEST_ADDRESS: u64 = 1024;
+
+/// A file that could not be written is tried again after this.
+const ANNOUNCE_AGAIN: Duration = Duration::from_secs(10);
 
 /// On one machine an answer takes no time.
 const NEIGHBOUR_ANSWERS: Duration = Duration::from_secs(1);
@@ -45,6 +48,31 @@ pub(super) async fn bind(bind: &str) -> Result<(TcpListener, SocketAddr), Addres
     })?;
     let address = listener.local_addr().map_err(AddressError::Unknown)?;
     Ok((listener, address))
+}
+
+/// Writes `address` into `file`. Only the command line needs it, and everything else goes on without: where that fails (a full disk,
+/// say) it is tried again until it works.
+pub(crate) async fn announce(file: PathBuf, address: SocketAddr) {
+    let Err(error) = write(&file, address).await else { return };
+    tracing::error!(
+        "{} cannot be written ({error}), so commands do not find this daemon at {address}; tried again every {} s",
+        file.display(),
+        ANNOUNCE_AGAIN.as_secs()
+    );
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(ANNOUNCE_AGAIN).await;
+            if write(&file, address).await.is_ok() {
+                return tracing::info!("{} is written; commands find this daemon", file.display());
+            }
+        }
+    });
+}
+
+async fn write(file: &Path, address: SocketAddr) -> Result<(), String> {
+    let file = file.to_owned();
+    let written = off_runtime("admin.addr", move || private_file::replace(&file, &format!("{address}\n"))).await;
+    written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
 /// The address in `file`, where a daemon answers there that is not the one at `own` and knows the state's token: two may

@@ -21,7 +21,7 @@ mod server;
 mod token;
 mod unauthenticated;
 
-pub(crate) use self::address::ADDRESS_FILE;
+pub(crate) use self::address::{ADDRESS_FILE, announce};
 pub(crate) use self::cursors::CursorAnswer;
 pub(crate) use self::jobs::{Firings, ReloadAnswer};
 pub(crate) use self::listeners::{Listeners, ListenersError};

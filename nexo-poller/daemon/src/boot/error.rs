@@ -1,5 +1,4 @@
 use std::io;
-use std::path::PathBuf;
 
 use nexo_poller::broker::BrokerError;
 use nexo_poller::runner::{RegistryError, RunnerError};
@@ -41,8 +40,6 @@ pub(crate) enum BootError {
     Stdout(#[source] io::Error),
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    #[error("{} cannot be written: {source}", path.display())]
-    AddressFile { path: PathBuf, source: io::Error },
 }
 
 impl BootError {

@@ -13,6 +13,7 @@ use super::cursor_view::CursorChange;
 use super::dry_run::{DryRun, DryRunError, dry_run};
 use super::remedy::with_remedy;
 use super::service_manager::ServiceManager;
+use super::state_file::StateFile;
 use crate::cluster::membership::Membership;
 use crate::config::Settings;
 use crate::config::credentials::Credentials;
@@ -47,6 +48,8 @@ pub(crate) struct Daemon {
     pub(crate) reloading: tokio::sync::Mutex<()>,
     /// Who started the daemon, and watches over it.
     pub(crate) manager: ServiceManager,
+    /// Where job state is in a file.
+    pub(crate) state_file: Option<StateFile>,
 }
 
 /// What is in force.

@@ -22,6 +22,10 @@ impl DaemonHealth {
         problems.extend(daemon.plugin_faults());
         if let Some(problem) = runner.store_trouble {
             problems.insert(0, format!("no tick starts: {problem}"));
+        } else if let Some(file) = &daemon.state_file
+            && let Some(problem) = file.problem().await
+        {
+            problems.insert(0, problem);
         }
         Some(Self { jobs: runner.jobs, plugins: plugins.len(), problems })
     }

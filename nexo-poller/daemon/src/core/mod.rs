@@ -17,4 +17,5 @@ pub(crate) mod outbound;
 pub(crate) mod reload;
 mod remedy;
 pub(crate) mod service_manager;
+pub(crate) mod state_file;
 pub(crate) mod terminal;

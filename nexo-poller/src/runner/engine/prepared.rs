@@ -88,7 +88,7 @@ impl Prepared {
     }
 
     pub(crate) fn to_new(&self) -> NewJob {
-        NewJob { id: Arc::clone(&self.job.id), state: self.job.state.clone() }
+        NewJob::new(Arc::clone(&self.job.id), self.job.state.clone())
     }
 
     pub(crate) fn know(&mut self, stored: StoredJob) {

@@ -45,7 +45,7 @@ async fn paused_at(at: Duration) -> (Option<u64>, bool) {
     rig.runner.pause("a", "look", "me").await.unwrap();
     pass(5).await;
     assert!(rig.show("a").await.paused.is_some(), "paused {at:?} after the tick began");
-    let stored = memory.open_jobs(vec![NewJob { id: "a".into(), state: JobState::default() }]).await.unwrap();
+    let stored = memory.open_jobs(vec![NewJob::new("a", JobState::default())]).await.unwrap();
     (stored[0].state.cursor.as_deref().map(|cursor| count_of(Some(cursor))), stored[0].state.pause.is_some())
 }
 

@@ -50,7 +50,7 @@ async fn frozen_holder(seed: u64, fenced: bool) -> Result<(), String> {
     let mut last = 0;
     for _ in 0..400 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let opened = memory.open_jobs(vec![NewJob { id: "a".into(), state: Default::default() }]).await.unwrap();
+        let opened = memory.open_jobs(vec![NewJob::new("a", Default::default())]).await.unwrap();
         let cursor = count_of(opened[0].state.cursor.as_deref());
         if cursor < last {
             return Err(format!("seed {seed}: the cursor went back from {last} to {cursor}"));

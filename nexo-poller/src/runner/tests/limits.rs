@@ -127,7 +127,7 @@ async fn shutdown_commits_what_ends_in_time_and_leaves_no_lease() {
     let before = tokio::time::Instant::now();
     rig.runner.shutdown(Duration::from_secs(3)).await;
     assert!(before.elapsed() <= Duration::from_secs(10));
-    let new = |id: &str| crate::store::NewJob { id: id.into(), state: crate::store::JobState::default() };
+    let new = |id: &str| crate::store::NewJob::new(id, crate::store::JobState::default());
     let stored = store.open_jobs(vec![new("a"), new("b")]).await.unwrap();
     assert_eq!(stored[0].state.cursor.as_deref(), Some(b"7".as_slice()));
     assert_eq!(stored[1].state.errors, 0, "a tick that was cut short is no failure");

@@ -46,7 +46,7 @@ async fn a_lost_holder_is_replaced_within_its_lease_and_a_second() {
     let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
     let dead: Arc<str> = "dead".into();
     let state = first_state(&job("a", "count", 60));
-    let stored = store.open_jobs(vec![crate::store::NewJob { id: "a".into(), state }]).await.unwrap().remove(0);
+    let stored = store.open_jobs(vec![crate::store::NewJob::new("a", state)]).await.unwrap().remove(0);
     let ttl = Duration::from_secs(40);
     pass(60).await;
     let claim = crate::store::Claim { key: stored.key, revision: stored.revision, epoch: stored.epoch, ttl };

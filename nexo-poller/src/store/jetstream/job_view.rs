@@ -6,7 +6,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::bucket::{Bucket, Found, Written};
 use super::entry::Entry;
 use crate::store::row::Row;
-use crate::store::{Claim, ClaimAnswer, Clock, JobState, StoreError, StoredJob, UnixMs, WriteAnswer};
+use crate::store::{Claim, ClaimAnswer, Clock, NewJob, StoreError, StoredJob, UnixMs, WriteAnswer};
 
 /// A write is decided again this often while others write the same job; then it is left for later.
 const TRIES: usize = 16;
@@ -57,20 +57,15 @@ impl JobView {
         Self { key, id: Arc::clone(id), subject: bucket.subject(id), seen: Mutex::default() }
     }
 
-    /// The job as it is stored; made from `state` where it is not there.
-    pub(super) async fn open(
-        &self,
-        bucket: &Bucket,
-        clock: &dyn Clock,
-        state: JobState,
-    ) -> Result<StoredJob, StoreError> {
+    /// The job as it is stored; made from `new` where it is not there.
+    pub(super) async fn open(&self, bucket: &Bucket, clock: &dyn Clock, new: &NewJob) -> Result<StoredJob, StoreError> {
         let mut seen = self.seen.lock().await;
         for _ in 0..TRIES {
             self.look(&mut seen, bucket, clock).await?;
             if let Some(row) = &seen.row {
                 return Ok(row.to_stored());
             }
-            let row = Row::new(self.key, state.clone());
+            let row = Row::of(self.key, new);
             self.put(&mut seen, bucket, row, None).await?;
         }
         Err(self.contended())

@@ -28,8 +28,7 @@ use self::entry::Entry;
 use self::job_view::{JobView, missing};
 use self::watch::Watched;
 use super::{
-    Answers, Batch, ClaimAnswer, Clock, JobState, NewJob, PastCursor, Pause, PauseCause, StateStore, StoreError,
-    StoredJob, UnixMs, WriteAnswer,
+    Answers, Batch, ClaimAnswer, Clock, NewJob, PastCursor, StateStore, StoreError, StoredJob, UnixMs, WriteAnswer,
 };
 
 /// Requests on the way at once.
@@ -119,13 +118,6 @@ impl JetStreamStore {
     }
 }
 
-/// A job whose entry cannot be read: it is paused, under a revision that no entry has, so that nothing is written over it.
-fn unusable(key: i64, state: JobState, reason: String, now: UnixMs) -> StoredJob {
-    let pause = Pause { cause: PauseCause::Permanent, reason, by: "runner".to_owned(), at: now, config: 0 };
-    let state = JobState { pause: Some(Box::new(pause)), ..state };
-    StoredJob { key, revision: 0, epoch: 0, lease: None, state }
-}
-
 /// What the store refuses to one job is that job's answer; nobody else's writes fail with it.
 fn refused_alone<A>(answer: Result<A, StoreError>, refused: impl FnOnce(String) -> A) -> Result<A, StoreError> {
     match answer {
@@ -140,8 +132,8 @@ impl StateStore for JetStreamStore {
         let opening = jobs.into_iter().map(|job| {
             let (key, view) = self.view_of(&job.id);
             async move {
-                let opened = view.open(&self.bucket, &*self.clock, job.state.clone()).await;
-                refused_alone(opened, |reason| unusable(key, job.state, reason, self.clock.now()))
+                let opened = view.open(&self.bucket, &*self.clock, &job).await;
+                refused_alone(opened, |reason| StoredJob::unusable(key, job.state, reason, self.clock.now()))
             }
         });
         let opening = opening.collect::<Vec<_>>();

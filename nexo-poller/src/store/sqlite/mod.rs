@@ -1,8 +1,10 @@
 //! Job state in one SQLite file, which any number of daemons on the machine may share.
 
 mod backup;
+mod damage;
 mod open;
 mod options;
+mod place;
 mod rows;
 #[cfg(test)]
 #[cfg(unix)]
@@ -18,6 +20,7 @@ use tokio::sync::oneshot;
 pub use self::backup::Backup;
 use self::open::Problem;
 pub use self::options::{SqliteOptions, Synchronous};
+use self::place::Place;
 use self::writer::{Request, Writer};
 use super::{Answers, Batch, Clock, NewJob, StateStore, StoreError, StoredJob, UnixMs};
 
@@ -61,7 +64,7 @@ impl SqliteStore {
         let connection = open::open(path.as_ref(), &options)?;
         let (requests, receiver) = mpsc::channel();
         let clock = ClockHandle(Arc::clone(&options.clock));
-        let writer = Writer::new(connection, options.clock);
+        let writer = Writer::new(connection, Place::of(path.as_ref())?, options.clock);
         let thread = std::thread::Builder::new()
             .name("nexo-poller-sqlite".to_owned())
             .spawn(move || writer.run(&receiver))

@@ -1,5 +1,5 @@
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -49,15 +49,59 @@ const SCHEMA: &str = "
 
 pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     check_version(rusqlite::version_number(), rusqlite::version())?;
-    create_private(path)?;
+    if !path.exists() {
+        create(path)?;
+    }
     check_header(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))?;
-    prepare(&mut connection, path, options).map_err(|problem| match problem {
-        Problem::Sqlite(error) => explain(path, &error),
-        Problem::Store(error) => error,
-    })?;
+    let mut connection = connect(path)?;
+    prepare(&mut connection, path, options).map_err(|problem| problem.of(path))?;
     Ok(connection)
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))
+}
+
+/// Makes a file with the schema in it, and gives it its name once it is whole: a file that is empty is none of ours, but what is
+/// left of one that somebody has truncated.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.new", std::process::id()));
+    let draft = PathBuf::from(draft);
+    // Of a process of that number that was killed.
+    let _ = std::fs::remove_file(&draft);
+    create_private(&draft).map_err(|error| match error {
+        StoreError::NotWritable { reason, .. } => not_writable(path, reason),
+        other => other,
+    })?;
+    let made = connect(&draft).and_then(|mut connection| {
+        let made = connection
+            .transaction()
+            .map_err(Problem::from)
+            .and_then(|transaction| {
+                make_schema(&transaction)?;
+                Ok(transaction.commit()?)
+            })
+            .map_err(|problem| problem.of(path));
+        drop(connection);
+        made
+    });
+    // A link never takes the place of a file that another daemon has made meanwhile; where there are none, it is a rename.
+    let placed = made.and_then(|()| match std::fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) => std::fs::rename(&draft, path).map_err(|error| not_writable(path, error)),
+        Ok(()) => Ok(()),
+    });
+    let _ = std::fs::remove_file(&draft);
+    placed
+}
+
+fn make_schema(connection: &Connection) -> Result<(), Problem> {
+    connection.execute_batch(SCHEMA)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    Ok(())
 }
 
 fn check_version(number: i32, name: &str) -> Result<(), StoreError> {
@@ -70,6 +114,15 @@ fn check_version(number: i32, name: &str) -> Result<(), StoreError> {
 pub(super) enum Problem {
     Sqlite(rusqlite::Error),
     Store(StoreError),
+}
+
+impl Problem {
+    fn of(self, path: &Path) -> StoreError {
+        match self {
+            Self::Sqlite(error) => explain(path, &error),
+            Self::Store(error) => error,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Problem {
@@ -103,7 +156,11 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
             Err(error) => return Err(not_writable(path, error)),
         }
     }
-    if length == 0 || (length == header.len() && header.starts_with(b"SQLite format 3\0")) {
+    if length == 0 {
+        let reason = "it is empty, so somebody has truncated it or made it by hand; delete it only where jobs may start from nothing";
+        return Err(corrupt(path, reason));
+    }
+    if length == header.len() && header.starts_with(b"SQLite format 3\0") {
         return Ok(());
     }
     Err(corrupt(path, "it is not an SQLite database"))
@@ -136,9 +193,7 @@ fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions) ->
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     // Again, now that nobody else can create the schema at the same time.
     if check_identity(&transaction, path)? == 0 {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        make_schema(&transaction)?;
     }
     transaction.commit()?;
     Ok(())

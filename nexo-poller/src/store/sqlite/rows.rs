@@ -88,9 +88,9 @@ pub(super) fn read(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
             errors: row.get(11)?,
             backoff_until: ms(12)?,
             breaker,
-            pause: value(row.get(15)?)?,
+            pause: value(row, 15)?,
             last,
-            failure: value(row.get(20)?)?,
+            failure: value(row, 20)?,
             last_success: ms(21)?,
             last_alert: ms(22)?,
             planned_by: row.get(23)?,
@@ -104,13 +104,13 @@ fn text<T: Serialize>(value: Option<&T>) -> Option<String> {
     value.and_then(|value| serde_json::to_string(value).ok())
 }
 
-fn value<T: DeserializeOwned>(text: Option<String>) -> rusqlite::Result<Option<Box<T>>> {
+fn value<T: DeserializeOwned>(row: &SqlRow<'_>, index: usize) -> rusqlite::Result<Option<Box<T>>> {
     let read = |text: String| {
         serde_json::from_str(&text).map(Box::new).map_err(|_| {
-            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, "a column is damaged".into())
+            rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, "it is no JSON".into())
         })
     };
-    text.map(read).transpose()
+    row.get::<_, Option<String>>(index)?.map(read).transpose()
 }
 
 fn outcome_number(outcome: RunOutcome) -> i64 {

@@ -25,7 +25,7 @@ fn refused(path: &Path) -> String {
 }
 
 fn new(id: &str) -> NewJob {
-    NewJob { id: id.into(), state: JobState::default() }
+    NewJob::new(id, JobState::default())
 }
 
 #[tokio::test]
@@ -130,6 +130,115 @@ fn what_is_no_job_state_is_reported_and_never_overwritten() {
     bytes[4096..].fill(0xAA);
     std::fs::write(&path, &bytes[..length]).unwrap();
     assert!(refused(&path).contains("is not usable as job state"));
+}
+
+#[test]
+fn a_file_of_no_bytes_is_taken_for_a_truncated_one_and_not_for_a_new_one() {
+    let (_dir, path) = place();
+    std::fs::write(&path, "").unwrap();
+    let message = refused(&path);
+    assert!(message.contains("it is empty") && message.contains("restore a backup"), "{message}");
+    // What the start of a process that was killed left behind is nobody's state.
+    let (dir, path) = place();
+    std::fs::write(dir.path().join(format!("poller.db.{}.new", std::process::id())), "").unwrap();
+    drop(open(&path).unwrap());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
+}
+
+#[test]
+fn a_file_that_may_only_be_read_is_refused_before_a_tick_runs() {
+    let (dir, path) = place();
+    drop(open(&path).unwrap());
+    let lock = |mode: u32| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode | 0o100)).unwrap();
+    };
+    lock(0o400);
+    // Root may write whatever its mode says.
+    let writable = std::fs::OpenOptions::new().append(true).open(&path).is_ok();
+    let opened = open(&path);
+    lock(0o600);
+    match opened {
+        Ok(_) => assert!(writable),
+        Err(error) => {
+            assert!(!writable && error.to_string().contains("poller.db` cannot be opened for writing"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_or_replaced_while_it_is_open_is_noticed_and_well_once_it_is_back() {
+    let (dir, path) = place();
+    let store = open(&path).unwrap();
+    store.open_jobs(vec![new("a")]).await.unwrap();
+    let aside = dir.path().join("aside.db");
+    let answered = async |wrong: bool| {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let answer = store.write(Batch::default()).await;
+            if answer.is_err() == wrong {
+                return answer.err().map(|error| error.to_string()).unwrap_or_default();
+            }
+            assert!(Instant::now() < deadline, "{answer:?}");
+            tokio::task::yield_now().await;
+        }
+    };
+    std::fs::rename(&path, &aside).unwrap();
+    let error = answered(true).await;
+    assert!(error.contains("was deleted or replaced while it was in use") && error.contains("put the file"), "{error}");
+    std::fs::rename(&aside, &path).unwrap();
+    answered(false).await;
+    drop(store);
+    assert_eq!(open(&path).unwrap().open_jobs(vec![new("a")]).await.unwrap()[0].revision, 1, "it is the same file");
+}
+
+#[tokio::test]
+async fn a_damaged_column_stops_its_own_job_and_says_which_it_is() {
+    let (_dir, path) = place();
+    let few: Vec<_> = (0..3).map(|n| new(&format!("job_{n}"))).collect();
+    let many: Vec<_> = (0..600).map(|n| new(&format!("job_{n}"))).collect();
+    let store = open(&path).unwrap();
+    let before = store.open_jobs(many.clone()).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    for (column, value) in [
+        ("pause", "'{'"),
+        ("failure", "'7'"),
+        ("attempt", "-5"),
+        ("breaker_trips", "99999999999"),
+        ("lease_owner", "CAST(x'ff' AS TEXT)"),
+    ] {
+        other.execute_batch(&format!("UPDATE job SET {column} = {value} WHERE id = 'job_1'")).unwrap();
+        for jobs in [&few, &many] {
+            let opened = store.open_jobs(jobs.clone()).await.unwrap();
+            let pause = opened[1].state.pause.as_ref().expect("it is paused");
+            assert!(
+                pause.reason.contains("job `job_1`") && pause.reason.contains(&format!("`{column}`")),
+                "{}",
+                pause.reason
+            );
+            assert_eq!((&opened[0], &opened[2]), (&before[0], &before[2]), "the others go on");
+        }
+        // Whoever knew it before, and writes it under another revision than it has.
+        let stale = StoredJob { revision: 77, ..before[1].clone() };
+        let ttl = Duration::from_secs(30);
+        let batch = Batch::of("me".into())
+            .with_claims([Claim::of(&stale, ttl), Claim::of(&before[2], ttl)])
+            .with_edits([crate::store::Edit::of(&stale, JobState::default(), false)]);
+        let answers = store.write(batch).await.unwrap();
+        assert!(
+            matches!(&answers.claims[0], ClaimAnswer::Refused(why) if why.contains(column)),
+            "{:?}",
+            answers.claims
+        );
+        assert!(matches!(&answers.edits[0], WriteAnswer::Refused(why) if why.contains(column)), "{:?}", answers.edits);
+        assert!(matches!(answers.claims[1], ClaimAnswer::Granted { .. }), "{:?}", answers.claims);
+        other.execute_batch("DELETE FROM job WHERE id IN ('job_1', 'job_2')").unwrap();
+        let again = store.open_jobs(few.clone()).await.unwrap();
+        assert_eq!(again[1].state, JobState::default(), "it starts over");
+        other
+            .execute_batch("UPDATE job SET key = 2 WHERE id = 'job_1'; UPDATE job SET key = 3 WHERE id = 'job_2'")
+            .unwrap();
+    }
 }
 
 #[test]

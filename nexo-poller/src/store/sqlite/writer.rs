@@ -4,13 +4,15 @@ use std::sync::{Arc, LazyLock, mpsc};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
+use super::damage::{Found, damage};
 use super::open::{SCHEMA_VERSION, unavailable};
 use super::options::CACHE;
+use super::place::Place;
 use super::rows::{COLUMNS, SET_STATE, STATE_PARAMETERS, bind, read};
 use crate::store::row::Row;
 use crate::store::{
-    Answers, Batch, Claim, ClaimAnswer, Clock, Commit, Edit, NewJob, Release, Renew, StoreError, StoredJob, UnixMs,
-    WriteAnswer,
+    Answers, Batch, Claim, ClaimAnswer, Clock, Commit, Edit, JobState, NewJob, Release, Renew, StoreError, StoredJob,
+    UnixMs, WriteAnswer,
 };
 
 /// With more jobs to open than this, the whole table is read once instead of job by job.
@@ -31,6 +33,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// The one thread that writes.
 pub(super) struct Writer {
     connection: Connection,
+    place: Place,
     clock: Arc<dyn Clock>,
     /// The page cache was filled by a load.
     shrink: bool,
@@ -43,9 +46,9 @@ enum DoneRequest {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(connection: Connection, place: Place, clock: Arc<dyn Clock>) -> Self {
         connection.set_prepared_statement_cache_capacity(32);
-        Self { connection, clock, shrink: false }
+        Self { connection, place, clock, shrink: false }
     }
 
     /// Until the store is dropped: whatever has come goes into one transaction.
@@ -67,6 +70,9 @@ impl Writer {
     }
 
     fn group(&mut self, group: Vec<Request>) {
+        if let Err(error) = self.place.check() {
+            return group.into_iter().for_each(|request| request.refuse(&error));
+        }
         if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
             let error = unavailable(&error);
             return group.into_iter().for_each(|request| request.refuse(&error));
@@ -128,14 +134,17 @@ impl Writer {
                 return Ok(stored);
             }
             if jobs.len() < SCAN_FROM
-                && let Some(row) = find.query_row([&job.id], read).optional()?
+                && let Some(row) = find.query_row([&job.id], |row| self.usable(row, &job.id)).optional()?
             {
-                return Ok(row.to_stored());
+                return Ok(row);
             }
+            let row = Row::of(0, job);
             bind(&mut insert, &job.state)?;
             insert.raw_bind_parameter(STATE_PARAMETERS + 1, &*job.id)?;
+            insert.raw_bind_parameter(STATE_PARAMETERS + 2, row.revision.cast_signed())?;
+            insert.raw_bind_parameter(STATE_PARAMETERS + 3, row.epoch.cast_signed())?;
             insert.raw_execute()?;
-            Ok(Row::new(self.connection.last_insert_rowid(), job.state.clone()).to_stored())
+            Ok(Row { key: self.connection.last_insert_rowid(), ..row }.to_stored())
         };
         let mut stored = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -146,8 +155,23 @@ impl Writer {
 
     fn scan(&self) -> rusqlite::Result<HashMap<Box<str>, StoredJob>> {
         let mut all = self.connection.prepare(&format!("SELECT {COLUMNS}, id FROM job"))?;
-        let rows = all.query_map([], |row| Ok((row.get::<_, Box<str>>(25)?, read(row)?.to_stored())))?;
-        rows.collect()
+        let mut rows = all.query([])?;
+        let mut known = HashMap::new();
+        while let Some(row) = rows.next()? {
+            // No job of ours has an id that is no text.
+            if let Ok(id) = row.get::<_, Box<str>>(25) {
+                known.insert(id.clone(), self.usable(row, &id)?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// The job of `row`; paused where a column of it cannot be read.
+    fn usable(&self, row: &rusqlite::Row<'_>, id: &str) -> rusqlite::Result<StoredJob> {
+        read(row).map(|row| row.to_stored()).or_else(|error| match damage(id, &error) {
+            Some(reason) => Ok(StoredJob::unusable(row.get(0)?, JobState::default(), reason, self.clock.now())),
+            None => Err(error),
+        })
     }
 
     fn write(&mut self, batch: Batch) -> rusqlite::Result<Answers> {
@@ -171,13 +195,13 @@ impl Writer {
 const INSERT: &str = "INSERT INTO job (next_nominal, next_due, cursor, previous_cursor, attempt, errors, backoff_until, \
      breaker_until, breaker_trips, pause, last_nominal, last_started, last_ended, last_outcome, failure, last_success, \
      last_alert, planned_by, skew, id, revision, epoch) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, 1, 0)";
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 
 const CLAIM: &str = "UPDATE job SET lease_owner = ?1, lease_until = ?2, lease_ttl = ?3, epoch = epoch + 1, \
      revision = revision + 1 WHERE key = ?4 AND revision = ?5 AND lease_owner IS NULL";
 const LEASE: &str = "UPDATE job SET lease_owner = ?2, lease_until = ?3, lease_ttl = ?4, epoch = ?5, revision = ?6 \
      WHERE key = ?1";
-static FIND: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} FROM job WHERE key = ?1"));
+static FIND: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS}, id FROM job WHERE key = ?1"));
 static COMMIT: LazyLock<String> = LazyLock::new(|| {
     format!(
         "UPDATE job SET {SET_STATE}, lease_owner = NULL, revision = revision + 1 \
@@ -211,8 +235,14 @@ impl<'c> Statements<'c> {
         })
     }
 
-    fn find(&mut self, key: i64) -> rusqlite::Result<Option<Row>> {
-        self.find.query_row([key], read).optional()
+    fn find(&mut self, key: i64) -> rusqlite::Result<Found> {
+        match self.find.query_row([key], |row| Ok((read(row), row.get::<_, String>(25)))).optional()? {
+            None => Ok(Found::Missing),
+            Some((Ok(row), _)) => Ok(Found::Row(Box::new(row))),
+            Some((Err(error), id)) => {
+                damage(&id.unwrap_or_default(), &error).map_or(Err(error), |reason| Ok(Found::Damaged(reason)))
+            }
+        }
     }
 
     fn claim(&mut self, claim: &Claim, owner: &Arc<str>, now: UnixMs) -> rusqlite::Result<ClaimAnswer> {
@@ -228,7 +258,10 @@ impl<'c> Statements<'c> {
             let (epoch, revision) = (claim.epoch + 1, claim.revision + 1);
             return Ok(ClaimAnswer::Granted { epoch, revision, takeover: false });
         }
-        let Some(mut row) = self.find(claim.key)? else { return Ok(ClaimAnswer::Missing) };
+        let mut row = match self.find(claim.key)?.for_claim() {
+            Ok(row) => row,
+            Err(answer) => return Ok(answer),
+        };
         let answer = row.claim(claim, owner, now);
         self.store_lease(&row)?;
         Ok(answer)
@@ -242,8 +275,7 @@ impl<'c> Statements<'c> {
         if self.commit.raw_execute()? == 1 {
             return Ok(WriteAnswer::Done { revision: commit.revision + 1, epoch: commit.epoch });
         }
-        let Some(mut row) = self.find(commit.key)? else { return Ok(WriteAnswer::Missing) };
-        Ok(row.commit(commit))
+        Ok(self.find(commit.key)?.for_write().map_or_else(|answer| answer, |mut row| row.commit(commit)))
     }
 
     fn edit(&mut self, edit: Edit) -> rusqlite::Result<WriteAnswer> {
@@ -252,7 +284,10 @@ impl<'c> Statements<'c> {
         self.edit.raw_bind_parameter(STATE_PARAMETERS + 2, edit.revision.cast_signed())?;
         self.edit.raw_bind_parameter(STATE_PARAMETERS + 3, i64::from(edit.fence))?;
         let changed = self.edit.raw_execute()? == 1;
-        let Some(mut row) = self.find(edit.key)? else { return Ok(WriteAnswer::Missing) };
+        let mut row = match self.find(edit.key)?.for_write() {
+            Ok(row) => row,
+            Err(answer) => return Ok(answer),
+        };
         if changed {
             return Ok(WriteAnswer::Done { revision: row.revision, epoch: row.epoch });
         }
@@ -260,14 +295,20 @@ impl<'c> Statements<'c> {
     }
 
     fn renew(&mut self, renew: &Renew, owner: &Arc<str>, now: UnixMs) -> rusqlite::Result<WriteAnswer> {
-        let Some(mut row) = self.find(renew.key)? else { return Ok(WriteAnswer::Missing) };
+        let mut row = match self.find(renew.key)?.for_write() {
+            Ok(row) => row,
+            Err(answer) => return Ok(answer),
+        };
         let answer = row.renew(renew, owner, now);
         self.store_lease(&row)?;
         Ok(answer)
     }
 
     fn release(&mut self, release: &Release, owner: &Arc<str>) -> rusqlite::Result<WriteAnswer> {
-        let Some(mut row) = self.find(release.key)? else { return Ok(WriteAnswer::Missing) };
+        let mut row = match self.find(release.key)?.for_write() {
+            Ok(row) => row,
+            Err(answer) => return Ok(answer),
+        };
         let answer = row.release(release, owner);
         self.store_lease(&row)?;
         Ok(answer)
