@@ -3,12 +3,12 @@
 pub use crate::broker::stdio::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 pub use crate::broker::stdio::rpc::{Frame, FrameKind};
 pub use crate::contract::redact::SECRET_WORDS;
+#[cfg(feature = "router")]
+pub use crate::router::regular_file::{must_be_regular, open_regular_file, read_opened, read_regular_file};
 #[cfg(feature = "runner")]
 pub use crate::store::batch::{
     Answers, Batch, Claim, ClaimAnswer, Commit, Edit, NewJob, Release, Renew, StoredJob, WriteAnswer,
 };
-#[cfg(feature = "router")]
-pub use crate::router::regular_file::{must_be_regular, open_regular_file, read_opened, read_regular_file};
 pub use crate::tick::{
     AuthorTick, Panicked, PublishList, TickGate, catch_now, hide_messages, hide_messages_of_ticks, watch,
 };

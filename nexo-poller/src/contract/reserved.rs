@@ -1,6 +1,6 @@
 //! Which topics nobody can give to a plugin, be it by its manifest or by the operator's leave.
 
-use super::topics::{DAEMONS, INBOX, TICK, is_outbound, ticks};
+use super::topics::{CANCEL, DAEMONS, INBOX, TICK, is_outbound, ticks};
 
 /// What calls lie below, among what is the daemons'.
 const RPC: &str = "rpc";
@@ -10,7 +10,8 @@ const RPC: &str = "rpc";
 #[must_use]
 pub fn is_reserved(topic: &str) -> bool {
     let first = topic.split('.').next().unwrap_or_default();
-    let of_ticks = (topic.ends_with(TICK) || topic == &TICK[1..]) && !is_outbound(topic);
+    let ends = |with: &str| topic.ends_with(with) || topic == &with[1..];
+    let of_ticks = (ends(TICK) || ends(CANCEL)) && !is_outbound(topic);
     is_protocols_own(first) || of_ticks
 }
 
@@ -79,6 +80,7 @@ mod tests {
             "plugin.poller.jira.tick",
             "plugin.poller.>",
             "acme.tick",
+            "acme.tick.cancel",
             "tick",
             "daemon",
             "daemon.>",

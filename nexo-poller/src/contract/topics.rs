@@ -22,6 +22,7 @@ const INBOXES: &str = "_inbox.";
 const CALLS: &str = "daemon.rpc.";
 const OUTBOUND: &str = "plugin.outbound.";
 pub(super) const TICK: &str = ".tick";
+pub(super) const CANCEL: &str = ".tick.cancel";
 
 /// What calls, and what daemons say to each other, lie below.
 pub(super) const DAEMONS: &str = "daemon";
@@ -41,6 +42,12 @@ pub fn default_prefix(plugin: &str) -> String {
 #[must_use]
 pub fn ticks(prefix: &str) -> String {
     format!("{prefix}{TICK}")
+}
+
+/// Where a daemon says that it wants a tick to end, below a plugin's topic prefix.
+#[must_use]
+pub fn cancels(prefix: &str) -> String {
+    format!("{prefix}{CANCEL}")
 }
 
 /// Where `plugin` asks its daemon.
@@ -121,7 +128,7 @@ pub fn is_call_or_answer(topic: &str) -> bool {
 /// called `tick`.
 #[must_use]
 pub fn is_protocol(topic: &str) -> bool {
-    is_call_or_answer(topic) || (topic.ends_with(TICK) && !is_outbound(topic))
+    is_call_or_answer(topic) || ((topic.ends_with(TICK) || topic.ends_with(CANCEL)) && !is_outbound(topic))
 }
 
 /// Whether the daemon may publish an answer on `topic`, which a plugin has chosen: whoever asks has an inbox. Anywhere else, and
@@ -145,6 +152,7 @@ mod tests {
     fn each_topic_is_spelled_as_other_programs_know_it() {
         for (made, known) in [
             (ticks(&default_prefix("jira")), "plugin.poller.jira.tick"),
+            (cancels(&default_prefix("jira")), "plugin.poller.jira.tick.cancel"),
             (calls("jira"), "daemon.rpc.jira"),
             (outbound("telegram", "bot_1"), "plugin.outbound.telegram.bot_1"),
             (channel(CONSOLE), "plugin.outbound.console.>"),
@@ -178,7 +186,7 @@ mod tests {
 
     #[test]
     fn ticks_calls_and_answers_are_the_protocol_and_an_account_may_be_called_tick() {
-        for topic in [ticks("acme.jira"), calls("jira"), reply("7"), answers("jira")] {
+        for topic in [ticks("acme.jira"), cancels("acme.jira"), calls("jira"), reply("7"), answers("jira")] {
             assert!(is_protocol(&topic), "{topic}");
         }
         for topic in [outbound("slack", "tick"), "news.item".to_owned(), members("blue"), relay("jira")] {

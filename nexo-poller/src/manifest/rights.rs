@@ -27,6 +27,7 @@ pub struct PluginGrants {
 pub struct PluginRights {
     calls: String,
     ticks: Option<String>,
+    cancels: Option<String>,
     publish: Vec<Pattern>,
     subscribe: Vec<Pattern>,
     withheld: Vec<Withheld>,
@@ -59,6 +60,7 @@ impl PluginRights {
         let asked = &plugin.capabilities.broker;
         let pattern = |text: &str| text.parse::<Pattern>().ok();
         let ticks = plugin.poller.as_ref().map(super::PollerSection::tick_topic);
+        let cancels = plugin.poller.as_ref().map(super::PollerSection::cancel_topic);
         let calls = topics::calls(&plugin.id);
         let mut withheld = Vec::new();
         let messages = pattern(topics::ALL_OUTBOUND);
@@ -68,7 +70,7 @@ impl PluginRights {
         let channel = plugin.poller.is_none().then(|| pattern(&topics::channel(&plugin.id))).flatten();
         let subscribe = Wish { list: "subscribe", asked: &asked.subscribe, own: ticks.as_deref() };
         let subscribe = subscribe.within(&channel.iter().chain(&grants.subscribe), &mut withheld);
-        Self { calls, ticks, publish, subscribe, withheld }
+        Self { calls, ticks, cancels, publish, subscribe, withheld }
     }
 
     /// Whether the plugin may publish on `topic`. Answers are another matter: they go to whoever has asked.
@@ -102,6 +104,12 @@ impl PluginRights {
     #[must_use]
     pub fn ticks(&self) -> Option<&str> {
         self.ticks.as_deref()
+    }
+
+    /// Where it hears that a tick of its own is to end, where it polls.
+    #[must_use]
+    pub fn cancels(&self) -> Option<&str> {
+        self.cancels.as_deref()
     }
 
     /// What it may publish on besides its calls.

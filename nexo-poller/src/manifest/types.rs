@@ -135,6 +135,12 @@ impl PollerSection {
     pub fn tick_topic(&self) -> String {
         topics::ticks(&self.broker_topic_prefix)
     }
+
+    /// The topic on which a daemon says that it wants a tick to end.
+    #[must_use]
+    pub fn cancel_topic(&self) -> String {
+        topics::cancels(&self.broker_topic_prefix)
+    }
 }
 
 /// How the daemon runs a plugin's process.

@@ -10,10 +10,16 @@ use super::{BrokerPollerHost, HostTimeouts, TickRunner, notice};
 use crate::broker::{Broker, BrokerError, Delivery, Subscription};
 use crate::contract::{PollerError, PollerHost};
 use crate::manifest::{Manifest, PollerSection};
-use crate::wire::{TickOrder, TickReply, answer_to};
+use crate::wire::{TickCancel, TickOrder, TickReply, answer_to};
 
 /// Ticks that may wait for a free slot; more are told to come back later.
 const MAX_PENDING: usize = 1024;
+
+/// What a plugin hears from its daemons.
+pub(super) struct Listening {
+    orders: Subscription,
+    cancels: Subscription,
+}
 
 /// Serves a plugin's ticks from any broker.
 #[derive(Clone)]
@@ -23,6 +29,7 @@ pub struct TickServer {
     plugin_id: Arc<str>,
     timeouts: HostTimeouts,
     topic: String,
+    cancel_topic: String,
 }
 
 impl fmt::Debug for TickServer {
@@ -44,6 +51,7 @@ impl TickServer {
             plugin_id: manifest.plugin.id.as_str().into(),
             timeouts: HostTimeouts::default(),
             topic: manifest.plugin.poller.as_ref().map(PollerSection::tick_topic).unwrap_or_default(),
+            cancel_topic: manifest.plugin.poller.as_ref().map(PollerSection::cancel_topic).unwrap_or_default(),
         }
     }
 
@@ -66,18 +74,27 @@ impl TickServer {
     }
 
     /// Listens for ticks; [`answer_all`](Self::answer_all) takes them from there.
-    pub(super) async fn listen(&self) -> Result<Subscription, BrokerError> {
-        self.broker.subscribe(&self.topic, Some(&self.plugin_id)).await
+    pub(super) async fn listen(&self) -> Result<Listening, BrokerError> {
+        let orders = self.broker.subscribe(&self.topic, Some(&self.plugin_id)).await?;
+        // Each copy hears every cancel: who asked does not know which of them runs the tick.
+        let cancels = self.broker.subscribe(&self.cancel_topic, None).await?;
+        Ok(Listening { orders, cancels })
     }
 
     /// What [`serve`](Self::serve) does once it listens.
-    pub(super) async fn answer_all(&self, mut orders: Subscription, stop: impl Future<Output = ()>) {
+    pub(super) async fn answer_all(&self, listening: Listening, stop: impl Future<Output = ()>) {
+        let Listening { mut orders, mut cancels } = listening;
+        let mut cancelling = true;
         let mut running = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 Some(_) = running.join_next(), if !running.is_empty() => {}
+                cancel = cancels.next(), if cancelling => match cancel {
+                    Some(delivery) => self.cancel(&delivery),
+                    None => cancelling = false,
+                },
                 delivery = orders.next_request() => match delivery {
                     Some(delivery) => {
                         // Those that have ended do not count.
@@ -98,6 +115,13 @@ impl TickServer {
             running.spawn(async move { server.answer(delivery, false).await });
         }
         while running.join_next().await.is_some() {}
+    }
+
+    /// Nobody is told of a cancel that cannot be read: what it was about ends at its deadline.
+    fn cancel(&self, delivery: &Delivery) {
+        if let Some(cancel) = TickCancel::read(&delivery.event.payload) {
+            self.ticks.cancel(&cancel);
+        }
     }
 
     /// The body that answers the request `body`. `repeated`: see [`TickReply::body`].

@@ -14,7 +14,7 @@ use super::running_jobs::{RunningJob, RunningJobs};
 use crate::contract::{Poller, PollerError, PollerHost, TickAck, TickIdentity};
 use crate::manifest::{Declaration, PollerSection};
 use crate::tick::{AuthorTick, Panicked, PublishList, TickGate, watch};
-use crate::wire::{RpcError, TickOrder, TickReply, code};
+use crate::wire::{RpcError, TickCancel, TickOrder, TickReply, code};
 
 /// One kind that a plugin serves.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl Kind {
 pub struct TickGrace {
     /// After its deadline: 1 s.
     pub deadline: Duration,
-    /// After a shutdown was asked for: 4 s.
+    /// After a shutdown was asked for, or the daemon has cancelled the tick: 4 s.
     pub shutdown: Duration,
 }
 
@@ -101,6 +101,12 @@ impl TickRunner {
         self.stopping.cancel();
     }
 
+    /// Tells the tick that `cancel` names to end, where it runs here. It is answered as always, and abandoned after the grace of a
+    /// shutdown.
+    pub fn cancel(&self, cancel: &TickCancel<'_>) {
+        self.running.cancel(cancel);
+    }
+
     /// The body that answers the request `body`, whatever it is. `host` makes the tick's host.
     pub async fn answer(
         &self,
@@ -132,23 +138,33 @@ impl TickRunner {
         let deadline = Instant::now() + patience;
         let job_id = order.job_id.clone();
         let identity = identity_of(&order);
-        let Some(place) = self.running.enter(&identity) else {
+        // Cancelled with all others by a shutdown, or alone.
+        let cancel = self.stopping.child_token();
+        let Some(place) = self.running.enter(&identity, order.now, &cancel) else {
             return Err(PollerError::transient(format!(
                 "job `{job_id}`: its tick before this one still runs in the plugin, though nobody waits for it any more"
             )));
         };
-        let slot = self.slot(kind, slots, &job_id, deadline).await?;
-        let mut tick = self.start(kind, identity, order, host, (place, slot));
+        let slot = self.slot(kind, slots, &job_id, deadline, &cancel).await?;
+        let mut cancelled = false;
+        let mut tick = self.start(kind, identity, order, host, cancel.clone(), (place, slot));
         let stop = async {
             tokio::select! {
                 () = tokio::time::sleep_until(deadline) => self.grace.deadline,
-                () = self.stopping.cancelled() => self.grace.shutdown,
+                () = cancel.cancelled() => {
+                    cancelled = true;
+                    self.grace.shutdown
+                }
             }
         };
         match watch(&mut tick.task, &tick.gate, stop).await {
             Some(ended) => outcome_of(&job_id, ended),
             None if self.stopping.is_cancelled() => Err(PollerError::transient(format!(
                 "job `{job_id}`: its tick was abandoned because the plugin is shutting down"
+            ))),
+            None if cancelled => Err(PollerError::transient(format!(
+                "job `{job_id}`: its tick was cancelled by the daemon, ignored its cancel token for {} s, and was abandoned",
+                self.grace.shutdown.as_secs_f64()
             ))),
             None => Err(PollerError::transient(format!(
                 "job `{job_id}`: its tick did not end within {} s, ignored its cancel token for another {} ms, and was \
@@ -181,11 +197,19 @@ impl TickRunner {
         slots: &Arc<Semaphore>,
         job_id: &str,
         deadline: Instant,
+        cancel: &CancellationToken,
     ) -> Result<OwnedSemaphorePermit, PollerError> {
-        let stopping = || PollerError::transient(format!("job `{job_id}`: the plugin is shutting down"));
+        let stopping = || {
+            let why = if self.stopping.is_cancelled() {
+                "the plugin is shutting down"
+            } else {
+                "the daemon has cancelled its tick"
+            };
+            PollerError::transient(format!("job `{job_id}`: {why}"))
+        };
         tokio::select! {
             biased;
-            () = self.stopping.cancelled() => Err(stopping()),
+            () = cancel.cancelled() => Err(stopping()),
             slot = timeout_at(deadline, Arc::clone(slots).acquire_owned()) => match slot {
                 Ok(Ok(slot)) => Ok(slot),
                 Ok(Err(_)) => Err(stopping()),
@@ -206,9 +230,10 @@ impl TickRunner {
         identity: TickIdentity,
         order: TickOrder,
         host: Arc<dyn PollerHost>,
+        cancel: CancellationToken,
         held: (RunningJob, OwnedSemaphorePermit),
     ) -> RunningTick {
-        let gate = TickGate::new(self.stopping.child_token());
+        let gate = TickGate::new(cancel);
         let tick = AuthorTick {
             poller: Arc::clone(&kind.poller),
             identity,

@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::kinds::interned;
 use super::{InFlight, PluginLink};
 use crate::broker::{Broker, BrokerError};
 use crate::contract::{PollContext, Poller, PollerError, Redact, TickAck};
 use crate::manifest::Manifest;
-use crate::wire::{TickReply, TickRequest};
+use crate::wire::{Event, TickCancel, TickReply, TickRequest};
 
 /// A plugin answers its own deadline; this much later nobody waits for that answer any more.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// A tick that is cancelled has this long for its plugin's own answer, which says more than ours. A plugin gives its ticks
-/// 4 s once it is told to stop.
+/// After its time a tick that is cancelled has this long for its plugin's own answer, which says more than ours. A plugin gives its
+/// ticks 4 s once it is told to stop.
 pub(super) const AFTER_CANCEL: Duration = Duration::from_millis(4_500);
 
 /// A supervisor tells of a crash within this time.
@@ -28,6 +29,8 @@ pub struct PluginPollerProxy {
     description: &'static str,
     plugin: String,
     topic: String,
+    cancel_topic: String,
+    /// What the manifest gives a tick.
     timeout: Duration,
     broker: Arc<dyn Broker>,
     link: PluginLink,
@@ -63,7 +66,8 @@ impl PluginPollerProxy {
             description: interned(&manifest.plugin.description),
             plugin: manifest.plugin.id.clone(),
             topic: section.map(crate::manifest::PollerSection::tick_topic).unwrap_or_default(),
-            timeout: Duration::from_secs(timeout.into()) + MARGIN,
+            cancel_topic: section.map(crate::manifest::PollerSection::cancel_topic).unwrap_or_default(),
+            timeout: Duration::from_secs(timeout.into()),
             broker,
             link,
             in_flight,
@@ -80,10 +84,17 @@ impl PluginPollerProxy {
 
     /// Asks the plugin, and says in a sentence why there is no answer.
     async fn ask(&self, ctx: &PollContext, generation: u64) -> Result<Value, String> {
-        let asked = self.broker.request(&self.topic, "daemon", TickRequest::body(ctx), self.timeout);
+        let over = Instant::now() + self.timeout + AFTER_CANCEL;
+        let asked = self.broker.request(&self.topic, "daemon", TickRequest::body(ctx), self.timeout + MARGIN);
+        // One that is cancelled before its time may go on at the other end for as long as that lasts: a plugin that does not know
+        // the word `cancel` does. Only its answer, or the end of its process, tells that it is over.
         let late = async {
             ctx.cancel.cancelled().await;
-            tokio::time::sleep(AFTER_CANCEL).await;
+            let cancel = Event::new(&*self.cancel_topic, "daemon", TickCancel::of(ctx).to_value());
+            if let Err(error) = self.broker.publish(cancel).await {
+                tracing::debug!(plugin = self.plugin, %error, "the plugin could not be told that a tick is cancelled");
+            }
+            tokio::time::sleep_until(over).await;
         };
         let answer = tokio::select! {
             // What has been answered counts, even where the plugin has gone since.

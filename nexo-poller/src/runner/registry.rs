@@ -23,6 +23,9 @@ pub struct KindLimits {
     pub max_concurrent_ticks: usize,
     /// A tick is cancelled after this, and abandoned a little later.
     pub tick_timeout: Duration,
+    /// The poller only asks somebody else to run the tick, a plugin for one, and ends when it is known to be over there. A tick
+    /// that is abandoned is still waited for: the job does not run again, here or elsewhere, while its old tick may be at work.
+    pub runs_elsewhere: bool,
 }
 
 /// Why a kind was not registered.
@@ -51,13 +54,19 @@ impl KindLimits {
     /// So many ticks at once, and so long for each.
     #[must_use]
     pub const fn new(max_concurrent_ticks: usize, tick_timeout: Duration) -> Self {
-        Self { max_concurrent_ticks, tick_timeout }
+        Self { max_concurrent_ticks, tick_timeout, runs_elsewhere: false }
+    }
+
+    /// The same for a poller that asks somebody else to run its ticks: see [`runs_elsewhere`](Self::runs_elsewhere).
+    #[must_use]
+    pub const fn elsewhere(self) -> Self {
+        Self { runs_elsewhere: true, ..self }
     }
 }
 
 impl Default for KindLimits {
     fn default() -> Self {
-        Self { max_concurrent_ticks: 1, tick_timeout: Duration::from_secs(60) }
+        Self::new(1, Duration::from_secs(60))
     }
 }
 

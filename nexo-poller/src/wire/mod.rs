@@ -17,6 +17,7 @@ mod sent;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod tick_cancel;
 mod tick_reply;
 
 pub use self::cursor::{CursorEncodingError, decode_cursor, encode_cursor};
@@ -28,6 +29,7 @@ pub use self::publish::{Publisher, payload_json};
 pub use self::rpc::{RpcError, answer_to, error_body, open_answer, result_body};
 pub use self::sent::{SentId, SentIds};
 pub use self::tick::{TickOrder, TickRequest};
+pub use self::tick_cancel::TickCancel;
 pub use self::tick_reply::TickReply;
 pub use crate::contract::{Pattern, PatternError, matches};
 

@@ -263,6 +263,29 @@ fn ticks_that_hang_or_block_their_thread_end_at_their_deadline_and_others_go_on(
 }
 
 #[test]
+fn a_tick_that_the_daemon_cancels_ends_at_once_and_is_answered_while_the_others_go_on() {
+    let mut plugin = Plugin::start();
+    let now = "2026-05-17T10:00:00.125+00:00";
+    for job in ["stays", "goes"] {
+        plugin.order(
+            &json!({"kind": "chatty", "job_id": job, "agent_id": "ana", "now": now, "config": {"do": "hang_politely"}}),
+        );
+    }
+    // Both run, and say so.
+    for _ in 0..2 {
+        let call = plugin.read_publish();
+        plugin.answer_call(&call);
+    }
+    let body =
+        json!({"method": "poll_cancel", "params": {"kind": "chatty", "job_id": "goes", "agent_id": "ana", "now": now}});
+    let event = Event::new("plugin.poller.chatty.tick.cancel", "daemon", body);
+    plugin.write(&json!({"jsonrpc": "2.0", "method": "tick.cancel", "params": {"topic": event.topic, "event": event}}));
+    assert_eq!(plugin.outcome().0, "goes");
+    plugin.shut_down();
+    assert_eq!(plugin.outcome().0, "stays");
+}
+
+#[test]
 fn no_more_ticks_run_at_once_than_the_kind_allows_and_shutdown_answers_all() {
     let mut plugin = Plugin::start();
     for n in 0..7 {

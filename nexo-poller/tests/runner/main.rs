@@ -8,6 +8,8 @@ mod no_host;
 #[cfg(feature = "runner")]
 #[path = "../../../nexo-poller-testkit/tests/outside/own_process.rs"]
 mod own_process;
+#[cfg(all(feature = "runner", feature = "router"))]
+mod rolling;
 #[cfg(feature = "runner")]
 mod soak;
 #[cfg(feature = "runner")]

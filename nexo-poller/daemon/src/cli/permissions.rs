@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use nexo_poller::contract::Pattern;
-use nexo_poller::manifest::{PluginRights, PluginSection, PollerSection};
+use nexo_poller::manifest::{PluginRights, PluginSection};
 use nexo_poller::router::PluginBinary;
 use nexo_poller::wire::topics;
 
@@ -84,6 +84,7 @@ fn plugin(plugin: &PluginSection, rights: &PluginRights, shared_inbox: bool) -> 
     publish.extend([rights.calls().to_owned(), inbox.clone()]);
     // As a member of its own group only: its ticks are shared, not overheard.
     let mut subscribe: Vec<String> = rights.ticks().iter().map(|topic| format!("{topic} {}", plugin.id)).collect();
+    subscribe.extend(rights.cancels().map(str::to_owned));
     subscribe.extend(texts(rights.subscribe()));
     subscribe.push(inbox);
     if shared_inbox {
@@ -99,7 +100,7 @@ fn plugin(plugin: &PluginSection, rights: &PluginRights, shared_inbox: bool) -> 
 /// A daemon orders ticks, answers calls, knows the other daemons, keeps job state, and does for its own plugins what those may.
 fn daemon(broker: &BrokerSettings, plugins: &PluginSet) -> String {
     let remote = plugins.remote.iter().filter_map(|manifest| manifest.plugin.poller.as_ref());
-    let ticks = remote.map(PollerSection::tick_topic);
+    let ticks = remote.flat_map(|poller| [poller.tick_topic(), poller.cancel_topic()]);
     let own: Vec<PluginRights> = plugins.found.iter().map(PluginBinary::rights).collect();
     let texts = |of: fn(&PluginRights) -> &[Pattern]| {
         own.iter().flat_map(of).map(ToString::to_string).filter(|text| !topics::is_outbound(text)).collect::<Vec<_>>()

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::inboxes::{Owed, Questions};
-use super::methods::EVENT;
+use super::methods::{CANCEL, EVENT};
 use super::observer::BridgeObserver;
 use super::outgoing::Outgoing;
 use super::rpc::carry;
@@ -30,6 +30,9 @@ pub(super) enum Forwarded {
     },
     /// Answers to the plugin's own questions.
     Answers(Arc<Questions>),
+    /// Ticks of it that are to end. Not as events: no manifest names their topic, and a plugin that is sent an event which it has not
+    /// asked for may take it for a tick.
+    Cancels,
 }
 
 impl Forward {
@@ -49,6 +52,10 @@ impl Forward {
                     let Some(wanted) = questions.answered(&delivery.event.topic) else { continue };
                     // Told already.
                     let _ = self.hand_over(&as_wanted(Arc::unwrap_or_clone(delivery.event), wanted));
+                }
+                // One that does not read has more to do than to end.
+                Forwarded::Cancels => {
+                    let _ = self.outgoing.send(carry(CANCEL, &delivery.event));
                 }
             }
         }

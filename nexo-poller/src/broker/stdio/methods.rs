@@ -12,6 +12,8 @@ pub(super) const INITIALIZE: &str = "initialize";
 pub(super) const SHUTDOWN: &str = "shutdown";
 /// Daemon to child, a notification: a message that the child has subscribed to, or an answer to it.
 pub(super) const EVENT: &str = "broker.event";
+/// Daemon to child, a notification: a tick is to end. A child that does not know it goes on, as it would without.
+pub(super) const CANCEL: &str = "tick.cancel";
 /// Child to daemon, a notification: a message of the child.
 pub(super) const PUBLISH: &str = "broker.publish";
 

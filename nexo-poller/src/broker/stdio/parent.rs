@@ -64,7 +64,8 @@ impl StdioParent {
             (pattern.to_owned(), group, what)
         });
         let own_answers = (questions.pattern(), None, Forwarded::Answers(Arc::clone(&questions)));
-        for (pattern, group, what) in heard.chain([own_answers]) {
+        let cancels = rights.cancels().map(|topic| (topic.to_owned(), None, Forwarded::Cancels));
+        for (pattern, group, what) in heard.chain([own_answers]).chain(cancels) {
             let forward = Forward {
                 subscription: broker.subscribe(&pattern, group).await?,
                 outgoing: outgoing.clone(),

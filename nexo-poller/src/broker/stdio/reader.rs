@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::frame::{FrameError, LineFramer};
-use super::methods::{Carried, EVENT, INITIALIZE, Introduction, SHUTDOWN, Shutdown};
+use super::methods::{CANCEL, Carried, EVENT, INITIALIZE, Introduction, SHUTDOWN, Shutdown};
 use super::output::Output;
 use super::rpc::{Frame, FrameKind, refusal, result};
 use super::session::{Ended, SessionEnd};
@@ -115,6 +115,10 @@ impl Reader {
                 }
                 None => warn("a malformed `broker.event` was dropped"),
             },
+            Some(FrameKind::Notification { method, params }) if method == CANCEL => {
+                // Where nobody listens there is nothing to end.
+                let _ = Carried::read(params).map(|event| self.incoming.publish_now(event));
+            }
             Some(FrameKind::Request { id, method, params }) => match &self.side {
                 Side::LongLived(hello) => self.answer(hello, id, &method, params),
                 // An answer would be taken for the tick's.

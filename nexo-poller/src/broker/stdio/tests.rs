@@ -120,6 +120,37 @@ async fn a_request_of_the_daemon_is_answered_by_the_plugin() {
 }
 
 #[tokio::test]
+async fn a_cancel_reaches_the_plugin_though_its_manifest_names_no_such_topic_and_not_as_an_event() {
+    let joined = joined().await;
+    let topic = "plugin.poller.jira.tick.cancel";
+    let mut cancels = joined.child.subscribe(topic, None).await.unwrap();
+    joined.broker.publish(Event::new(topic, "daemon", json!({"job_id": "a"}))).await.unwrap();
+    let heard = tokio::time::timeout(LONG, cancels.next()).await.unwrap().unwrap();
+    assert_eq!(heard.event.payload, json!({"job_id": "a"}));
+
+    // A plugin of another's sees a method that it may not know, and no message that it has not asked for.
+    let (daemon_side, plugin_side) = StdStream::pair().unwrap();
+    let (reader, writer) = tokio_half(daemon_side);
+    let (lines, mut answer) = tokio_half(plugin_side);
+    let broker = LocalBroker::new();
+    let notes = Arc::default();
+    let connecting = StdioParent::connect(reader, writer, Arc::new(broker.clone()), options(&notes));
+    let child = async {
+        let mut lines = BufReader::new(lines).lines();
+        let asked: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+        let plugin = json!({"manifest": {"plugin": hello().manifest.plugin}, "server_version": "jira-0.1.0"});
+        let answered = json!({"jsonrpc": "2.0", "id": asked["id"], "result": plugin});
+        answer.write_all(format!("{answered}\n").as_bytes()).await.unwrap();
+        lines
+    };
+    let (connected, mut lines) = tokio::join!(connecting, child);
+    let _parent = connected.unwrap();
+    broker.publish(Event::new(topic, "daemon", json!({"job_id": "a"}))).await.unwrap();
+    let line: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+    assert_eq!((&line["method"], &line["id"]), (&json!("tick.cancel"), &Value::Null));
+}
+
+#[tokio::test]
 async fn a_call_of_the_plugin_is_answered_by_the_daemon_and_by_nobody_else() {
     let joined = joined().await;
     let mut calls = joined.broker.subscribe("daemon.rpc.jira", None).await.unwrap();

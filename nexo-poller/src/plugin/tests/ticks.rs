@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use crate::broker::LocalBroker;
 use crate::contract::ErrorClass;
 use crate::plugin::{TickGrace, TickRunner};
 use crate::prelude::*;
-use crate::wire::TickOrder;
+use crate::wire::{TickCancel, TickOrder};
 
 fn runner(probe: &Probe) -> Arc<TickRunner> {
     Arc::new(probe.handler().ticks(Handle::current(), TickGrace::default()))
@@ -210,6 +211,42 @@ async fn stopping_cancels_what_runs_refuses_what_comes_and_ends_within_the_grace
     let error = ignores.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("abandoned because the plugin is shutting down"), "{error}");
     assert_eq!(started.elapsed(), TickGrace::default().shutdown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_ends_the_tick_that_it_names_and_no_other() {
+    let probe = Probe::new();
+    let ticks = runner(&probe);
+    let at = |secs: i64| DateTime::from_timestamp(secs, 0).unwrap();
+    let spawn = |job: &str, act: &str| {
+        let (ticks, order) = (Arc::clone(&ticks), TickOrder { now: at(1), ..order(job, json!({"do": act})) });
+        tokio::spawn(async move { run(&ticks, order).await })
+    };
+    let (heeds, ignores) = (spawn("a", "heed"), spawn("b", "ignore"));
+    until(|| probe.running() == 2).await;
+    let waits = spawn("c", "wait for a slot");
+    yield_now().await;
+    let known = order("a", json!({}));
+    let cancel = |job: &str, now: DateTime<Utc>| {
+        let (kind, agent) = (known.kind.as_str(), known.agent_id.as_str());
+        let body = json!({"kind": kind, "job_id": job, "agent_id": agent, "now": now.to_rfc3339()});
+        ticks.cancel(&TickCancel::read(&body).unwrap());
+    };
+    // One that comes late is about the job's tick before this one.
+    cancel("a", at(0));
+    cancel("d", at(1));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(probe.running(), 2);
+    let started = Instant::now();
+    cancel("a", at(1));
+    assert!(heeds.await.unwrap().is_ok());
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    cancel("c", at(1));
+    cancel("b", at(1));
+    let error = ignores.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("cancelled by the daemon, ignored its cancel token for 4 s"), "{error}");
+    assert_eq!(started.elapsed(), TickGrace::default().shutdown);
+    drop(waits);
 }
 
 #[tokio::test(start_paused = true)]

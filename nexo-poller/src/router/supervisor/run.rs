@@ -293,9 +293,9 @@ impl Run {
             },
             grace = self.stopped.recv() => {
                 let grace = grace.unwrap_or_default();
-                // The answers to its running ticks come before it says that it has finished: the link stays until then.
+                // The answers to its running ticks come before it says that it has finished. The link stays for longer, until the
+                // process is gone: a tick that was not answered is at work until then.
                 parent.shutdown("the daemon stops this plugin", grace).await;
-                self.shared.link.down(format!("plugin `{}` is being stopped", self.shared.id()));
                 // Its stdin is closed: a plugin that has missed the request sees the end of its input.
                 drop(parent);
                 if timeout(EXIT_GRACE.min(grace), child.wait()).await.is_err() {

@@ -45,11 +45,15 @@ impl Engine {
                 job.stored.moved_on(revision, epoch);
                 job.state.clone_from(&pending.state);
                 let stage = job.stage;
+                let keeps_turn = job.has_manual_run() || job.due().is_some_and(|due| due <= now);
                 self.observe_change(&pending);
                 pending.request.answer(Ok(()));
-                // A job that is ready keeps its turn: its claim finds out whether it may still run.
-                if stage == Stage::Waiting && self.queue.place(index) != Place::Ready {
-                    self.schedule(index);
+                match self.queue.place(index) {
+                    // It is due as before.
+                    Place::Ready if keeps_turn => {}
+                    Place::Ready => self.leave_line(index),
+                    _ if stage == Stage::Waiting => self.schedule(index),
+                    _ => {}
                 }
                 if let (true, Stage::Running(flight)) = (fenced, stage) {
                     self.flights.void(flight, Instant::now());
@@ -58,7 +62,12 @@ impl Engine {
             }
             WriteAnswer::Changed(stored) => {
                 // Somebody else was first: the change is made to what is there now.
+                let fenced = job.stored.epoch < stored.epoch;
                 job.know(*stored);
+                if let (true, Stage::Running(flight)) = (fenced, job.stage) {
+                    // A reset at another daemon: its tick has nothing to go on with.
+                    self.flights.void(flight, Instant::now());
+                }
                 pending.revision = job.stored.revision;
                 let change = &pending.request.change;
                 pending.state = policy::edit(&job.rule(), &self.rules, job.state.clone(), change, now);
@@ -74,7 +83,15 @@ impl Engine {
                 }
                 self.change_ended(index);
             }
-            WriteAnswer::Fenced | WriteAnswer::Missing => {
+            WriteAnswer::Missing => {
+                let reason = "its row was gone from the store and is made again now; ask again".to_owned();
+                pending.request.answer(Err(RunnerError::Busy { id: job.id.to_string(), reason }));
+                if self.is_at_rest(index) {
+                    self.row_is_lost(index);
+                }
+                self.change_ended(index);
+            }
+            WriteAnswer::Fenced => {
                 pending.request.answer(Err(Self::unknown(&job.id)));
                 self.change_ended(index);
             }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::core::Engine;
 use super::index::JobIndex;
+use super::job::Stage;
 use super::manual::ManualRun;
-use super::pending::PendingClaim;
+use super::pending::{PendingClaim, PendingRelease};
 use crate::runner::error::RunnerError;
 use crate::runner::observe::RunnerEventKind;
 use crate::runner::policy;
@@ -28,16 +31,23 @@ impl Engine {
                     // Somebody waits for this run: with it, the job is claimed again at once, as it is now.
                     job.cold_mut().manual = Some(manual);
                 }
+                let ours = stored.lease.as_ref().is_some_and(|(owner, _)| **owner == *self.options.owner);
                 self.adopt(index, *stored);
                 self.free_place_of(index);
+                if ours {
+                    self.give_back_stray(index);
+                }
             }
             ClaimAnswer::Refused(reason) => {
                 let again = self.clock.now().plus(LOOK_AGAIN);
-                self.not_claimed(claim, reason, Some(again));
+                self.not_claimed(claim, reason, again);
             }
             ClaimAnswer::Missing => {
-                let reason = "the job's row is gone from the store; reload to create it again".to_owned();
-                self.not_claimed(claim, reason, None);
+                let index = claim.job;
+                let reason = "the job's row is gone from the store; it is made again now, so ask again".to_owned();
+                refuse(claim.manual, || RunnerError::Store(StoreError::Refused { reason }));
+                self.row_is_lost(index);
+                self.free_place_of(index);
             }
         }
     }
@@ -46,8 +56,9 @@ impl Engine {
         let Some(job) = self.jobs.get_mut(claim.job) else { return };
         job.stored.moved_on(revision, epoch);
         job.forget_holder();
-        // A manual run is run paused or not.
-        let unwanted = job.removed || (claim.manual.is_none() && job.state.pause.is_some());
+        let now = self.clock.now();
+        // A manual run is run paused or not. One of the schedule's may be due no more: its job was reset, or the clock set back.
+        let unwanted = job.removed || (claim.manual.is_none() && job.due().is_none_or(|due| due > now));
         let id = job.id.clone();
         if takeover {
             job.cold_mut().counters.takeovers += 1;
@@ -59,6 +70,10 @@ impl Engine {
             self.give_back(claim, RunnerError::ShutDown);
         } else if unwanted {
             self.give_back(claim, Self::unknown(&id));
+        } else if claim.is_old(Instant::now(), now) {
+            tracing::warn!(job = %id, "its lease came so late that another runner may have it by now; it is claimed again");
+            let reason = "its lease ran out before it could start; ask again".to_owned();
+            self.give_back(claim, RunnerError::Busy { id: id.to_string(), reason });
         } else {
             self.start_tick(claim);
         }
@@ -78,12 +93,12 @@ impl Engine {
         self.free_place_of(index);
     }
 
-    fn not_claimed(&mut self, claim: PendingClaim, reason: String, again: Option<UnixMs>) {
+    fn not_claimed(&mut self, claim: PendingClaim, reason: String, again: UnixMs) {
         let PendingClaim { job: index, manual, .. } = claim;
         let Some(job) = self.jobs.get(index) else { return };
         tracing::error!(job = %job.id, "the job cannot run: {reason}");
         refuse(manual, || RunnerError::Store(StoreError::Refused { reason }));
-        self.wait_until(index, again);
+        self.wait_until(index, Some(again));
         self.free_place_of(index);
     }
 
@@ -96,6 +111,16 @@ impl Engine {
         job.state = policy::adopt(&job.rule(), &self.rules, stored, now);
         job.forget_holder();
         self.schedule(index);
+    }
+
+    /// A lease of ours that no tick of ours has any more: its run was fenced off elsewhere, or the answer to its claim was lost.
+    /// Nobody else gets the job before it is given back.
+    fn give_back_stray(&mut self, index: JobIndex) {
+        let Some(job) = self.jobs.get_mut(index) else { return };
+        job.stage = Stage::Settling;
+        let release = PendingRelease { job: index, epoch: job.stored.epoch };
+        self.queue.remove(index);
+        self.outbox.release(release);
     }
 
     fn free_place_of(&mut self, index: JobIndex) {

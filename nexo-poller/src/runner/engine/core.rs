@@ -11,6 +11,7 @@ use super::index::JobIndex;
 use super::job::Stage;
 use super::jobs::Jobs;
 use super::kinds::Kinds;
+use super::lost_rows::LostRows;
 use super::outage::StoreOutage;
 use super::outbox::Outbox;
 use super::queue::{Place, Queue};
@@ -38,6 +39,7 @@ pub(crate) struct Engine {
     pub(super) queue: Queue,
     pub(super) flights: Flights,
     pub(super) outbox: Outbox,
+    pub(super) lost_rows: LostRows,
     /// `Some` from a write that failed until one is answered.
     pub(super) outage: Option<StoreOutage>,
     /// `Some` once a shutdown was asked for, or nobody holds a handle any more; never `None` again.
@@ -71,6 +73,7 @@ impl Engine {
             membership: options.sharing.as_ref().map(|sharing| sharing.changes()),
             clock_watch: ClockWatch::new(clock.now(), Instant::now()),
             flights: Flights::new(options.cancel_grace),
+            lost_rows: LostRows::new(Arc::clone(&store)),
             outbox: Outbox::new(store, &options.owner, options.batch_window),
             jobs: Jobs::default(),
             kinds: Kinds::default(),

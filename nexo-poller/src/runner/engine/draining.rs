@@ -6,6 +6,9 @@ use super::reply::Reply;
 
 /// After the grace, commits and releases have this long to reach the store.
 const LAST_WRITES: Duration = Duration::from_secs(5);
+/// And so long do ticks that were given up have to be known to be over: a plugin that does not end when it is told to is killed
+/// within this. The lease of one that is not over then runs out by itself.
+const LAST_ENDS: Duration = Duration::from_millis(2_500);
 
 /// A shutdown under way: first the ticks have a grace to end in, then the last writes have their time. Either part is over at
 /// once where nothing is left of it.
@@ -18,7 +21,7 @@ pub(super) struct Draining {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Ticks { until: Instant },
-    Writes { until: Instant },
+    Writes { ends_until: Instant, until: Instant },
 }
 
 impl Draining {
@@ -32,17 +35,23 @@ impl Draining {
     }
 
     /// When the present part is over.
-    pub(super) fn until(&self) -> Instant {
+    pub(super) fn until(&self, now: Instant) -> Instant {
         match self.part {
-            Part::Ticks { until } | Part::Writes { until } => until,
+            Part::Writes { ends_until, .. } if now < ends_until => ends_until,
+            Part::Ticks { until } | Part::Writes { until, .. } => until,
         }
+    }
+
+    /// Whether ticks that were given up are still waited for.
+    pub(super) fn waits_for_ends(&self, now: Instant) -> bool {
+        matches!(self.part, Part::Writes { ends_until, .. } if now < ends_until)
     }
 
     /// Moves on from the ticks to the last writes, where the grace is over. True once: the ticks are to be abandoned then.
     pub(super) fn ticks_are_late(&mut self, now: Instant) -> bool {
         match self.part {
             Part::Ticks { until } if until <= now => {
-                self.part = Part::Writes { until: until + LAST_WRITES };
+                self.part = Part::Writes { ends_until: until + LAST_ENDS, until: until + LAST_WRITES };
                 true
             }
             Part::Ticks { .. } | Part::Writes { .. } => false,
@@ -51,7 +60,7 @@ impl Draining {
 
     /// Whether nothing is waited for any more, done or not.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        matches!(self.part, Part::Writes { until } if until <= now)
+        matches!(self.part, Part::Writes { until, .. } if until <= now)
     }
 
     /// All is done.
@@ -73,10 +82,12 @@ mod tests {
         let grace = Duration::from_secs(3);
         let mut draining = Draining::new(now, grace, None);
         assert!(!draining.ticks_are_late(now) && !draining.is_over(now));
-        let late = draining.until();
+        let late = draining.until(now);
         assert!(draining.ticks_are_late(late) && !draining.ticks_are_late(late) && !draining.is_over(late));
-        assert_eq!(draining.until(), now + grace + LAST_WRITES);
-        assert!(draining.is_over(draining.until()));
+        assert_eq!(draining.until(late), late + LAST_ENDS);
+        assert!(draining.waits_for_ends(late) && !draining.waits_for_ends(late + LAST_ENDS));
+        assert_eq!(draining.until(late + LAST_ENDS), late + LAST_WRITES);
+        assert!(draining.is_over(late + LAST_WRITES));
     }
 
     #[test]

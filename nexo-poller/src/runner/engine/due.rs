@@ -113,7 +113,7 @@ impl Engine {
             let Some(job) = self.jobs.get_mut(index) else { continue };
             job.stage = Stage::Claiming;
             let manual = job.take_manual_run();
-            self.outbox.claim(PendingClaim { job: index, ttl, manual });
+            self.outbox.claim(PendingClaim { job: index, ttl, asked: None, manual });
         }
     }
 

@@ -6,12 +6,16 @@ use tokio::time::Instant;
 
 use super::commands::EngineCommand;
 use super::core::Engine;
+use super::lost_rows::Reopened;
 use super::outbox::Entries;
 use super::tick::Ended;
 use crate::store::{Answers, StoreError};
 
 /// The shortest wait: timers have whole milliseconds, and zero would spin on a clock that stands still.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// While ticks run, the wall clock is looked at at least this often.
+const CLOCK_CHECK_ALOFT: Duration = Duration::from_secs(2);
 
 /// What woke the engine.
 enum Woken {
@@ -21,6 +25,7 @@ enum Woken {
     Ended,
     /// Boxed: it is larger than all others together.
     Answered(Box<(Entries, Result<Answers, StoreError>)>),
+    Reopened(Reopened),
     Registration,
     Membership,
     Time,
@@ -41,6 +46,7 @@ impl Engine {
                     }
                 }
                 Woken::Answered(answer) => self.answered(answer.0, answer.1),
+                Woken::Reopened(reopened) => self.rows_reopened(reopened),
                 Woken::Registration => self.refresh_kinds(),
                 Woken::Membership => self.share_again(),
                 Woken::Time => {}
@@ -66,6 +72,7 @@ impl Engine {
             biased;
             () = self.flights.ended(ended) => Woken::Ended,
             answer = self.outbox.answered() => Woken::Answered(Box::new(answer)),
+            reopened = self.lost_rows.reopened() => Woken::Reopened(reopened),
             // While it drains it still answers, in the round that each other event makes; but a closed channel, which is ready
             // at every look, must not keep it awake.
             command = self.commands.recv(), if !draining => Woken::Command(command),
@@ -88,10 +95,11 @@ impl Engine {
         // Timers do not count the time for which a machine sleeps, so the wall clock is looked at every so often.
         let mut wait = self.options.clock_check;
         if let Some(check) = self.flights.next_check() {
-            wait = wait.min(until(check));
+            // A machine that slept has leases that others may have taken.
+            wait = wait.min(until(check)).min(CLOCK_CHECK_ALOFT);
         }
         if let Some(draining) = &self.draining {
-            wait = wait.min(until(draining.until()));
+            wait = wait.min(until(draining.until(now)));
         }
         if let Some(outage) = &self.outage {
             return wait.min(until(outage.retry_at())).max(SHORTEST_WAIT);
@@ -126,7 +134,7 @@ impl Engine {
     pub(super) fn flush(&mut self) {
         let now = Instant::now();
         while self.outbox.is_due(now, self.draining.is_some()) {
-            self.outbox.send(now, |index| self.jobs.get(index).map(|job| job.stored));
+            self.outbox.send(now, self.clock.now(), |index| self.jobs.get(index).map(|job| job.stored));
             if self.outage.is_some() {
                 // One batch finds out whether the store works again.
                 return;

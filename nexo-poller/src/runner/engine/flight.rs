@@ -21,6 +21,8 @@ pub(super) struct TickStart {
     pub(super) scheduled_at: UnixMs,
     pub(super) started: UnixMs,
     pub(super) started_at: Instant,
+    /// When its lease was asked for: the lease runs from a moment after that.
+    pub(super) leased_at: Instant,
     pub(super) timeout: Duration,
     /// How long the lease holds after the claim and after each renewal.
     pub(super) ttl: Duration,
@@ -57,7 +59,10 @@ pub(super) enum Stop {
         abandon_at: Instant,
     },
     /// It was abandoned; its outcome is settled, only its task has not gone.
-    Abandoned,
+    Abandoned {
+        /// Its lease was not given back: as long as its task has not gone, it may still be at work.
+        keeps_lease: bool,
+    },
 }
 
 /// A tick whose outcome is to be settled: it has ended, or was abandoned.
@@ -66,6 +71,11 @@ pub(super) struct Landed {
     /// Why it was asked to stop, if it was.
     pub(super) stop: Stop,
     pub(super) manual: Option<ManualRun>,
+}
+
+/// How long after a lease of `ttl` was asked for nothing may go by it any more.
+pub(super) fn give_up_after(ttl: Duration) -> Duration {
+    ttl.mul_f64(0.7)
 }
 
 impl TickStart {
@@ -77,7 +87,7 @@ impl TickStart {
     /// How long after its last renewal a tick is given up. What is left of the lease then (9 s of the shortest one, by default)
     /// is for the grace in which the cancelled tick ends, so that it has ended before another runner may start the job.
     pub(super) fn give_up_after(&self) -> Duration {
-        self.ttl.mul_f64(0.7)
+        give_up_after(self.ttl)
     }
 
     fn deadline(&self) -> Instant {
@@ -87,8 +97,8 @@ impl TickStart {
 
 impl Flight {
     pub(super) fn new(start: TickStart, manual: Option<ManualRun>, task: TickTask) -> Self {
-        let renew_at = start.started_at + start.renew_every();
-        let give_up_at = start.started_at + start.give_up_after();
+        let renew_at = start.leased_at + start.renew_every();
+        let give_up_at = start.leased_at + start.give_up_after();
         Self { start, manual, renew_at, give_up_at, stop: Stop::No, task }
     }
 
@@ -115,8 +125,12 @@ impl Flight {
             Stop::Shutdown => Some(self.renew_at),
             Stop::Deadline { abandon_at } => Some(abandon_at.min(self.renew_at).min(self.give_up_at)),
             Stop::Void { abandon_at } => Some(abandon_at),
-            Stop::Abandoned => None,
+            Stop::Abandoned { .. } => None,
         }
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        matches!(self.stop, Stop::Abandoned { .. })
     }
 
     pub(super) fn land(&mut self) -> Landed {

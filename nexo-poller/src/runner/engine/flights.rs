@@ -11,6 +11,8 @@ use super::pending::PendingRenewal;
 use super::tick::{Ended, TickTask};
 use crate::store::UnixMs;
 
+/// A lease that may have run out is asked for at once; where its renewal is not answered within this, its tick is given up.
+const DOUBT: Duration = Duration::from_secs(2);
 /// Ended ticks that are taken from the channel at once.
 const MOST_ENDED: usize = 4096;
 
@@ -42,8 +44,8 @@ pub(super) struct Flights {
 pub(super) enum Landing {
     /// It returned, panicked or was dropped: its outcome is to be settled.
     Ended(Landed),
-    /// It was abandoned and settled before. Now its place and its job are free.
-    Gone(TickStart),
+    /// It was abandoned and settled before. Now its place and its job are free, once its lease is given back where it was kept.
+    Gone { start: TickStart, keeps_lease: bool },
 }
 
 /// What a look at the flights has found.
@@ -93,9 +95,9 @@ impl Flights {
     pub(super) fn land(&mut self, key: FlightKey) -> Option<Landing> {
         let mut flight = self.list.get_mut(key.position())?.take()?;
         self.free.push(key);
-        if flight.stop == Stop::Abandoned {
+        if let Stop::Abandoned { keeps_lease } = flight.stop {
             self.abandoned.remove(&flight.start.job);
-            return Some(Landing::Gone(flight.start));
+            return Some(Landing::Gone { start: flight.start, keeps_lease });
         }
         Some(Landing::Ended(flight.land()))
     }
@@ -126,13 +128,14 @@ impl Flights {
                 // Aborting ends a task at its next await. One that blocks its thread has none and cannot be ended, so it keeps
                 // its number and its job until it goes by itself: a second tick beside it would be an overlap.
                 flight.task.abort();
+                let keeps_lease = matches!(flight.stop, Stop::Void { .. });
                 attention.abandoned.push(flight.land());
-                flight.stop = Stop::Abandoned;
+                flight.stop = Stop::Abandoned { keeps_lease };
                 self.abandoned.insert(flight.start.job);
             } else if flight.is_to_be_renewed(now) {
                 flight.renew_at = now + flight.start.renew_every();
                 let TickStart { job, epoch, ttl, .. } = flight.start;
-                attention.renewals.push(PendingRenewal { job, epoch, flight: key, ttl });
+                attention.renewals.push(PendingRenewal { job, epoch, flight: key, ttl, asked: None });
             }
         }
         self.next_check = self.list.iter().flatten().filter_map(Flight::attention).min();
@@ -142,9 +145,8 @@ impl Flights {
     /// The lease of `renewal` was kept. Whether its tick is still there.
     pub(super) fn renewed(&mut self, renewal: &PendingRenewal, now: Instant) -> bool {
         let Some(flight) = self.of(renewal) else { return false };
-        // Counted from the answer. The store counts from its write, a little before; what is left of the lease when a tick is
-        // given up covers that.
-        flight.give_up_at = now + flight.start.give_up_after();
+        let asked = renewal.asked.map_or(now, |asked| asked.elapsed);
+        flight.give_up_at = asked + flight.start.give_up_after();
         true
     }
 
@@ -159,12 +161,22 @@ impl Flights {
     pub(super) fn void(&mut self, key: FlightKey, now: Instant) {
         let abandon_at = now + self.grace;
         let Some(Some(flight)) = self.list.get_mut(key.position()) else { return };
-        if matches!(flight.stop, Stop::Void { .. } | Stop::Abandoned) {
+        if matches!(flight.stop, Stop::Void { .. } | Stop::Abandoned { .. }) {
             return;
         }
         flight.stop = Stop::Void { abandon_at };
         flight.task.cancel();
         self.check_by(Some(abandon_at));
+    }
+
+    /// Leases may have run out unnoticed, `by` ago at most: each is renewed now, and its tick given up where no answer comes soon.
+    pub(super) fn doubt(&mut self, now: Instant, by: Duration) {
+        for flight in self.list.iter_mut().flatten() {
+            flight.renew_at = now;
+            let give_up_at = flight.give_up_at.checked_sub(by).unwrap_or(now);
+            flight.give_up_at = give_up_at.max(now + DOUBT);
+            self.next_check = Some(now);
+        }
     }
 
     /// Asks all ticks to end. From here on none is given up before [`abandon_all`](Self::abandon_all), void ones apart.
@@ -177,25 +189,22 @@ impl Flights {
         }
     }
 
-    /// Gives up all ticks, without waiting for their tasks: for the end of a shutdown, after which no tick starts.
+    /// Gives up all ticks, for the end of a shutdown, after which no tick starts. Each keeps its lease until its task has gone.
     pub(super) fn abandon_all(&mut self) -> Vec<Landed> {
         let mut landed = Vec::new();
-        for (position, entry) in self.list.iter_mut().enumerate() {
-            let (Some(mut flight), Some(key)) = (entry.take(), FlightKey::of(position)) else { continue };
-            self.free.push(key);
-            if flight.stop != Stop::Abandoned {
-                flight.task.abort();
-                landed.push(flight.land());
-            }
+        for flight in self.list.iter_mut().flatten().filter(|flight| !flight.is_abandoned()) {
+            flight.task.abort();
+            landed.push(flight.land());
+            flight.stop = Stop::Abandoned { keeps_lease: true };
+            self.abandoned.insert(flight.start.job);
         }
-        self.abandoned.clear();
         self.next_check = None;
         landed
     }
 
     /// Whether any tick has not landed yet.
     pub(super) fn any_aloft(&self) -> bool {
-        self.list.iter().flatten().any(|flight| flight.stop != Stop::Abandoned)
+        self.list.iter().flatten().any(|flight| !flight.is_abandoned())
     }
 
     /// Tasks that have not gone, those of abandoned ticks included.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::flight::{Landed, Stop, TickStart};
 use super::flights::{Flights, Landing};
 use super::index::{FlightKey, JobIndex, KindIndex};
+use super::pending::{Asked, PendingRenewal};
 use super::tick::TickTask;
 use crate::store::UnixMs;
 use crate::tick::TickGate;
@@ -24,6 +25,7 @@ fn start(job: usize, now: Instant) -> TickStart {
         scheduled_at: UnixMs(0),
         started: UnixMs(0),
         started_at: now,
+        leased_at: now,
         timeout: TIMEOUT,
         ttl: TTL,
     }
@@ -55,22 +57,23 @@ async fn an_overdue_tick_is_cancelled_then_abandoned_and_its_job_is_free_when_it
     assert!(matches!(abandoned[0].stop, Stop::Deadline { .. }), "its outcome says why");
     assert!(flights.has_abandoned(job) && !flights.any_aloft());
     assert_eq!(flights.len(), 1, "its task counts until it is gone");
-    assert!(matches!(flights.land(key), Some(Landing::Gone(start)) if start.job == job));
+    assert!(matches!(flights.land(key), Some(Landing::Gone { start, keeps_lease: false }) if start.job == job));
     assert!(!flights.has_abandoned(job));
     assert_eq!(flights.len(), 0);
 }
 
 #[tokio::test]
-async fn a_lease_is_renewed_at_each_quarter_and_a_tick_without_renewals_is_void_before_its_lease_ends() {
+async fn a_lease_is_renewed_at_each_quarter_and_counts_from_when_it_was_asked_for() {
     let (mut flights, now) = (Flights::new(GRACE), Instant::now());
     let long = TickStart { timeout: secs(3600), ..start(0, now) };
     let (key, cancel) = launch(&mut flights, long);
     let renewals: Vec<_> = (10..=20).flat_map(|at| flights.attend(now + secs(at)).renewals).collect();
     assert_eq!(renewals.len(), 2, "at 10 and at 20 s");
-    assert!(flights.renewed(&renewals[1], now + secs(21)));
+    let asked = Some(Asked { elapsed: now + secs(20), wall: UnixMs(0) });
+    assert!(flights.renewed(&PendingRenewal { asked, ..renewals[1] }, now + secs(29)));
+    flights.attend(now + secs(47));
+    assert!(!cancel.is_cancelled(), "it has 28 s from when the last renewal was asked for");
     flights.attend(now + secs(48));
-    assert!(!cancel.is_cancelled(), "it has 28 s from the last renewal on");
-    flights.attend(now + secs(49));
     assert!(cancel.is_cancelled());
     assert!(matches!(flights.land(key), Some(Landing::Ended(Landed { stop: Stop::Void { .. }, .. }))));
 }
@@ -91,15 +94,48 @@ async fn an_answer_about_an_earlier_tick_of_that_number_does_not_touch_the_prese
 #[tokio::test]
 async fn a_shutdown_cancels_all_ticks_keeps_their_leases_and_at_its_end_lands_each_of_them() {
     let (mut flights, now) = (Flights::new(GRACE), Instant::now());
-    let (_, cancel) = launch(&mut flights, start(0, now));
-    launch(&mut flights, start(1, now));
+    let (key, cancel) = launch(&mut flights, start(0, now));
+    let (other, _) = launch(&mut flights, start(1, now));
     flights.shut_down();
     assert!(cancel.is_cancelled());
     let later = flights.attend(now + TIMEOUT + GRACE);
     assert_eq!((later.renewals.len(), later.abandoned.len()), (2, 0), "the grace is the shutdown's");
     let landed = flights.abandon_all();
     assert_eq!(landed.iter().filter(|landed| landed.stop == Stop::Shutdown).count(), 2);
-    assert_eq!((flights.len(), flights.next_check()), (0, None));
+    assert_eq!((flights.len(), flights.any_aloft(), flights.next_check()), (2, false, None));
+    for key in [key, other] {
+        let landing = flights.land(key);
+        assert!(
+            matches!(landing, Some(Landing::Gone { keeps_lease: true, .. })),
+            "its lease is kept until its task is gone"
+        );
+    }
+    assert_eq!(flights.len(), 0);
+}
+
+#[tokio::test]
+async fn the_lease_of_a_void_tick_is_kept_until_its_task_is_gone() {
+    let (mut flights, now) = (Flights::new(GRACE), Instant::now());
+    let (key, _) = launch(&mut flights, start(0, now));
+    flights.void(key, now);
+    assert_eq!(flights.attend(now + GRACE).abandoned.len(), 1);
+    assert!(matches!(flights.land(key), Some(Landing::Gone { keeps_lease: true, .. })));
+}
+
+#[tokio::test]
+async fn after_the_machine_slept_each_lease_is_renewed_at_once_and_without_an_answer_its_tick_is_given_up() {
+    let (mut flights, now) = (Flights::new(GRACE), Instant::now());
+    let (_, silent) = launch(&mut flights, start(0, now));
+    let (answered, heard) = launch(&mut flights, start(1, now));
+    flights.attend(now + secs(1));
+    flights.doubt(now + secs(1), secs(600));
+    let renewals = flights.attend(now + secs(1)).renewals;
+    assert_eq!(renewals.len(), 2);
+    let renewal = *renewals.iter().find(|renewal| renewal.flight == answered).unwrap();
+    let asked = Some(Asked { elapsed: now + secs(1), wall: UnixMs(0) });
+    assert!(flights.renewed(&PendingRenewal { asked, ..renewal }, now + secs(2)));
+    flights.attend(now + secs(3));
+    assert!(silent.is_cancelled() && !heard.is_cancelled());
 }
 
 #[derive(Debug, Clone)]
@@ -142,7 +178,7 @@ proptest! {
                 Step::Gone(job) => {
                     let Some((key, _)) = aloft.remove(&job) else { continue };
                     renewals.remove(&job);
-                    let gone = matches!(flights.land(key), Some(Landing::Gone(_)));
+                    let gone = matches!(flights.land(key), Some(Landing::Gone { .. }));
                     prop_assert_eq!(gone, left_behind.remove(&job), "settled before, or now");
                     prop_assert!(flights.land(key).is_none());
                 }

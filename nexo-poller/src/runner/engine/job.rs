@@ -126,6 +126,11 @@ impl Job {
 }
 
 impl StoredAs {
+    /// Whether nobody has written the job since it was made.
+    pub(super) fn is_new(self) -> bool {
+        self.revision <= 1 && self.epoch == 0
+    }
+
     /// A write was done.
     pub(super) fn moved_on(&mut self, revision: u64, epoch: u64) {
         (self.revision, self.epoch) = (revision, epoch);

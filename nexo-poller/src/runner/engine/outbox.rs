@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::index::JobIndex;
 use super::job::StoredAs;
-use super::pending::{PendingChange, PendingClaim, PendingCommit, PendingRelease, PendingRenewal};
-use crate::store::{Answers, Batch, Claim, Commit, Edit, Release, Renew, StateStore, StoreError};
+use super::pending::{Asked, PendingChange, PendingClaim, PendingCommit, PendingRelease, PendingRenewal};
+use crate::store::{Answers, Batch, Claim, Commit, Edit, Release, Renew, StateStore, StoreError, UnixMs};
 
 /// The most entries of one kind in one batch.
 const MAX_BATCH: usize = 1024;
@@ -136,9 +136,10 @@ impl Outbox {
     /// moved its revision on since the entry was made.
     ///
     /// An entry whose job has gone is dropped. There is none but a renewal of a tick that has ended since.
-    pub(super) fn send(&mut self, now: Instant, stored: impl Fn(JobIndex) -> Option<StoredAs>) {
+    pub(super) fn send(&mut self, now: Instant, wall: UnixMs, stored: impl Fn(JobIndex) -> Option<StoredAs>) {
         self.last_sent = now;
         let mut entries = self.waiting.take(MAX_BATCH);
+        entries.ask(Asked { elapsed: now, wall });
         let batch = entries.address(&self.owner, &stored);
         if !entries.claims.is_empty() {
             let since = now.saturating_duration_since(self.last_claims.0).max(Duration::from_millis(1));
@@ -206,6 +207,12 @@ impl Entries {
             renewals: front(&mut self.renewals, most),
             releases: front(&mut self.releases, most),
         }
+    }
+
+    /// Leases count from here.
+    fn ask(&mut self, asked: Asked) {
+        self.claims.iter_mut().for_each(|claim| claim.asked = Some(asked));
+        self.renewals.iter_mut().for_each(|renewal| renewal.asked = Some(asked));
     }
 
     /// The batch in the store's words, entry by entry: the answers come in this order. What is about jobs that have gone is

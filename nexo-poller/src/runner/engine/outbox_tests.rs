@@ -74,7 +74,7 @@ fn release(number: usize) -> PendingRelease {
 }
 
 fn claim(number: usize) -> PendingClaim {
-    PendingClaim { job: job(number), ttl: Duration::from_secs(30), manual: None }
+    PendingClaim { job: job(number), ttl: Duration::from_secs(30), asked: None, manual: None }
 }
 
 fn change(number: usize, request: ChangeRequest) -> PendingChange {
@@ -89,12 +89,14 @@ async fn what_comes_within_the_window_goes_in_one_batch_in_the_order_of_the_stor
     assert!(!outbox.is_due(now, false));
     let end = outbox.next_send().unwrap();
     assert!(outbox.is_due(end, false));
-    outbox.send(end, stored);
+    outbox.send(end, UnixMs(5), stored);
     assert_eq!((outbox.open_claims(), outbox.next_send()), (3, None));
     let (entries, answers) = outbox.answered().await;
     assert_eq!((entries.claims.len(), answers.unwrap().claims.len()), (3, 3));
     let keys: Vec<_> = store.batches.lock().unwrap()[0].claims.iter().map(|claim| claim.key).collect();
     assert_eq!(keys, [-2, -1, 0]);
+    let asked = entries.claims[0].asked.unwrap();
+    assert_eq!((asked.elapsed, asked.wall), (end, UnixMs(5)), "a lease counts from when it was asked for");
     assert_eq!(entries.claims[0].job, job(2), "entries and answers are in one order");
     assert!(outbox.is_empty());
 }
@@ -107,7 +109,7 @@ async fn a_full_batch_waits_for_nothing_but_at_most_three_are_on_the_way() {
     for number in 0..4096 {
         outbox.release(release(number));
         while outbox.is_due(now, false) {
-            outbox.send(now, stored);
+            outbox.send(now, UnixMs(5), stored);
             sent += 1;
         }
     }
@@ -126,14 +128,14 @@ async fn what_failed_waits_before_what_came_since_and_whoever_waits_for_a_change
     outbox.change(change(2, ChangeRequest::unasked(Change::Adopt)));
     outbox.release(release(3));
     store.down.store(true, Ordering::SeqCst);
-    outbox.send(now, stored);
+    outbox.send(now, UnixMs(5), stored);
     outbox.release(release(4));
     let (entries, answers) = outbox.answered().await;
     assert!(answers.is_err());
     let told: Vec<_> = outbox.failed(entries).into_iter().map(|change| change.job).collect();
     assert_eq!(told, [job(1)]);
     store.down.store(false, Ordering::SeqCst);
-    outbox.send(now, |job| stored(job).map(|at| StoredAs { key: -at.key, ..at }));
+    outbox.send(now, UnixMs(5), |job| stored(job).map(|at| StoredAs { key: -at.key, ..at }));
     let (entries, _) = outbox.answered().await;
     let releases: Vec<_> = entries.releases.iter().map(|release| release.job).collect();
     assert_eq!((entries.changes[0].job, releases), (job(2), vec![job(3), job(4)]));
@@ -145,7 +147,7 @@ async fn an_entry_of_a_job_that_has_gone_is_not_sent_and_whoever_waits_for_its_r
     let (reply, answer) = tokio::sync::oneshot::channel();
     outbox.claim(PendingClaim { manual: Some(ManualRun::new("gone", reply)), ..claim(0) });
     outbox.claim(claim(1));
-    outbox.send(Instant::now(), |index| stored(index).filter(|_| index != job(0)));
+    outbox.send(Instant::now(), UnixMs(5), |index| stored(index).filter(|_| index != job(0)));
     assert_eq!(answer.await.unwrap(), Err(RunnerError::RunLost { id: "gone".into() }));
     assert!(outbox.answered().await.1.is_ok());
     assert_eq!(store.batches.lock().unwrap()[0].claims.len(), 1);
@@ -186,7 +188,7 @@ proptest! {
                     Step::Send => {
                         let now = Instant::now();
                         while outbox.is_due(now, true) {
-                            outbox.send(now, stored);
+                            outbox.send(now, UnixMs(5), stored);
                             on_the_way += 1;
                         }
                         assert!(on_the_way <= 3);

@@ -24,10 +24,15 @@ impl Engine {
                 self.settle(landed, gone.result, now);
                 kind
             }
-            Some(Landing::Gone(start)) => {
+            Some(Landing::Gone { start, keeps_lease }) => {
                 // Its outcome was settled when it was abandoned. Where that is durable too, the job may run again.
-                if self.jobs.get(start.job).is_some_and(|job| job.stage == Stage::Abandoned) {
-                    self.run_is_over(start.job);
+                if let Some(job) = self.jobs.get_mut(start.job).filter(|job| job.stage == Stage::Abandoned) {
+                    if keeps_lease {
+                        job.stage = Stage::Settling;
+                        self.outbox.release(PendingRelease { job: start.job, epoch: job.stored.epoch });
+                    } else {
+                        self.run_is_over(start.job);
+                    }
                 }
                 start.kind
             }
@@ -49,13 +54,13 @@ impl Engine {
             tracing::warn!(job = %job.id, "the tick's outcome is void: its lease is gone, or the job was reset");
             let (id, reason) = (job.id.to_string(), "its lease was lost while it ran, or it was reset".to_owned());
             refuse(manual, || RunnerError::Busy { id, reason });
-            self.outbox.release(release);
+            self.give_back_once_gone(release);
             return self.observe_void(index, start.scheduled_at, "its lease is gone, or the job was reset");
         }
         let Some((outcome, metrics)) = outcome_of(stop, start.timeout, result) else {
             // Cut short by the shutdown: it repeats from the old cursor, as if it had not begun.
             refuse(manual, || RunnerError::ShutDown);
-            self.outbox.release(release);
+            self.give_back_once_gone(release);
             return self.observe_void(index, start.scheduled_at, "the runner stopped before it ended");
         };
         let run = Run { scheduled_at: start.scheduled_at, started: start.started, manual: manual.is_some() };
@@ -73,6 +78,15 @@ impl Engine {
             finished,
             manual,
         });
+    }
+
+    /// Gives a lease back without an outcome; where the tick may still be at work, not before that is over.
+    fn give_back_once_gone(&mut self, release: PendingRelease) {
+        if !self.flights.has_abandoned(release.job) {
+            self.outbox.release(release);
+        } else if let Some(job) = self.jobs.get_mut(release.job) {
+            job.stage = Stage::Abandoned;
+        }
     }
 
     pub(super) fn commit_answered(&mut self, mut pending: PendingCommit, answer: WriteAnswer) {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::change::ChangeRequest;
+use super::flight::give_up_after;
 use super::index::{FlightKey, JobIndex};
 use super::manual::ManualRun;
 use crate::contract::TickMetrics;
@@ -38,10 +41,20 @@ pub(super) struct PendingChange {
     pub(super) fence: bool,
 }
 
+/// When a write about a lease was sent, by both clocks. The store counts the lease from a moment after that, so whoever counts from
+/// here never counts on a lease that has run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) elapsed: Instant,
+    pub(super) wall: UnixMs,
+}
+
 /// A lease to take. The revision is not kept here: it is the job's at the moment at which the claim is sent.
 pub(super) struct PendingClaim {
     pub(super) job: JobIndex,
     pub(super) ttl: Duration,
+    /// Of the last time that it was sent; `None` before.
+    pub(super) asked: Option<Asked>,
     /// The run for which it is taken, where somebody asked for it; `None` for a run of the schedule.
     pub(super) manual: Option<ManualRun>,
 }
@@ -53,6 +66,8 @@ pub(super) struct PendingRenewal {
     pub(super) epoch: u64,
     pub(super) flight: FlightKey,
     pub(super) ttl: Duration,
+    /// Of the last time that it was sent; `None` before.
+    pub(super) asked: Option<Asked>,
 }
 
 /// A lease to give back without an outcome.
@@ -60,6 +75,20 @@ pub(super) struct PendingRenewal {
 pub(super) struct PendingRelease {
     pub(super) job: JobIndex,
     pub(super) epoch: u64,
+}
+
+impl PendingClaim {
+    /// Whether the lease was asked for so long ago that its tick must not start any more.
+    pub(super) fn is_old(&self, elapsed: Instant, wall: UnixMs) -> bool {
+        self.asked.is_some_and(|asked| asked.age(elapsed, wall) >= give_up_after(self.ttl))
+    }
+}
+
+impl Asked {
+    /// How long ago that was by the clock that says the most. A machine that sleeps stops the one, and not the lease.
+    pub(super) fn age(self, elapsed: Instant, wall: UnixMs) -> Duration {
+        elapsed.saturating_duration_since(self.elapsed).max(wall.since(self.wall))
+    }
 }
 
 impl PendingCommit {

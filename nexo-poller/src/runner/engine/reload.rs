@@ -77,7 +77,9 @@ impl Engine {
         let adopted = policy::adopt(&job.rule(), &self.rules, job.state.clone(), self.clock.now());
         let changed = job.state != adopted;
         job.state = adopted;
-        let pause_it = job.paused_on_boot && job.state.pause.is_none();
+        // Of a job that daemons share, each start of one of them would stop it for all.
+        let boots = self.options.sharing.is_none() || job.stored.is_new();
+        let pause_it = job.paused_on_boot && boots && job.state.pause.is_none();
         let Ok(index) = self.jobs.insert(job) else { return };
         self.schedule(index);
         if changed {

@@ -29,11 +29,14 @@ impl Engine {
     /// Whether all is done, so that the engine may end.
     pub(super) fn is_drained(&mut self) -> bool {
         let Some(draining) = &mut self.draining else { return false };
-        if draining.ticks_are_late(Instant::now()) {
+        let now = Instant::now();
+        if draining.ticks_are_late(now) {
             self.abandon_all();
             self.flush();
         }
-        let done = !self.flights.any_aloft() && self.outbox.is_empty();
+        let ending =
+            self.flights.len() > 0 && self.draining.as_ref().is_some_and(|draining| draining.waits_for_ends(now));
+        let done = !self.flights.any_aloft() && !ending && self.outbox.is_empty();
         let over = self.draining.as_ref().is_some_and(|draining| draining.is_over(Instant::now()));
         if over && !done {
             tracing::warn!("shutdown ends before everything was written; those ticks are repeated");
@@ -64,7 +67,9 @@ impl Engine {
     fn abandon_all(&mut self) {
         let now = self.clock.now();
         for landed in self.flights.abandon_all() {
-            tracing::warn!("a tick did not end within the shutdown's grace and was abandoned; it will be repeated");
+            tracing::warn!(
+                "a tick did not end within the shutdown's grace and was abandoned; it will be repeated once it is over, or its lease has run out"
+            );
             self.settle(landed, TickResult::Dropped, now);
         }
     }

@@ -47,9 +47,8 @@ impl Engine {
             epoch: job.stored.epoch,
             scheduled_at,
             started: now,
-            // The lease runs since the claim was granted, a batch's answer ago: what is left of it when a tick is given up covers
-            // that.
             started_at: Instant::now(),
+            leased_at: claim.asked.map_or_else(Instant::now, |asked| asked.elapsed),
             timeout: registered.limits.tick_timeout,
             ttl: claim.ttl,
         };
@@ -61,6 +60,7 @@ impl Engine {
                 identity,
                 attempt,
                 publish: registered.publish,
+                runs_elsewhere: registered.limits.runs_elsewhere,
                 poller: registered.poller,
                 hosts,
                 config,

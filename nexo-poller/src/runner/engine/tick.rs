@@ -38,6 +38,7 @@ pub(super) struct TickOrder {
     pub(super) now: UnixMs,
     pub(super) interval_hint: Duration,
     pub(super) publish: PublishList,
+    pub(super) runs_elsewhere: bool,
     pub(super) ended: mpsc::UnboundedSender<Ended>,
 }
 
@@ -46,12 +47,14 @@ pub(super) struct TickOrder {
 pub(super) struct TickTask {
     gate: TickGate,
     task: AbortHandle,
+    /// The task only waits for an answer: without it nobody would know when the tick is over.
+    runs_elsewhere: bool,
 }
 
 impl TickTask {
     #[cfg(test)]
     pub(super) fn of(gate: TickGate, task: AbortHandle) -> Self {
-        Self { gate, task }
+        Self { gate, task, runs_elsewhere: false }
     }
 
     /// Tells the tick to end.
@@ -60,10 +63,12 @@ impl TickTask {
     }
 
     /// Shuts the world to the tick, and drops its task as soon as that lets go of its thread. One that blocks cannot be
-    /// dropped, but what it publishes from now on goes nowhere.
+    /// dropped, but what it publishes from now on goes nowhere. One that runs elsewhere ends when its answer comes.
     pub(super) fn abort(&self) {
         self.gate.close();
-        self.task.abort();
+        if !self.runs_elsewhere {
+            self.task.abort();
+        }
     }
 }
 
@@ -85,8 +90,9 @@ impl Drop for Report {
 impl TickOrder {
     pub(super) fn start(self) -> TickTask {
         let gate = TickGate::default();
+        let runs_elsewhere = self.runs_elsewhere;
         let task = tokio::spawn(self.run(gate.clone())).abort_handle();
-        TickTask { gate, task }
+        TickTask { gate, task, runs_elsewhere }
     }
 
     async fn run(self, gate: TickGate) {
@@ -176,6 +182,7 @@ mod tests {
             now: UnixMs(0),
             interval_hint: Duration::ZERO,
             publish: PublishList::everything(),
+            runs_elsewhere: false,
             ended,
         };
         let task = order.start();

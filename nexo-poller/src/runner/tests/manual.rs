@@ -105,3 +105,36 @@ async fn a_run_of_a_job_that_is_in_line_keeps_that_jobs_place_and_takes_no_secon
     pass(60).await;
     assert_eq!(most.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_reset_while_it_is_in_line_waits_for_its_next_slot_and_that_is_not_lost() {
+    let clock = Arc::new(VirtualClock::at(START));
+    let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
+    let rig = Rig::on(store, clock, RunnerOptions { max_in_flight: 1, ..RunnerOptions::default() });
+    rig.register(
+        scripted("slow", |_| async {
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            Ok(TickAck::new())
+        }),
+        1,
+    );
+    rig.register(counting("count"), 1);
+    rig.apply(vec![job("slow", "slow", 3600), job("a", "count", 600)]).await;
+    while rig.show("a").await.next_due.unwrap().since(rig.clock.now()) > Duration::from_secs(2) {
+        pass(1).await;
+    }
+    // It holds the only place over all kinds when `a` is due.
+    let slow = tokio::spawn({
+        let runner = rig.runner.clone();
+        async move { runner.run_now("slow").await }
+    });
+    pass(5).await;
+    assert_eq!(rig.show("a").await.phase, JobPhase::Waiting);
+    rig.runner.reset("a").await.unwrap();
+    let (ticks, next) = (rig.tick_count("a"), rig.show("a").await.next_due.unwrap());
+    slow.await.unwrap().unwrap();
+    pass(30).await;
+    assert_eq!(rig.tick_count("a"), ticks, "its slot is still to come, at {next}");
+    tokio::time::sleep(next.since(rig.clock.now()) + Duration::from_secs(1)).await;
+    assert_eq!(rig.tick_count("a"), ticks + 1);
+}

@@ -4,7 +4,9 @@
 mod clock;
 mod edits;
 mod fences;
+mod leases;
 mod limits;
+mod lost_rows;
 mod manual;
 mod observed;
 mod poison;
@@ -140,7 +142,7 @@ impl Rig {
     }
 
     fn register(&self, poller: Arc<dyn Poller>, max_concurrent_ticks: usize) {
-        let limits = KindLimits { max_concurrent_ticks, tick_timeout: Duration::from_secs(20) };
+        let limits = KindLimits::new(max_concurrent_ticks, Duration::from_secs(20));
         self.registry.register(poller, limits).unwrap();
     }
 

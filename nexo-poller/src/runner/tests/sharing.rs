@@ -112,3 +112,22 @@ async fn a_job_that_was_resumed_while_its_daemon_was_cut_off_runs_there_once_tha
     pass(60).await;
     assert!(ran(&bob) >= before + 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_paused_on_boot_is_paused_when_it_comes_and_not_again_when_another_daemon_starts() {
+    let clock = Arc::new(VirtualClock::at(START));
+    let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock) as Arc<dyn Clock>));
+    let (ana, _) = rig(&store, &clock, "ana", "bob");
+    let spec = JobSpec { paused_on_boot: true, ..job("a", "count", 10) };
+    ana.register(counting("count"), 4);
+    ana.apply(vec![spec.clone()]).await;
+    pass(5).await;
+    assert_eq!(ana.show("a").await.phase, JobPhase::Paused);
+    ana.runner.resume("a").await.unwrap();
+    let (bob, _) = rig(&store, &clock, "bob", "ana");
+    bob.register(counting("count"), 4);
+    bob.apply(vec![spec]).await;
+    pass(60).await;
+    assert_eq!(bob.show("a").await.paused, None);
+    assert!(ran(&ana) + ran(&bob) >= 2);
+}

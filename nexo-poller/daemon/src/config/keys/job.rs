@@ -33,7 +33,7 @@ pub(crate) static FAILURE_TO: Key<Mapping> = Key {
 pub(crate) static PAUSED_ON_BOOT: Key<Or<Flag, bool>> = Key {
     name: "paused_on_boot",
     shape: Or { shape: Flag, default: false },
-    says: "Waits for `nexo-poller resume` after each start of the daemon.",
+    says: "Waits for `nexo-poller resume` after each start of the daemon; where daemons share the jobs, after it was added.",
 };
 
 pub(crate) static CATCH_UP: Key<Word<CatchUp>> = Key {
