@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use nexo_poller::contract::{PollContext, Poller, PollerError, TickAck};
-use nexo_poller::manifest::{Lifecycle, Manifest};
+use nexo_poller::manifest::{Lifecycle, Manifest, PluginGrants};
 use nexo_poller::router::{
     PluginBinary, PluginKind, PluginPollerRouter, PluginState, PluginStatus, RestartPolicy, Supervisor,
     SupervisorOptions, discover,
@@ -96,6 +96,8 @@ impl PluginProcess {
             || ProcessError::NoPlugin(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
         let mut plugin = found.pop().ok_or_else(no_plugin)?;
         change(&mut plugin.manifest);
+        // The author of a poller is its operator as well.
+        plugin.grants = PluginGrants::of_wishes(&plugin.manifest.plugin);
         let broker = HostBroker::new(host.clone());
         let router = PluginPollerRouter::new(Arc::new(broker.clone()));
         let kinds = router.register(&plugin).map_err(|error| ProcessError::NoPlugin(error.to_string()))?;

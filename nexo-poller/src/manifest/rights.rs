@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::PluginSection;
-use crate::contract::reserved::is_reserved;
+use crate::contract::reserved::{is_reserved, why_not_grantable};
 use crate::contract::{Pattern, check_topic, topics};
 
 /// What an operator allows a plugin beyond what every plugin may. It widens nothing that the plugin's manifest does not ask for.
@@ -50,6 +50,17 @@ impl PluginGrants {
     #[must_use]
     pub fn new(publish: Vec<Pattern>, subscribe: Vec<Pattern>) -> Self {
         Self { publish, subscribe }
+    }
+
+    /// Everything that an operator can allow of what `plugin` asks for: where there is no operator, as in the tests of a poller.
+    #[must_use]
+    pub fn of_wishes(plugin: &PluginSection) -> Self {
+        let asked = &plugin.capabilities.broker;
+        let grantable = |wishes: &[String]| {
+            let wishes = wishes.iter().filter(|wish| why_not_grantable(wish).is_none());
+            wishes.filter_map(|wish| wish.parse().ok()).collect()
+        };
+        Self { publish: grantable(&asked.publish), subscribe: grantable(&asked.subscribe) }
     }
 }
 

@@ -78,6 +78,14 @@ fn an_operator_allows_what_the_manifest_asks_for_and_nothing_of_the_protocols() 
     assert!(!without.may_publish("news.items.a") && without.withheld().len() == 1);
 }
 
+#[test]
+fn a_test_of_a_poller_allows_what_an_operator_could() {
+    let section = plugin(true, &["news.items.*", "plugin.outbound.>", ">"], &["news.*", "_inbox.>"]);
+    let grants = PluginGrants::of_wishes(&section);
+    assert_eq!(grants.publish, patterns(&["news.items.*", "plugin.outbound.>"]));
+    assert_eq!(grants.subscribe, patterns(&["news.*"]));
+}
+
 fn segment() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "plugin", "outbound", "poller", "daemon", "rpc", "jira", "rss", "_inbox", "_INBOX", "tick", "news", "*",
