@@ -6,6 +6,7 @@
 //! A target takes any bytes, returns, and panics where it has found something.
 #![forbid(unsafe_code)]
 
+mod config;
 mod cron;
 mod cursor;
 mod framer;
@@ -13,18 +14,20 @@ mod frames;
 mod lines;
 mod manifest;
 mod template;
+mod yaml;
 
 /// What takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// A target by its name, and how often `cargo test` runs it.
-const TARGETS: [(&str, Target, u32); 6] = [
+const TARGETS: [(&str, Target, u32); 7] = [
     ("cron", cron::cron, 3_000),
     ("cursor", cursor::cursor, 30_000),
     ("framer", framer::framer, 100_000),
     ("frames", frames::frames, 30_000),
     ("manifest", manifest::manifest, 3_000),
     ("template", template::template, 30_000),
+    ("yaml", yaml::yaml, 30_000),
 ];
 
 /// The target called `name`.
@@ -93,5 +96,10 @@ mod tests {
     #[test]
     fn a_template_is_refused_or_can_be_filled() {
         run("template");
+    }
+
+    #[test]
+    fn a_configuration_is_refused_or_read_and_no_problem_of_it_shows_a_secret() {
+        run("yaml");
     }
 }

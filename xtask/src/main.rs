@@ -26,7 +26,7 @@ const HELP: &str = "\
 cargo xtask quickstart [--in FOLDER]   build the example poller and the daemon, and run both
 cargo xtask test [CARGO-TEST-ARGS]     build every binary, obtain what tests need, run all tests
 cargo xtask obtain                     what tests need and cargo does not bring: nats-server
-cargo xtask fuzz TARGET [OPTIONS]      cron, cursor, framer, frames, manifest or template; -runs=N, -max_total_time=SECONDS
+cargo xtask fuzz TARGET [OPTIONS]      cron, cursor, framer, frames, manifest, template or yaml; -runs=N, -max_total_time=SECONDS
 cargo xtask check msrv                 no dependency asks for a newer Rust than the workspace promises
 cargo xtask check deny                 licences, sources and bans of every dependency, and advisories where they can be fetched
 cargo xtask check features             each feature compiles alone
