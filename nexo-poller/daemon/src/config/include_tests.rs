@@ -119,6 +119,7 @@ fn a_grant_covers_what_is_below_it_and_no_neighbour() {
         (ALL, "${file:../../data/poller.db}", false),
         (ALL, "${file:../../pollers.yaml}", false),
         (ALL, "${file:/proc/self/environ}", false),
+        (ALL, "${NEXO_POLLER_ADMIN_TOKEN:-none}", false),
     ] {
         let (read, said) = Etc::with(include, text).read();
         assert_eq!(read.contains(&"theirs".to_owned()), is_given, "{include}, {text}: {said}");
@@ -136,6 +137,10 @@ fn a_link_is_judged_by_where_it_leads() {
         assert!(found.contains(said), "{found}");
         std::fs::remove_file(&link).unwrap();
     }
+    // A second name for the same file is no way around.
+    std::fs::hard_link(etc.path().join("accounts.yaml"), &link).unwrap();
+    assert!(etc.refused().contains("never reads"));
+    std::fs::remove_file(&link).unwrap();
     etc.write("teams/a/keys/token", "fine\n");
     symlink("token", &link).unwrap();
     assert_eq!(etc.read().0, ["own", "theirs", "good"]);

@@ -1,3 +1,5 @@
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use nexo_poller::unstable::read_opened;
@@ -7,6 +9,9 @@ use crate::config::own::Own;
 use crate::config::private_file::{self, must_be_closed};
 use crate::config::resolved::{is_of_the_system, open_resolved};
 use crate::config::yaml::{Kept, NotGiven, Place, Sink, Table};
+
+/// Variables with the daemon's settings, its admin token and its password at the broker among them.
+const OF_THE_DAEMON: &str = "NEXO_";
 
 /// What an included file may use besides what stands in it: what the file that includes it grants, and nothing else. Whoever may
 /// write a team's jobs may not thereby read what the daemon can.
@@ -112,6 +117,10 @@ impl Scope {
 
 impl Kept for Scope {
     fn variable(&self, name: &str) -> Result<Option<String>, NotGiven> {
+        if name.starts_with(OF_THE_DAEMON) {
+            let message = format!("an included file never uses {OF_THE_DAEMON}…: it is the daemon's own");
+            return Err(NotGiven::Refused(message));
+        }
         if self.env.iter().any(|granted| granted.takes(name)) {
             return Own.variable(name);
         }
@@ -135,18 +144,25 @@ impl Kept for Scope {
             return Err(NotGiven::Refused("an included file reads nothing of /proc, /sys and /dev".to_owned()));
         }
         if self.secrets.contains(&resolved) {
-            return Err(NotGiven::Refused(format!(
-                "an included file never reads {}: it holds the daemon's own secrets",
-                resolved.display()
-            )));
+            return Err(secret(&resolved));
         }
         if !self.read.iter().any(|grant| grant.covers(&resolved)) {
             return Err(self.refuse_file(&resolved));
         }
         let file = open_resolved(&resolved)?;
+        // Under another name it is the same file.
+        let same = |one: &Metadata, other: &Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+        let opened = file.metadata()?;
+        if self.secrets.iter().any(|secret| secret.metadata().is_ok_and(|secret| same(&secret, &opened))) {
+            return Err(secret(&resolved));
+        }
         must_be_closed(&file, &resolved)?;
         Ok(read_opened(file, private_file::MOST)?)
     }
+}
+
+fn secret(path: &Path) -> NotGiven {
+    NotGiven::Refused(format!("an included file never reads {}: it holds the daemon's own secrets", path.display()))
 }
 
 impl NamePattern {

@@ -1,4 +1,4 @@
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use nexo_poller::runner::{ReloadPlan, RunnerError};
@@ -95,8 +95,12 @@ impl Daemon {
         let configs = config.specs.iter().map(|job| &job.config);
         self.redactor.learn(&config.secrets, configs, config.plugins.environments());
         self.credentials.replace(config.secrets.accounts);
-        if let Err(error) = self.llm.replace(config.secrets.llm) {
-            tracing::error!("{error}; language models stay as they were");
+        // A new client reads the certificates that the system trusts.
+        let (llm, models) = (Arc::clone(&self.llm), config.secrets.llm);
+        match off_runtime("trusted certificates", move || llm.replace(models)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("{error}; language models stay as they were"),
+            Err(error) => tracing::error!("{error}; language models stay as they were"),
         }
         if let Some(certificate) = self.certificate.clone() {
             match off_runtime("the certificate", move || certificate.reload()).await {
