@@ -64,7 +64,10 @@ pub fn manifest_of(declarations: &[Declaration]) -> Result<Manifest, Declaration
     let required = agreed(declarations, "min_nexo_version", |d| d.min_nexo_version)?;
     // Several kinds are described by the crate they share, one kind by itself; whichever is there.
     let said = if declarations.len() > 1 { package.description } else { first.description };
-    let description = if said.is_empty() { package.description } else { said };
+    let description = if said.trim().is_empty() { package.description } else { said };
+    let name = name.map_or_else(|| title_of(id), str::to_owned);
+    // Published validators refuse a plugin that says nothing of itself.
+    let description = if description.trim().is_empty() { name.as_str() } else { description };
     let most = |value: fn(&Declaration) -> Option<u32>, default: u32| {
         declarations.iter().map(|d| value(d).unwrap_or(default)).max().unwrap_or(default)
     };
@@ -73,8 +76,8 @@ pub fn manifest_of(declarations: &[Declaration]) -> Result<Manifest, Declaration
         plugin: PluginSection {
             id: id.to_owned(),
             version: package.version.to_owned(),
-            name: name.map_or_else(|| title_of(id), str::to_owned),
             description: description.to_owned(),
+            name,
             min_nexo_version: Some(required.unwrap_or(">=0.2.0").to_owned()),
             entrypoint: Entrypoint {
                 command: package.bin.unwrap_or(package.name).to_owned(),

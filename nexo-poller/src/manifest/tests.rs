@@ -45,8 +45,13 @@ fn every_rule_that_is_broken_is_told_with_its_file_and_key() {
     let table = [
         ("manifest_version = 2", "manifest_version = 3", "manifest_version", "must be 2, found 3"),
         ("id = \"jira\"", "id = \"Jira\"", "plugin.id", "found `Jira`"),
-        ("id = \"jira\"", "id = \"\"", "plugin.id", "1 to 32"),
-        ("id = \"jira\"", "id = \"a23456789012345678901234567890123\"", "plugin.id", "1 to 32"),
+        ("id = \"jira\"", "id = \"\"", "plugin.id", "1 to 64"),
+        (
+            "id = \"jira\"",
+            "id = \"a2345678901234567890123456789012345678901234567890123456789012345\"",
+            "plugin.id",
+            "1 to 64",
+        ),
         ("version = \"0.1.0\"", "version = \"1\"", "plugin.version", "semver version"),
         ("\">=0.2.0\"", "\"newest\"", "plugin.min_nexo_version", "semver requirement"),
         ("name = \"Jira Poller\"", "name = \" \"", "plugin.name", "must not be empty"),
@@ -114,6 +119,33 @@ fn an_id_whose_topics_are_the_daemons_is_refused() {
         let error = Manifest::parse(&JIRA.replace("\"jira\"", &format!("\"{id}\"")).replace("rpc.jira", "rpc.*"), "a")
             .unwrap_err();
         assert!(error.to_string().contains(&format!("must not be `{id}`")), "{error}");
+    }
+}
+
+#[test]
+fn what_published_plugins_leave_out_is_no_fault_and_their_ids_may_be_long() {
+    let long = "a234567890123456789012345678901234567890123456789012345678901234";
+    let text = JIRA
+        .replace("manifest_version = 2\n", "")
+        .replace("[plugin.entrypoint]\ncommand = \"jira-poller\"\n", "")
+        .replace("id = \"jira\"", &format!("id = \"{long}\""));
+    let manifest = Manifest::parse(&text, "nexo-plugin.toml").unwrap();
+    assert_eq!((manifest.manifest_version, manifest.plugin.id.as_str()), (2, long));
+    assert!(manifest.plugin.entrypoint.is_absent());
+    let written = manifest.to_toml();
+    assert!(!written.contains("entrypoint"), "{written}");
+    assert_eq!(Manifest::parse(&written, "written").unwrap(), manifest);
+}
+
+#[test]
+fn a_poller_that_nobody_has_described_has_a_description_all_the_same() {
+    for description in ["", " \n"] {
+        let silent = Declaration::new("jira", Package::new("desk-poller", "1.2.3").description(description));
+        for declarations in [vec![silent.description(description)], vec![silent, declared("rss").plugin_id("jira")]] {
+            let plugin = manifest_of(&declarations).unwrap().plugin;
+            assert_eq!(plugin.description, "Jira Poller", "published validators want one");
+            assert!(plugin.min_nexo_version.is_some());
+        }
     }
 }
 

@@ -10,17 +10,26 @@ use crate::contract::topics;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Manifest {
-    /// Always 2.
+    /// Always 2, also where it is left out.
+    #[serde(default = "Manifest::version")]
     pub manifest_version: u32,
     /// `[plugin]`.
     pub plugin: PluginSection,
+}
+
+impl Manifest {
+    /// 2.
+    #[must_use]
+    pub fn version() -> u32 {
+        2
+    }
 }
 
 /// `[plugin]`: who the plugin is. Tables that belong to other parts of a daemon are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PluginSection {
-    /// `^[a-z][a-z0-9_]{0,31}$`.
+    /// `^[a-z][a-z0-9_]{0,63}$`. `#[poller]` makes none of more than 32.
     pub id: String,
     /// A semver version.
     pub version: String,
@@ -32,7 +41,8 @@ pub struct PluginSection {
     /// A semver requirement on the daemon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_nexo_version: Option<String>,
-    /// `[plugin.entrypoint]`.
+    /// `[plugin.entrypoint]`; a plugin that somebody else starts needs none.
+    #[serde(default, skip_serializing_if = "Entrypoint::is_absent")]
     pub entrypoint: Entrypoint,
     /// `[plugin.requires]`.
     #[serde(default)]
@@ -54,7 +64,7 @@ impl PluginSection {
 }
 
 /// `[plugin.entrypoint]`: how to start it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Entrypoint {
     /// A name on the PATH, or an absolute path.
@@ -65,6 +75,14 @@ pub struct Entrypoint {
     /// Environment variables; none may begin with `NEXO_`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+}
+
+impl Entrypoint {
+    /// Whether the manifest has none.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `[plugin.requires]`.

@@ -8,6 +8,8 @@ use super::{Manifest, ManifestError, ManifestProblem, PluginSection, PollerSecti
 use crate::contract::reserved::{why_no_prefix, why_refused};
 use crate::contract::{Pattern, Shown, check_kind, check_topic, topics};
 
+const COMMAND: &str = "plugin.entrypoint.command";
+
 impl Manifest {
     /// Parses and validates the text of a `nexo-plugin.toml`. `file` names it in errors.
     ///
@@ -20,9 +22,15 @@ impl Manifest {
         };
         let document = Document::parse(text).map_err(not_toml)?;
         let value = document.to_value().map_err(not_toml)?;
+        // Once it is read, it looks like an entrypoint that is left out.
+        let names_nothing = value.pointer("/plugin/entrypoint/command").and_then(Value::as_str) == Some("");
         let manifest: Self =
             read(value).map_err(|(key, rule, path)| refuse(key, format!("{}{rule}", document.place(&path))))?;
-        manifest.check(file)?;
+        let mut problems = manifest.problems();
+        if names_nothing && manifest.plugin.entrypoint.is_absent() {
+            problems.add(COMMAND, "must not be empty");
+        }
+        problems.none_in(file)?;
         Ok(manifest)
     }
 
@@ -52,6 +60,10 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] with every rule that is broken.
     pub fn check(&self, file: &str) -> Result<(), ManifestError> {
+        self.problems().none_in(file)
+    }
+
+    fn problems(&self) -> Problems {
         let mut problems = Problems::default();
         if self.manifest_version != 2 {
             problems.add("manifest_version", format!("must be 2, found {}", self.manifest_version));
@@ -60,7 +72,7 @@ impl Manifest {
         if let Some(poller) = &self.plugin.poller {
             poller.check(&mut problems);
         }
-        if problems.0.is_empty() { Ok(()) } else { Err(ManifestError { file: file.to_owned(), problems: problems.0 }) }
+        problems
     }
 
     /// The manifest as TOML, as `--print-manifest` writes it.
@@ -87,6 +99,10 @@ impl Problems {
     fn add(&mut self, key: impl Into<String>, rule: impl Into<String>) {
         self.0.push(ManifestProblem { key: key.into(), rule: rule.into() });
     }
+
+    fn none_in(self, file: &str) -> Result<(), ManifestError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ManifestError { file: file.to_owned(), problems: self.0 }) }
+    }
 }
 
 impl PluginSection {
@@ -94,7 +110,7 @@ impl PluginSection {
         if !is_plugin_id(&self.id) {
             problems.add(
                 "plugin.id",
-                format!("must be 1 to 32 of a-z, 0-9 and _, the first a letter; found `{}`", self.id),
+                format!("must be 1 to 64 of a-z, 0-9 and _, the first a letter; found `{}`", self.id),
             );
         }
         if topics::NO_PLUGIN_IDS.contains(&self.id.as_str()) {
@@ -134,13 +150,12 @@ impl PluginSection {
 
     fn check_entrypoint(&self, problems: &mut Problems) {
         let command = &self.entrypoint.command;
-        if command.trim().is_empty() {
-            problems.add("plugin.entrypoint.command", "must not be empty");
+        if self.entrypoint.is_absent() {
+            // Somebody else starts it, or it is found by its name.
+        } else if command.trim().is_empty() {
+            problems.add(COMMAND, "must not be empty");
         } else if command.contains('/') && !command.starts_with('/') {
-            problems.add(
-                "plugin.entrypoint.command",
-                format!("must be a name on the PATH or an absolute path; found `{command}`"),
-            );
+            problems.add(COMMAND, format!("must be a name on the PATH or an absolute path; found `{command}`"));
         }
         for key in self.entrypoint.env.keys() {
             if key.starts_with("NEXO_") {
@@ -192,7 +207,7 @@ impl PollerSection {
 }
 
 fn is_plugin_id(id: &str) -> bool {
-    id.len() <= 32
+    id.len() <= 64
         && id.starts_with(|c: char| c.is_ascii_lowercase())
         && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }

@@ -51,6 +51,17 @@ pub enum DiscoverError {
         /// What happened instead.
         why: String,
     },
+    /// Its manifest does not say how it is started.
+    #[error(
+        "plugin {}: its nexo-plugin.toml has no [plugin.entrypoint], and no program `{program}` is beside it",
+        path.display()
+    )]
+    NoEntrypoint {
+        /// The path.
+        path: PathBuf,
+        /// The name that a plugin's program has in the field.
+        program: String,
+    },
     /// The manifest breaks a rule.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -104,7 +115,17 @@ const MANIFEST_FILE: &str = "nexo-plugin.toml";
 async fn read_plugin(path: &Path) -> Result<PluginBinary, DiscoverError> {
     if path.is_dir() {
         let manifest = read_manifest(&path.join(MANIFEST_FILE))?;
-        let beside = path.join(&manifest.plugin.entrypoint.command);
+        let entrypoint = &manifest.plugin.entrypoint;
+        if entrypoint.is_absent() {
+            // Published hosts know such a plugin by the name of its program.
+            let program = format!("nexo-plugin-{}", manifest.plugin.id);
+            let beside = path.join(&program);
+            return match is_executable(&beside) {
+                true => Ok(PluginBinary { manifest, program: beside }),
+                false => Err(DiscoverError::NoEntrypoint { path: path.to_owned(), program }),
+            };
+        }
+        let beside = path.join(&entrypoint.command);
         let program = if is_executable(&beside) { beside } else { manifest.plugin.entrypoint.command.clone().into() };
         return Ok(PluginBinary::new(manifest, program));
     }

@@ -16,7 +16,7 @@ use crate::config::{PollersFile, Problem, place_in_config};
 use crate::core::exit::Exit;
 use crate::core::terminal::line_to_stdout;
 use crate::plugins::built_in;
-use crate::plugins::config_check::{self, ConfigMistake};
+use crate::plugins::config_check::{self, ConfigMistake, Judged};
 use crate::plugins::set::PluginSet;
 
 /// Configs that are judged at once, a process each.
@@ -30,6 +30,8 @@ struct Found {
     problems: Vec<Problem>,
     /// What no runner refuses and nobody wants: it is told, and is no reason to fail.
     warnings: Vec<Problem>,
+    /// Configs that nobody could judge: the first tick will tell.
+    not_checked: Vec<Problem>,
 }
 
 /// Checks everything that can be checked without a tick, and prints every problem.
@@ -38,8 +40,12 @@ pub(super) async fn check(config: &Path, json: bool) -> Exit {
     let problems = found.problems.len();
     if json {
         let list = |problems: &[Problem]| problems.iter().map(as_json).collect::<Vec<Value>>();
-        let (problems, warnings) = (list(&found.problems), list(&found.warnings));
-        line_to_stdout(&print::pretty(&json!({ "jobs": found.able, "problems": problems, "warnings": warnings })));
+        line_to_stdout(&print::pretty(&json!({
+            "jobs": found.able,
+            "problems": list(&found.problems),
+            "warnings": list(&found.warnings),
+            "not_checked": list(&found.not_checked),
+        })));
     } else {
         for problem in &found.problems {
             line_to_stdout(&problem.to_string());
@@ -47,16 +53,22 @@ pub(super) async fn check(config: &Path, json: bool) -> Exit {
         for warning in &found.warnings {
             line_to_stdout(&format!("warning: {warning}"));
         }
+        for not_checked in &found.not_checked {
+            line_to_stdout(&format!("not checked: {not_checked}"));
+        }
         let file = config.display();
         let able = print::counted(found.able, "job");
-        let warned = match found.warnings.len() {
+        let mut rest = match found.warnings.len() {
             0 => String::new(),
             n => format!(", {}", print::counted(n, "warning")),
         };
-        line_to_stdout(&match (problems, found.warnings.len()) {
-            (0, 0) => format!("{file}: {able}, all good"),
-            (0, _) => format!("{file}: {able}{warned}"),
-            (n, _) => format!("{file}: {able} can run, {}{warned}", print::counted(n, "problem")),
+        if !found.not_checked.is_empty() {
+            rest += &format!(", {} not checked", print::counted(found.not_checked.len(), "config"));
+        }
+        line_to_stdout(&match problems {
+            0 if rest.is_empty() => format!("{file}: {able}, all good"),
+            0 => format!("{file}: {able}{rest}"),
+            n => format!("{file}: {able} can run, {}{rest}", print::counted(n, "problem")),
         });
     }
     if problems == 0 { Exit::Ok } else { Exit::Config }
@@ -85,14 +97,29 @@ async fn look(config: &Path) -> Found {
     problems.extend(plugins.problems(&file));
     let (specs, of_jobs) = specs_of(&file, &plugins.kinds());
     problems.extend(of_jobs);
-    let refusals = check_configs(&specs, &plugins).await;
-    let able = specs.len() - refusals.len();
-    for (spec, mistake) in refusals.iter().flat_map(|(spec, mistakes)| mistakes.iter().map(move |one| (spec, one))) {
+    let mut able = specs.len();
+    let mut not_checked = Vec::new();
+    for (spec, judged) in check_configs(&specs, &plugins).await {
         let Some(job) = file.jobs.iter().find(|job| job.id == spec.id) else { continue };
-        let key = mistake.path.as_deref().and_then(|path| place_in_config(&job.file, &job.id, path));
-        let place = Some(key.unwrap_or_else(|| job.config_place.clone()));
-        let message = format!("kind `{}` refuses the config: {}", spec.kind, mistake.message);
-        problems.push(Problem { file: job.file.display().to_string(), place, job: Some(job.id.clone()), message });
+        let at = |path: Option<&str>, message: String| {
+            let key = path.and_then(|path| place_in_config(&job.file, &job.id, path));
+            let place = Some(key.unwrap_or_else(|| job.config_place.clone()));
+            Problem { file: job.file.display().to_string(), place, job: Some(job.id.clone()), message }
+        };
+        let kind = &spec.kind;
+        match judged {
+            Judged::Fits => {}
+            Judged::Refused(mistakes) => {
+                able -= 1;
+                problems.extend(mistakes.iter().map(|mistake| {
+                    at(mistake.path.as_deref(), format!("kind `{kind}` refuses the config: {}", mistake.message))
+                }));
+            }
+            Judged::Not(why) => {
+                let message = format!("nobody has judged the config for kind `{kind}`: {why}; the first tick will");
+                not_checked.push(at(None, message));
+            }
+        }
     }
     let mut warnings = past_instants(&file, &specs);
     match unsafe_state(&file) {
@@ -113,7 +140,7 @@ async fn look(config: &Path) -> Found {
         let message = unprepared.to_string();
         list.push(Problem { file: file.path.display().to_string(), place: None, job: None, message });
     }
-    Found { able, problems, warnings }
+    Found { able, problems, warnings, not_checked }
 }
 
 fn past_instants(file: &PollersFile, specs: &[JobSpec]) -> Vec<Problem> {
@@ -157,24 +184,34 @@ fn unwritable(state: &Path) -> Option<String> {
         .map(|error| format!("`state_db`: {} cannot be written: {error}", target.display()))
 }
 
-/// The jobs whose config their plugin refuses, and what is wrong with each, in the file's order.
-async fn check_configs<'s>(specs: &'s [JobSpec], plugins: &PluginSet) -> Vec<(&'s JobSpec, Vec<ConfigMistake>)> {
+/// What was found out about the config of each job, in the file's order.
+async fn check_configs<'s>(specs: &'s [JobSpec], plugins: &PluginSet) -> Vec<(&'s JobSpec, Judged)> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut asking = JoinSet::new();
-    let mut refusals: BTreeMap<usize, Vec<ConfigMistake>> = BTreeMap::new();
+    let mut judged: BTreeMap<usize, Judged> = BTreeMap::new();
     for (index, spec) in specs.iter().enumerate() {
-        if let Some(Err(error)) = built_in::validate(&spec.kind, &spec.config) {
-            refusals.insert(index, vec![ConfigMistake::from(&error)]);
+        if let Some(validated) = built_in::validate(&spec.kind, &spec.config) {
+            let verdict = match validated {
+                Ok(()) => Judged::Fits,
+                Err(error) => Judged::Refused(vec![ConfigMistake::from(&error)]),
+            };
+            judged.insert(index, verdict);
+            continue;
         }
-        let Some(binary) = plugins.binary_of(&spec.kind).cloned() else { continue };
+        let Some(binary) = plugins.binary_of(&spec.kind).cloned() else {
+            let plugin = plugins.remote_of(&spec.kind).unwrap_or_default();
+            let why = format!("plugin `{plugin}` runs elsewhere, and its program is not here");
+            judged.insert(index, Judged::Not(why));
+            continue;
+        };
         let (places, kind, config) = (Arc::clone(&places), spec.kind.clone(), spec.config.clone());
         asking.spawn(async move {
             let _place = places.acquire_owned().await;
             (index, config_check::ask(|| binary.command(), &kind, &config).await)
         });
     }
-    refusals.extend(asking.join_all().await.into_iter().filter(|(_, mistakes)| !mistakes.is_empty()));
-    refusals.into_iter().filter_map(|(index, mistakes)| Some((specs.get(index)?, mistakes))).collect()
+    judged.extend(asking.join_all().await);
+    judged.into_iter().filter_map(|(index, judged)| Some((specs.get(index)?, judged))).collect()
 }
 
 fn as_json(problem: &Problem) -> Value {

@@ -26,6 +26,17 @@ pub(crate) struct ConfigMistake {
     pub(crate) message: String,
 }
 
+/// What was found out about a config.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// Its poller takes it.
+    Fits,
+    /// Its poller refuses it.
+    Refused(Vec<ConfigMistake>),
+    /// Nobody has looked at it; why.
+    Not(String),
+}
+
 /// What `validate --json` prints.
 #[derive(Deserialize)]
 struct Verdict {
@@ -64,29 +75,36 @@ impl From<&PollerError> for ConfigMistake {
 }
 
 /// Asks a plugin's binary whether it takes `config` for `kind`: `<command> validate --json --kind <kind> --config -`, with the
-/// config on stdin, where no process list shows it. Returns what is wrong: nothing where the binary takes it. One that knows no
-/// such command, or does not answer, is taken at its word: the first tick will tell.
-pub(crate) async fn ask(command: impl Fn() -> Command, kind: &str, config: &Value) -> Vec<ConfigMistake> {
+/// config on stdin, where no process list shows it. Of one that knows no such command, or does not answer, nothing is known: the
+/// first tick will tell.
+pub(crate) async fn ask(command: impl Fn() -> Command, kind: &str, config: &Value) -> Judged {
     let config = config.to_string();
+    let unknown = || Judged::Not("its program knows no `validate`".to_owned());
     let Some(said) = exchange(command(), &["validate", "--json", "--kind", kind, "--config", "-"], &config).await
     else {
-        return Vec::new();
+        let why = format!("its program cannot be run, or did not answer `validate` within {} s", DEADLINE.as_secs());
+        return Judged::Not(why);
     };
+    let verdict = serde_json::from_str::<Verdict>(&said.stdout);
     match said.code {
-        Some(CONFIG_IS_WRONG) => match serde_json::from_str::<Verdict>(&said.stdout) {
+        Some(CONFIG_IS_WRONG) => Judged::Refused(match verdict {
             Ok(verdict) if !verdict.errors.is_empty() => {
                 verdict.errors.into_iter().map(ConfigMistake::cleaned).collect()
             }
             _ => vec![ConfigMistake::in_words(&said.stderr)],
-        },
+        }),
+        Some(0) if verdict.is_ok() => Judged::Fits,
         // Built before there was `--json`.
         Some(UNKNOWN_OPTION) => {
             match exchange(command(), &["validate", "--kind", kind, "--config", "-"], &config).await {
-                Some(Said { code: Some(CONFIG_IS_WRONG), stderr, .. }) => vec![ConfigMistake::in_words(&stderr)],
-                _ => Vec::new(),
+                Some(Said { code: Some(CONFIG_IS_WRONG), stderr, .. }) => {
+                    Judged::Refused(vec![ConfigMistake::in_words(&stderr)])
+                }
+                Some(Said { code: Some(0), .. }) => Judged::Fits,
+                _ => unknown(),
             }
         }
-        _ => Vec::new(),
+        _ => unknown(),
     }
 }
 
@@ -144,9 +162,9 @@ mod tests {
         let script = r#"read config; test "$*" = "validate --json --kind rss --config -" || exit 1
             case "$config" in *feed_url*) echo '{"valid":true,"errors":[]}'; exit 0;; esac; echo noise >&2
             echo '{"valid":false,"errors":[{"path":"a.b","message":"config: `a.b`: is odd"},{"message":"and so on"}]}'; exit 3"#;
-        assert_eq!(ask(binary(script), "rss", &json!({"feed_url": "x"})).await, []);
-        let expected = [mistake(Some("a.b"), "`a.b`: is odd"), mistake(None, "and so on")];
-        assert_eq!(ask(binary(script), "rss", &json!({})).await, expected);
+        assert_eq!(ask(binary(script), "rss", &json!({"feed_url": "x"})).await, Judged::Fits);
+        let expected = vec![mistake(Some("a.b"), "`a.b`: is odd"), mistake(None, "and so on")];
+        assert_eq!(ask(binary(script), "rss", &json!({})).await, Judged::Refused(expected));
     }
 
     #[tokio::test]
@@ -161,19 +179,21 @@ mod tests {
                 command
             }
         };
-        assert_eq!(ask(with("x"), "rss", &json!({"feed_url": "x"})).await, []);
+        assert_eq!(ask(with("x"), "rss", &json!({"feed_url": "x"})).await, Judged::Fits);
         let missing = mistake(None, "missing field `feed_url`");
-        assert_eq!(ask(with("missing field `feed_url`"), "rss", &json!({})).await, [missing]);
+        assert_eq!(ask(with("missing field `feed_url`"), "rss", &json!({})).await, Judged::Refused(vec![missing]));
         let nested = mistake(Some("deliver.to"), "`deliver.to`: is odd");
-        assert_eq!(ask(with("config: `deliver.to`: is odd"), "rss", &json!({})).await, [nested]);
+        assert_eq!(ask(with("config: `deliver.to`: is odd"), "rss", &json!({})).await, Judged::Refused(vec![nested]));
     }
 
     #[tokio::test]
-    async fn a_binary_without_the_command_is_taken_at_its_word() {
+    async fn a_binary_without_the_command_has_judged_nothing() {
         let config = json!({"big": "x".repeat(1 << 20)});
         for script in ["exit 0", "exit 2", "exec 0<&-; exit 1", "cat > /dev/null"] {
-            assert_eq!(ask(binary(script), "rss", &config).await, [], "{script}");
+            let judged = ask(binary(script), "rss", &config).await;
+            assert_eq!(judged, Judged::Not("its program knows no `validate`".to_owned()), "{script}");
         }
-        assert_eq!(ask(|| Command::new("/no/such/binary"), "rss", &config).await, []);
+        let judged = ask(|| Command::new("/no/such/binary"), "rss", &config).await;
+        assert!(matches!(&judged, Judged::Not(why) if why.starts_with("its program cannot be run")), "{judged:?}");
     }
 }

@@ -78,7 +78,8 @@ impl PluginFault {
             Self::Discover(
                 DiscoverError::Io { path, .. }
                 | DiscoverError::NotExecutable { path }
-                | DiscoverError::NoManifest { path, .. },
+                | DiscoverError::NoManifest { path, .. }
+                | DiscoverError::NoEntrypoint { path, .. },
             ) => Some(path),
             _ => None,
         }
@@ -125,7 +126,14 @@ impl PluginSet {
         for path in settings.broker.iter().flat_map(|broker| &broker.plugins) {
             let (path, owned) = (path.clone(), path.clone());
             match off_runtime("manifests", move || manifests(&owned)).await {
-                Ok(Ok(manifests)) => set.remote.extend(manifests),
+                Ok(Ok(manifests)) => {
+                    for manifest in manifests {
+                        match refusal(&manifest.plugin) {
+                            None => set.remote.push(manifest),
+                            Some(fault) => set.faults.push(fault),
+                        }
+                    }
+                }
                 Ok(Err(fault)) => set.faults.push(fault),
                 Err(source) => set.faults.push(PluginFault::NotRead { path, source }),
             }
@@ -229,6 +237,14 @@ impl PluginSet {
             message: format!("`plugins`: {fault}"),
         };
         self.faults.iter().map(problem).collect()
+    }
+
+    /// The plugin that serves `kind` and that others start.
+    pub(crate) fn remote_of(&self, kind: &str) -> Option<&str> {
+        let serves = |manifest: &&Manifest| {
+            manifest.plugin.poller.iter().any(|poller| poller.kinds.iter().any(|served| served == kind))
+        };
+        self.remote.iter().find(serves).map(|manifest| manifest.plugin.id.as_str())
     }
 
     /// The program that serves `kind`.

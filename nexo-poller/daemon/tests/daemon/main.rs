@@ -7,6 +7,7 @@ mod backup;
 mod blocking;
 mod boot;
 mod browser;
+mod check;
 mod config_file;
 mod container;
 mod copies;
