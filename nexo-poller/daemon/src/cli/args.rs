@@ -159,7 +159,9 @@ pub(super) enum Command {
     },
     /// Print the users and permissions that the NATS server needs, from the manifests in `broker.plugins`.
     NatsPermissions {
-        /// Let every plugin subscribe to all of `_inbox.>`, as published SDKs do. Plugins can then read each other's answers.
+        /// Let every plugin subscribe as published SDKs do: to its ticks without a queue group, and to all of `_inbox.>`. Plugins
+        /// can then read each other's answers, and two copies of one can each run every tick. Published SDKs also log in without user
+        /// and password: the output says how the server lets one of them in (`no_auth_user`).
         #[arg(long)]
         shared_inbox: bool,
     },

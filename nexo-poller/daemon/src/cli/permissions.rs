@@ -54,9 +54,17 @@ fn authorization(broker: &BrokerSettings, plugins: &PluginSet, shared_inbox: boo
     let mut users = vec![daemon(broker, plugins)];
     let remote = plugins.remote.iter().map(|manifest| &manifest.plugin);
     users.extend(remote.map(|section| plugin(section, &plugins.rights(section), shared_inbox)));
+    let without_login = match (shared_inbox, plugins.remote.first()) {
+        (true, Some(first)) => format!(
+            "# Published SDKs log in without user and password. The server can let one user in like that, from wherever it is \
+             reached:\n# no_auth_user: \"{}\"\n",
+            first.plugin.id
+        ),
+        _ => String::new(),
+    };
     format!(
         "# For the configuration of nats-server. It takes the passwords from its environment: choose them there.\n\
-         authorization {{\n  users: [\n{}  ]\n}}\n",
+         authorization {{\n  users: [\n{}  ]\n}}\n{without_login}",
         users.concat()
     )
 }
@@ -82,8 +90,9 @@ fn plugin(plugin: &PluginSection, rights: &PluginRights, shared_inbox: bool) -> 
     let texts = |patterns: &[Pattern]| patterns.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut publish = texts(rights.publish());
     publish.extend([rights.calls().to_owned(), inbox.clone()]);
-    // As a member of its own group only: its ticks are shared, not overheard.
-    let mut subscribe: Vec<String> = rights.ticks().iter().map(|topic| format!("{topic} {}", plugin.id)).collect();
+    // As a member of its own group only: its ticks are shared, not overheard. Published SDKs know no groups.
+    let group = if shared_inbox { String::new() } else { format!(" {}", plugin.id) };
+    let mut subscribe: Vec<String> = rights.ticks().iter().map(|topic| format!("{topic}{group}")).collect();
     subscribe.extend(rights.cancels().map(str::to_owned));
     subscribe.extend(texts(rights.subscribe()));
     subscribe.push(inbox);

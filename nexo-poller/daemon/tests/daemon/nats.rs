@@ -1,6 +1,9 @@
 //! Plugins on other machines: daemons and copies of a plugin, all of them processes, over a real NATS server.
 
+use nexo_poller::broker::{Broker, NatsBroker, NatsOptions};
+use nexo_poller::wire::Event;
 use nexo_poller_testkit::{NatsServer, NatsServerOptions};
+use serde_json::json;
 
 use crate::copies::{Copy, remote_home};
 use crate::home::Home;
@@ -30,6 +33,38 @@ fn a_plugin_that_others_start_is_ticked_over_nats_and_asks_the_daemon_over_it() 
     daemon.wait_for_log("seen");
     assert_eq!(home.json(&["plugins"])["plugins"][0]["state"], "remote");
     assert!(copy.stop(), "a copy that is told to end ends well");
+    daemon.stop();
+}
+
+/// A copy of a plugin as published SDKs make them: it subscribes to its ticks without a queue group.
+async fn published_copy(url: &str) -> NatsBroker {
+    let broker = NatsBroker::connect(NatsOptions::new(url).unwrap().with_name("sdk")).await.unwrap();
+    let mut orders = broker.subscribe("plugin.poller.chatty.tick", None).await.unwrap();
+    let answering = broker.clone();
+    tokio::spawn(async move {
+        while let Some(order) = orders.next().await {
+            let to = order.request().1.unwrap().topic;
+            let answer = Event::new(to, "chatty", json!({"result": {"next_cursor": "Nw"}}));
+            answering.publish(answer).await.unwrap();
+        }
+    });
+    broker
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_whose_copies_each_run_every_tick_is_named_once() {
+    let server = NatsServer::start().unwrap();
+    let home = remote_home(&server.url(), "", &[&job("counts", "count")]);
+    let mut daemon = home.boot();
+    let _first = published_copy(&server.url()).await;
+    assert_eq!(home.run(&["run", "counts"]).code, Some(0));
+    let _second = published_copy(&server.url()).await;
+    for _ in 0..3 {
+        assert_eq!(home.run(&["run", "counts"]).code, Some(0));
+    }
+    assert_eq!(home.cursor("counts"), Some(b"7".to_vec()));
+    daemon.wait_for_log("`chatty` has answered one request twice: several copies of it run");
+    assert_eq!(daemon.heard_log.matches("answered one request twice").count(), 1, "{}", daemon.heard_log);
     daemon.stop();
 }
 

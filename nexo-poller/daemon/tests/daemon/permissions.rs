@@ -106,3 +106,33 @@ async fn a_plugin_can_do_its_work_and_nothing_of_anybody_elses() {
     assert!(copy.stop());
     daemon.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_published_plugin_that_knows_no_password_and_no_queue_group_is_let_in_as_the_one_user_that_needs_none() {
+    let jobs = ["id: news, kind: other, schedule: { every: 1h }"];
+    let asked = remote_home("nats://127.0.0.1:4222", "", &jobs);
+    asked.write("manifests/chatty.toml", OTHER);
+    let printed = asked.run(&["nats-permissions", "--shared-inbox"]).stdout;
+    assert!(printed.ends_with("# no_auth_user: \"other\"\n"), "{printed}");
+    let config = printed
+        .replace("$NEXO_DAEMON_PASSWORD", "\"daemon-pw\"")
+        .replace("$NEXO_OTHER_PASSWORD", "\"other-pw\"")
+        .replace("# no_auth_user", "no_auth_user");
+    let server = NatsServer::start_with(NatsServerOptions::default().with_config(config)).unwrap();
+    let home = remote_home(&server.url().replace("://", "://daemon:daemon-pw@"), "", &jobs);
+    home.write("manifests/chatty.toml", OTHER);
+    let daemon = home.boot();
+
+    let plugin = NatsBroker::connect(NatsOptions::new(&server.url()).unwrap().with_name("sdk")).await.unwrap();
+    let mut ticks = plugin.subscribe("plugin.poller.other.tick", None).await.unwrap();
+    plugin.subscribe("_inbox.>", None).await.unwrap();
+    let answering = tokio::spawn(async move {
+        let order = ticks.next().await.unwrap();
+        let to = order.request().1.unwrap().topic;
+        plugin.publish(Event::new(to, "other", json!({"result": {}}))).await.unwrap();
+    });
+    let said = home.run(&["run", "news"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    answering.await.unwrap();
+    daemon.stop();
+}
