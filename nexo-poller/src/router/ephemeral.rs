@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,10 +9,11 @@ use tokio::process::{Child, ChildStdout};
 use super::calls::answer_call;
 use super::kinds::interned;
 use super::proxy::{AFTER_CANCEL, has_lost};
-use super::supervisor::{PluginProcess, ProcessGroup, StderrTail, drain, exit_sentence};
+use super::supervisor::{FaultLog, PluginProcess, ProcessGroup, StderrReader, StderrTail, exit_sentence};
+use super::tick_faults::TickFaults;
 use super::{InFlight, PluginBinary};
 use crate::broker::Broker;
-use crate::broker::stdio::{BridgeObserver, FromChild, OneTickParent};
+use crate::broker::stdio::{BridgeObserver as _, FromChild, OneTickParent};
 use crate::contract::{PollContext, Poller, PollerError, Redact, TickAck};
 use crate::manifest::PluginRights;
 use crate::wire::{Event, TickReply, TickRequest, open_request};
@@ -21,6 +22,10 @@ use crate::wire::{Event, TickReply, TickRequest, open_request};
 const EXIT_GRACE: Duration = Duration::from_secs(2);
 /// A child that was sent SIGTERM is given this long.
 const TERM_GRACE: Duration = Duration::from_millis(300);
+
+/// What a child has written to stderr before it ended is read for this long at most: a process that has left its group may hold
+/// the pipe.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// One kind of an ephemeral plugin, as a poller: one process a tick.
 pub struct EphemeralPollerProxy {
@@ -31,6 +36,7 @@ pub struct EphemeralPollerProxy {
     broker: Arc<dyn Broker>,
     in_flight: InFlight,
     redact: Redact,
+    faults: Arc<FaultLog>,
 }
 
 impl fmt::Debug for EphemeralPollerProxy {
@@ -48,7 +54,16 @@ impl EphemeralPollerProxy {
     pub fn new(kind: &str, plugin: PluginBinary, broker: Arc<dyn Broker>, in_flight: InFlight) -> Self {
         let description = interned(&plugin.manifest.plugin.description);
         let rights = Arc::new(plugin.rights());
-        Self { kind: interned(kind), description, plugin, rights, broker, in_flight, redact: Redact::default() }
+        Self {
+            kind: interned(kind),
+            description,
+            plugin,
+            rights,
+            broker,
+            in_flight,
+            redact: Redact::default(),
+            faults: Arc::default(),
+        }
     }
 
     /// Applies `redact` to what its processes write to stderr and to the errors of their ticks.
@@ -77,7 +92,7 @@ impl EphemeralPollerProxy {
         &self,
         child: &mut OneTickParent<ChildStdout>,
         ctx: &PollContext,
-        faults: &Faults,
+        faults: &TickFaults,
     ) -> std::io::Result<Option<Value>> {
         let mut told = false;
         loop {
@@ -100,7 +115,7 @@ impl EphemeralPollerProxy {
     }
 
     /// A call to the daemon is answered on the child's stdin; everything else goes to the broker.
-    async fn take_publish(&self, mut event: Event, child: &OneTickParent<ChildStdout>, faults: &Faults) {
+    async fn take_publish(&self, mut event: Event, child: &OneTickParent<ChildStdout>, faults: &TickFaults) {
         let (body, reply_to) = open_request(&event.payload);
         if event.topic == self.rights.calls() {
             let answer = answer_call(&self.in_flight, self.id(), body).await;
@@ -121,41 +136,10 @@ impl EphemeralPollerProxy {
     }
 
     /// What has become of the child that has not answered in time: asked to end, and killed with its group after that.
-    async fn end(child: &mut Child, group: &ProcessGroup) {
+    async fn end(child: &mut Child, group: ProcessGroup) {
         group.terminate();
-        // One that does not end by itself is killed when its group is dropped.
+        // One that does not end by itself is killed with its group, which is dropped here.
         let _ = tokio::time::timeout(TERM_GRACE, child.wait()).await;
-    }
-}
-
-/// What one child does wrong.
-#[derive(Default)]
-struct Faults {
-    /// Why something that it published has not gone out.
-    lost: Mutex<Option<String>>,
-}
-
-impl Faults {
-    fn take_lost(&self) -> Option<String> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl BridgeObserver for Faults {
-    fn bad_line(&self, plugin: &str, what: &str) {
-        tracing::warn!(
-            plugin,
-            "{what} on the plugin's stdout was skipped: stdout is for the protocol, logs go to stderr"
-        );
-    }
-
-    fn not_reading(&self, plugin: &str, topic: &str) {
-        tracing::warn!(plugin, "a message on `{topic}` was dropped: the plugin does not read its stdin");
-    }
-
-    fn lost(&self, plugin: &str, why: &str) {
-        tracing::warn!(plugin, "a message of the plugin was dropped, so its tick will be repeated: {why}");
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.to_owned());
     }
 }
 
@@ -176,13 +160,12 @@ impl Poller for EphemeralPollerProxy {
         // Killed with everything it has forked when this tick ends, however it does.
         let PluginProcess { mut child, stdin, stdout, stderr, group } = process;
         let _place = self.in_flight.enter(self.id(), ctx);
-        let faults = Arc::new(Faults::default());
-        let observer: Arc<dyn BridgeObserver> = Arc::clone(&faults) as _;
+        let faults = Arc::new(TickFaults::new(Arc::clone(&self.faults)));
         let request = TickRequest::body(ctx);
         let plugin = (&self.plugin.manifest.plugin, Arc::clone(&self.rights));
-        let mut talk = OneTickParent::start(stdout, stdin, plugin, &request, observer);
+        let mut talk = OneTickParent::start(stdout, stdin, plugin, &request, Arc::clone(&faults) as _);
         let tail = StderrTail::default();
-        let draining = tokio::spawn(drain(stderr, self.id().to_owned(), tail.clone(), self.redact.clone()));
+        let reading = StderrReader::start(stderr, self.id(), &tail, &self.redact);
         let late = async {
             ctx.cancel.cancelled().await;
             tokio::time::sleep(AFTER_CANCEL).await;
@@ -190,7 +173,8 @@ impl Poller for EphemeralPollerProxy {
         let answer = tokio::select! {
             answer = tokio::time::timeout(self.timeout(), self.converse(&mut talk, ctx, &faults)) => answer,
             () = late => {
-                Self::end(&mut child, &group).await;
+                Self::end(&mut child, group).await;
+                reading.finish(LAST_WORDS).await;
                 return Err(self.transient("was stopped in the middle of this tick"));
             }
         };
@@ -203,18 +187,22 @@ impl Poller for EphemeralPollerProxy {
                         "an ephemeral plugin did not exit after its answer; it was killed"
                     );
                 }
+                // The group first: whatever was forked holds the pipes.
+                drop(group);
+                reading.finish(LAST_WORDS).await;
                 let ack = TickReply::read(&body).map_err(|error| self.redact.error(error))?;
                 faults.take_lost().map_or(Ok(ack), |why| Err(self.transient(has_lost(&why))))
             }
             Ok(Ok(None) | Err(_)) => {
                 let ended = tokio::time::timeout(EXIT_GRACE, child.wait()).await;
                 let how = ended.map_or_else(|_| "closed its stdout".to_owned(), exit_sentence);
-                // What it wrote before it ended is on its way.
-                let _ = tokio::time::timeout(Duration::from_millis(500), draining).await;
+                drop(group);
+                reading.finish(LAST_WORDS).await;
                 Err(self.transient(format!("{how} without an answer to this tick{}", tail.last_as_clause())))
             }
             Err(_) => {
-                Self::end(&mut child, &group).await;
+                Self::end(&mut child, group).await;
+                reading.finish(LAST_WORDS).await;
                 Err(self.transient(format!("did not answer this tick within {} s", self.timeout().as_secs())))
             }
         }

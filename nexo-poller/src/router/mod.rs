@@ -16,6 +16,7 @@ mod registry;
 pub(crate) mod regular_file;
 mod relay;
 mod supervisor;
+mod tick_faults;
 
 pub use self::binary::PluginBinary;
 pub use self::calls::serve_calls;

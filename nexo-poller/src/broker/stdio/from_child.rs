@@ -6,7 +6,7 @@ use tokio::io::AsyncRead;
 
 use super::frame::FrameError;
 use super::inboxes::Owed;
-use super::lines::{Lines, describe};
+use super::lines::{Lines, NOISE, TURN_LINES, describe};
 use super::methods::{Carried, PUBLISH};
 use super::observer::BridgeObserver;
 use super::rpc::{Frame, FrameKind};
@@ -38,6 +38,8 @@ pub(crate) enum FromChild {
 pub(super) struct Listening<R> {
     lines: Lines<R>,
     rules: Rules,
+    /// Lines in a row that there was nothing to do about.
+    idle_lines: u64,
 }
 
 /// What holds for the lines of a child.
@@ -53,7 +55,7 @@ pub(super) struct Rules {
 
 impl<R: AsyncRead + Unpin> Listening<R> {
     pub(super) fn new(lines: Lines<R>, rules: Rules) -> Self {
-        Self { lines, rules }
+        Self { lines, rules, idle_lines: 0 }
     }
 
     /// The pipe, open as it is.
@@ -70,10 +72,15 @@ impl<R: AsyncRead + Unpin> Listening<R> {
                     Err(error) => self.rules.unreadable(error),
                 };
                 if said.is_some() {
+                    self.idle_lines = 0;
                     return Ok(said);
                 }
+                self.idle_lines += 1;
+                if self.idle_lines.is_multiple_of(TURN_LINES) {
+                    tokio::task::yield_now().await;
+                }
             }
-            if !self.lines.fill().await? {
+            if !self.lines.fill(self.idle_lines >= NOISE).await? {
                 if !self.rules.one_tick || self.lines.framer.rest().is_empty() {
                     return Ok(None);
                 }

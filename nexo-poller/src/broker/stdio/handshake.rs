@@ -1,7 +1,7 @@
 use serde_json::json;
 use tokio::io::AsyncRead;
 
-use super::lines::{Lines, describe};
+use super::lines::{Lines, NOISE, describe};
 use super::methods::{INITIALIZE, Initialize};
 use super::options::ParentOptions;
 use super::outgoing::Outgoing;
@@ -41,7 +41,7 @@ pub(super) async fn handshake<R: AsyncRead + Unpin>(
                     }
                 }
             }
-            if !lines.fill().await? {
+            if !lines.fill(skipped >= NOISE).await? {
                 return Err(StdioError::Closed { skipped });
             }
         }

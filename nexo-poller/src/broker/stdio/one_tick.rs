@@ -4,6 +4,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::frame::DEFAULT_MAX_LINE;
 use super::from_child::{FromChild, Listening, Rules};
@@ -21,6 +22,22 @@ pub(crate) struct OneTickParent<R> {
     listening: Listening<R>,
     plugin: Arc<str>,
     observer: Arc<dyn BridgeObserver>,
+    writing: Writing,
+}
+
+/// What is left of the pipes to a child that is spoken with no more: its stdout, which stays open, and what is still being written
+/// to it. Both end with this: whoever holds the other ends may have left the child's group, and live on.
+pub(crate) struct ClosedTalk<R> {
+    _stdout: R,
+    _writing: Writing,
+}
+
+struct Writing(AbortHandle);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl<R: AsyncRead + Unpin> OneTickParent<R> {
@@ -34,14 +51,20 @@ impl<R: AsyncRead + Unpin> OneTickParent<R> {
     ) -> Self {
         // That it takes nothing more is no news: its answer, or its end, says more.
         let (closing, _) = watch::channel(None);
-        let outgoing = Outgoing::start(stdin, closing);
+        let (outgoing, writing) = Outgoing::start(stdin, closing);
         // A queue that was made just now has room.
         let _ = outgoing.send(body(request));
         let id: Arc<str> = plugin.id.as_str().into();
         // It is asked nothing over the broker, so it owes nobody an answer there.
         let owed = Arc::default();
         let rules = Rules { plugin: Arc::clone(&id), rights, owed, observer: Arc::clone(&observer), one_tick: true };
-        Self { outgoing, listening: Listening::new(Lines::new(stdout, DEFAULT_MAX_LINE), rules), plugin: id, observer }
+        Self {
+            outgoing,
+            listening: Listening::new(Lines::new(stdout, DEFAULT_MAX_LINE), rules),
+            plugin: id,
+            observer,
+            writing: Writing(writing),
+        }
     }
 
     /// What the child says next; `None` at the end. May be dropped and called again: nothing is lost.
@@ -63,8 +86,8 @@ impl<R: AsyncRead + Unpin> OneTickParent<R> {
         let _ = self.outgoing.send(notification(SHUTDOWN, &shutdown));
     }
 
-    /// Closes the child's stdin. Its stdout stays open as long as what is returned lives.
-    pub(crate) fn close_stdin(self) -> R {
-        self.listening.into_reader()
+    /// Closes the child's stdin, behind what is on its way.
+    pub(crate) fn close_stdin(self) -> ClosedTalk<R> {
+        ClosedTalk { _stdout: self.listening.into_reader(), _writing: self.writing }
     }
 }

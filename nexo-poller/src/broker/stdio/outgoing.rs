@@ -1,5 +1,6 @@
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
 
 use super::parent_error::CloseReason;
 
@@ -18,13 +19,14 @@ pub(super) struct Outgoing(mpsc::Sender<Vec<u8>>);
 pub(super) struct NotReading;
 
 impl Outgoing {
-    /// Starts the task; it ends with the queue or with the pipe, and says so on `closed`.
+    /// Starts the task; it ends with the queue or with the pipe, and says so on `closed`. A pipe that is full and stays open holds it
+    /// until it is aborted.
     pub(super) fn start(
         mut pipe: impl AsyncWrite + Unpin + Send + 'static,
         closed: watch::Sender<Option<CloseReason>>,
-    ) -> Self {
+    ) -> (Self, AbortHandle) {
         let (sender, mut queue) = mpsc::channel::<Vec<u8>>(QUEUE);
-        tokio::spawn(async move {
+        let writing = tokio::spawn(async move {
             let mut waiting = Vec::with_capacity(BATCH);
             while queue.recv_many(&mut waiting, BATCH).await > 0 {
                 // Lines that came together go out in one write.
@@ -41,7 +43,7 @@ impl Outgoing {
                 }
             }
         });
-        Self(sender)
+        (Self(sender), writing.abort_handle())
     }
 
     /// Adds a line without waiting.

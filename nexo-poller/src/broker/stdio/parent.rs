@@ -47,7 +47,7 @@ impl StdioParent {
         options: ParentOptions,
     ) -> Result<(Self, Manifest), StdioError> {
         let (closing, closed) = watch::channel(None);
-        let outgoing = Outgoing::start(writer, closing.clone());
+        let (outgoing, _) = Outgoing::start(writer, closing.clone());
         let mut lines = Lines::new(reader, options.max_line);
         let manifest = handshake(&mut lines, &outgoing, &options).await?;
 

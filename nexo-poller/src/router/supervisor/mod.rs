@@ -8,9 +8,10 @@ mod run;
 mod status;
 mod stderr;
 
+pub(super) use self::faults::FaultLog;
 pub use self::process::ProcessGroup;
 pub(super) use self::process::{PluginProcess, exit_sentence};
 pub use self::restart::RestartPolicy;
 pub use self::run::{Supervisor, SupervisorOptions};
 pub use self::status::{PluginState, PluginStatus};
-pub(super) use self::stderr::{StderrTail, drain};
+pub(super) use self::stderr::{StderrReader, StderrTail};

@@ -10,7 +10,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::faults::Faults;
-use super::{PluginProcess, PluginState, PluginStatus, ProcessGroup, RestartPolicy, StderrTail, drain, exit_sentence};
+use super::{
+    PluginProcess, PluginState, PluginStatus, ProcessGroup, RestartPolicy, StderrReader, StderrTail, exit_sentence,
+};
 use crate::broker::Broker;
 use crate::broker::stdio::{ParentOptions, StdioError, StdioParent};
 use crate::contract::Redact;
@@ -162,10 +164,10 @@ impl Shared {
             pid: facts.pid,
             restarts: facts.starts.saturating_sub(1),
             up_since: facts.up_since,
-            bad_lines: self.faults.bad_lines.load(Ordering::Relaxed),
-            refused_publishes: self.faults.refused.load(Ordering::Relaxed),
-            dropped_messages: self.faults.dropped.load(Ordering::Relaxed),
-            lost_publishes: self.faults.lost.load(Ordering::Relaxed),
+            bad_lines: self.faults.log.bad_lines.load(Ordering::Relaxed),
+            refused_publishes: self.faults.log.refused.load(Ordering::Relaxed),
+            dropped_messages: self.faults.log.dropped.load(Ordering::Relaxed),
+            lost_publishes: self.faults.log.lost.load(Ordering::Relaxed),
             last_stderr: self.tail.lines(),
         }
     }
@@ -230,8 +232,7 @@ impl Run {
             }
         };
         let PluginProcess { mut child, stdin, stdout, stderr, group } = process;
-        let draining =
-            tokio::spawn(drain(stderr, self.shared.id().to_owned(), self.shared.tail.clone(), self.redact.clone()));
+        let reading = StderrReader::start(stderr, self.shared.id(), &self.shared.tail, &self.redact);
         self.shared.facts().pid = group.id();
         let options = ParentOptions {
             label: format!("plugin `{}`", self.shared.id()),
@@ -264,10 +265,10 @@ impl Run {
         // The group first: whatever was forked holds the pipes, and draining would wait for it.
         drop(group);
         let _ = timeout(TERM_GRACE, child.wait()).await;
-        if timeout(Duration::from_millis(500), draining).await.is_err() {
+        if !reading.finish(Duration::from_millis(500)).await {
             tracing::debug!(
                 plugin = self.shared.id(),
-                "a process that has left the plugin's group keeps its stderr open"
+                "a process that has left the plugin's group keeps its stderr open; it is not read any more"
             );
         }
         end

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::task::JoinHandle;
 
 use super::rate::{RateLimit, Verdict};
 use crate::broker::stdio::frame::{FrameError, LineFramer};
@@ -42,14 +43,35 @@ impl StderrTail {
     }
 }
 
+/// The task that reads the stderr of a process. It ends with this at the latest: a process that has left the group keeps the pipe
+/// open for as long as it likes.
+pub(in crate::router) struct StderrReader(JoinHandle<()>);
+
+impl StderrReader {
+    pub(in crate::router) fn start(
+        stderr: impl AsyncRead + Unpin + Send + 'static,
+        plugin: &str,
+        tail: &StderrTail,
+        redact: &Redact,
+    ) -> Self {
+        Self(tokio::spawn(drain(stderr, plugin.to_owned(), tail.clone(), redact.clone())))
+    }
+
+    /// Waits for the rest of what the process wrote, which has ended; whether that was its end.
+    pub(in crate::router) async fn finish(mut self, within: Duration) -> bool {
+        tokio::time::timeout(within, &mut self.0).await.is_ok()
+    }
+}
+
+impl Drop for StderrReader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Reads a plugin's stderr to its end, whatever it writes: a pipe that nobody empties would stop the plugin. At most a
 /// hundred lines a second reach the log; the rest is counted.
-pub(in crate::router) async fn drain(
-    mut stderr: impl AsyncRead + Unpin,
-    plugin: String,
-    tail: StderrTail,
-    redact: Redact,
-) {
+async fn drain(mut stderr: impl AsyncRead + Unpin, plugin: String, tail: StderrTail, redact: Redact) {
     let mut framer = LineFramer::new(MAX_LINE);
     let mut limit = RateLimit::new(LINES_PER_SECOND, Duration::from_secs(1));
     let mut chunk = vec![0; 16 * 1024];
@@ -67,6 +89,8 @@ pub(in crate::router) async fn drain(
             };
             report(&plugin, &line, &tail, &redact, &mut limit);
         }
+        // A pipe that is never empty would take all of the runtime's thread.
+        tokio::task::yield_now().await;
     }
     let rest = String::from_utf8_lossy(framer.rest()).trim().to_owned();
     if !rest.is_empty() {
