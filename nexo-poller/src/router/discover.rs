@@ -121,7 +121,7 @@ async fn read_plugin(path: &Path) -> Result<PluginBinary, DiscoverError> {
             let program = format!("nexo-plugin-{}", manifest.plugin.id);
             let beside = path.join(&program);
             return match is_executable(&beside) {
-                true => Ok(PluginBinary { manifest, program: beside }),
+                true => Ok(PluginBinary::new(manifest, beside)),
                 false => Err(DiscoverError::NoEntrypoint { path: path.to_owned(), program }),
             };
         }
