@@ -128,7 +128,8 @@ fn what_published_plugins_leave_out_is_no_fault_and_their_ids_may_be_long() {
     let text = JIRA
         .replace("manifest_version = 2\n", "")
         .replace("[plugin.entrypoint]\ncommand = \"jira-poller\"\n", "")
-        .replace("id = \"jira\"", &format!("id = \"{long}\""));
+        .replace("id = \"jira\"", &format!("id = \"{long}\""))
+        .replace("daemon.rpc.jira", &format!("daemon.rpc.{long}"));
     let manifest = Manifest::parse(&text, "nexo-plugin.toml").unwrap();
     assert_eq!((manifest.manifest_version, manifest.plugin.id.as_str()), (2, long));
     assert!(manifest.plugin.entrypoint.is_absent());

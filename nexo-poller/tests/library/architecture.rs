@@ -31,7 +31,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("builtins", &["contract", "tls"]),
     ("tls", &[]),
     // What is only re-exported, for our daemon and testkit.
-    ("unstable", &["broker", "contract", "router", "runner", "tick", "tls"]),
+    ("unstable", &["broker", "contract", "router", "runner", "store", "tick", "tls"]),
 ];
 
 /// The same for the daemon's rooms: `api`, `cli` and `page` look at `core`, and it never looks back.
