@@ -9,6 +9,7 @@ use nexo_poller::host::{HostServices, LlmRegistry};
 use nexo_poller::runner::{Observer, PollerRegistry, PollerRunner, RunnerOptions};
 use nexo_poller::store::{JetStreamOptions, JetStreamStore, SqliteOptions, SqliteStore, StateStore};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::error::BootError;
 use crate::api::{ADDRESS_FILE, Listeners, announce};
@@ -104,6 +105,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
         certificate: listeners.certificate(),
         loaded: Mutex::default(),
         reloading: tokio::sync::Mutex::new(()),
+        ending: CancellationToken::new(),
         manager: ServiceManager::of_environment(),
         state_file,
     });

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -134,7 +134,10 @@ pub(super) fn router(daemon: Arc<Daemon>, guard: Guard) -> Router {
     let routes =
         call::routes(calls()).fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_LIMIT)).with_state(daemon);
     // The guard stands around the routes, not in them: what it refuses was never looked up.
-    Router::new().fallback_service(routes).layer(middleware::from_fn_with_state((guard, access), admit))
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::from_fn(to_its_end))
+        .layer(middleware::from_fn_with_state((guard, access), admit))
 }
 
 async fn openapi() -> Json<Map<String, Value>> {
@@ -153,6 +156,17 @@ async fn admit(State((guard, access)): State<(Guard, Arc<AccessTable>)>, mut req
     }
 }
 
+/// A call that changes something goes on to its end, also where its caller has hung up: half of it may be worse than none.
+async fn to_its_end(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    tokio::spawn(next.run(request)).await.unwrap_or_else(|_| {
+        let sentence = "the call broke off inside the daemon; its log says where";
+        Refusal(StatusCode::INTERNAL_SERVER_ERROR, sentence.to_owned()).into_response()
+    })
+}
+
 async fn nothing_here() -> Refusal {
     Refusal(
         StatusCode::NOT_FOUND,
@@ -162,7 +176,7 @@ async fn nothing_here() -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderMap, HeaderValue, Method, header};
+    use axum::http::{HeaderMap, HeaderValue, header};
 
     use super::*;
     use crate::api::token::AdminToken;

@@ -7,6 +7,7 @@ use nexo_poller::runner::{JobSpec, JobStatus, PollerRunner, RunnerError, TickRep
 use nexo_poller::store::JobState;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
 
 use super::certificate::Certificate;
 use super::cursor_view::CursorChange;
@@ -46,6 +47,8 @@ pub(crate) struct Daemon {
     pub(crate) loaded: Mutex<Loaded>,
     /// One reload at a time.
     pub(crate) reloading: tokio::sync::Mutex<()>,
+    /// Set where the daemon is stopped.
+    pub(crate) ending: CancellationToken,
     /// Who started the daemon, and watches over it.
     pub(crate) manager: ServiceManager,
     /// Where job state is in a file.
@@ -165,6 +168,7 @@ impl Daemon {
     /// Stops ticks, lets running ones end, commits, releases leases, stops plugins. Plugins are told at once: the protocol
     /// has no other word to cancel a tick, and they answer those that run before they end.
     pub(crate) async fn shutdown(&self, grace: Duration) {
+        self.ending.cancel();
         tokio::join!(self.runner.shutdown(grace), self.plugins.shutdown(grace));
     }
 }

@@ -27,6 +27,9 @@ pub(crate) enum ReloadError {
     /// Nothing was changed.
     #[error("nothing was changed:\n{0}")]
     Load(#[from] LoadError),
+    /// The daemon is being stopped.
+    #[error("the daemon ends: its next start reads the file")]
+    Ending,
     /// The runner did not take the jobs.
     #[error("the jobs were not taken: {0}")]
     Runner(#[from] RunnerError),
@@ -65,6 +68,15 @@ impl Daemon {
     /// # Errors
     /// [`ReloadError`]; on a wrong file everything goes on as before.
     pub(crate) async fn reload(&self) -> Result<Reloaded, ReloadError> {
+        tokio::select! {
+            biased;
+            // A stop must not wait for a reload that hangs, and none begins once it is decided.
+            () = self.ending.cancelled() => Err(ReloadError::Ending),
+            reloaded = self.reload_all() => reloaded,
+        }
+    }
+
+    async fn reload_all(&self) -> Result<Reloaded, ReloadError> {
         let _turn = self.reloading.lock().await;
         let _reported = self.manager.reloading();
         let config = LoadedConfig::read(&self.config).await?;

@@ -227,6 +227,20 @@ impl Daemon {
 
     /// One HTTP request, byte for byte: status and body.
     pub(crate) fn http(&self, request_line: &str, headers: &[&str], body: &str) -> (u16, String) {
+        let answer = self.exchange(request_line, headers, body);
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// One HTTP request, byte for byte, and all of what is answered.
+    pub(crate) fn exchange(&self, request_line: &str, headers: &[&str], body: &str) -> String {
+        let mut answer = String::new();
+        let _ = self.send(request_line, headers, body).read_to_string(&mut answer);
+        answer
+    }
+
+    /// The connection on which such a request was sent.
+    pub(crate) fn send(&self, request_line: &str, headers: &[&str], body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("{request_line} HTTP/1.1\r\nConnection: close\r\n");
@@ -235,10 +249,19 @@ impl Daemon {
         }
         request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer);
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
-        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        stream
+    }
+
+    /// Asks for `path` until `is_there` says so of the answer.
+    pub(crate) fn wait_for_answer(&self, path: &str, is_there: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = serde_json::from_str(&self.get(path).1).unwrap_or_default();
+            if is_there(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "{path} is still {answer}");
+        }
     }
 
     /// A request as a well-behaved client on this machine makes it.

@@ -14,6 +14,7 @@ mod copies;
 mod doctor;
 mod event_stream;
 mod guide;
+mod hang_up;
 mod home;
 mod host_services;
 mod line;
