@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::RunnerError;
+use super::job_id::check_job_id;
 use super::schedule::Schedule;
 use crate::contract::check_kind;
 
@@ -111,9 +112,8 @@ impl JobSpec {
     /// [`RunnerError::InvalidJob`], which names the field.
     pub fn check(&self) -> Result<(), RunnerError> {
         let refuse = |reason: String| Err(RunnerError::InvalidJob { id: self.id.clone(), reason });
-        if self.id.is_empty() || self.id.len() > 200 || self.id.contains(|c: char| c.is_control() || c.is_whitespace())
-        {
-            return refuse("`id` must have 1 to 200 characters and no spaces".to_owned());
+        if let Err(error) = check_job_id(&self.id) {
+            return refuse(error.to_string());
         }
         if self.agent.is_empty() {
             return refuse("`agent` is empty; name the agent that owns the job".to_owned());

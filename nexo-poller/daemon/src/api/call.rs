@@ -120,6 +120,16 @@ impl Call {
         self
     }
 
+    /// A GET of its path is another call's, whose template it would hide.
+    pub(super) fn beside<H, T>(mut self, get: H) -> Self
+    where
+        H: Handler<T, Arc<Daemon>>,
+        T: 'static,
+    {
+        self.route = self.route.get(get);
+        self
+    }
+
     /// It takes the fields of `Q` in its query.
     pub(super) fn query<Q: JsonSchema>(mut self) -> Self {
         self.query = Some(Q::json_schema);

@@ -66,6 +66,11 @@ pub(super) async fn show(
     }
 }
 
+/// The job whose id is `reload`.
+pub(super) async fn show_reload(daemon: State<Arc<Daemon>>) -> Result<Json<JobStatus>, Refusal> {
+    show(daemon, Path("reload".to_owned())).await
+}
+
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Count {
     /// How many: 10 unless said otherwise.

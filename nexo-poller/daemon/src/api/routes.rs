@@ -41,7 +41,8 @@ fn calls() -> Vec<Call> {
             jobs::reload,
             "Read the files again and apply what changed.",
         )
-        .query::<ReloadQuery>(),
+        .query::<ReloadQuery>()
+        .beside(jobs::show_reload),
         Call::get::<JobStatus, _, _>(
             "/admin/pollers/{id}",
             Access::Read,

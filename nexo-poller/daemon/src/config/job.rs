@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use nexo_poller::runner::CatchUp;
+use nexo_poller::runner::{CatchUp, check_job_id};
 use serde_json::{Map, Value};
 
 use crate::config::keys::{Key, NAME_RULE, Required, Text, job as key, schedule};
@@ -84,9 +84,10 @@ impl JobEntry {
             // Problems found before the id was read belong to the job as well.
             sink.job = Some(id.clone());
             sink.problems.iter_mut().skip(before).for_each(|problem| problem.job = Some(id.clone()));
-            if !key::ID.takes(id) {
-                let most = key::ID.shape.0.most;
-                sink.add(place.clone(), format!("`id` must have 1 to {most} characters and no spaces"));
+            if let Err(error) = check_job_id(id) {
+                sink.add(place.clone(), error.to_string());
+            } else if !key::ID.takes(id) {
+                sink.add(place.clone(), format!("`id` is not a name: {NAME_RULE}"));
             }
         }
         let kind = key::KIND.read(&mut table, sink);

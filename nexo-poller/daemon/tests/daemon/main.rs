@@ -17,6 +17,7 @@ mod guide;
 mod hang_up;
 mod home;
 mod host_services;
+mod job_ids;
 mod line;
 mod many;
 mod monitoring;

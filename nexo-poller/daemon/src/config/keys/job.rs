@@ -8,7 +8,8 @@ use super::{Entry, Key};
 
 pub(crate) static ID: Key<Required<Text>> = Key {
     name: "id",
-    shape: Required(Text { most: 200, made_of: |c| !c.is_control() && !c.is_whitespace(), pattern: Some("^\\S+$") }),
+    // What it begins with is judged where it is read.
+    shape: Required(Text { pattern: Some(r"^(?!-|\.{1,2}$)\S+$"), ..Text::NAME }),
     says: "Unique; a job keeps its cursor under this name.",
 };
 
