@@ -6,6 +6,7 @@
 
 mod access;
 mod address;
+mod answer_headers;
 mod call;
 mod cursors;
 mod events;

@@ -9,6 +9,7 @@ use nexo_poller::runner::{JobStatus, TickReport};
 use serde_json::{Map, Value};
 
 use super::access::{Access, AccessTable};
+use super::answer_headers::with_headers;
 use super::call::{self, Call};
 use super::cursors::{self, CursorAnswer};
 use super::events;
@@ -139,6 +140,7 @@ pub(super) fn router(daemon: Arc<Daemon>, guard: Guard) -> Router {
         .fallback_service(routes)
         .layer(middleware::from_fn(to_its_end))
         .layer(middleware::from_fn_with_state((guard, access), admit))
+        .layer(middleware::map_response(with_headers))
 }
 
 async fn openapi() -> Json<Map<String, Value>> {

@@ -20,13 +20,5 @@ pub(crate) async fn script() -> impl IntoResponse {
 }
 
 fn file(kind: &'static str, content: &'static str) -> impl IntoResponse {
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        // Another version of the daemon has another page.
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, content)
+    ([(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, POLICY)], content)
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a failure is the report")]
 
 mod admin;
+mod answer_headers;
 mod backup;
 mod blocking;
 mod boot;
