@@ -3,11 +3,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
 use nexo_poller::unstable::read_regular_file;
 use tokio::net::TcpListener;
 
+use super::greeting::Greeting;
 use super::token::AdminToken;
 use crate::config::{off_runtime, private_file};
 
@@ -85,9 +84,7 @@ pub(super) async fn other_daemon(file: &Path, own: SocketAddr, token: &AdminToke
         return None;
     }
     nexo_poller::unstable::choose_cryptography();
-    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(NEIGHBOUR_ANSWERS).build().ok()?;
-    let asked = http.get(format!("http://{address}/readyz")).header(AUTHORIZATION, token.as_header());
-    // Not ready, it is there all the same.
-    let knows = |status: StatusCode| status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE;
-    asked.send().await.is_ok_and(|answer| knows(answer.status())).then_some(address)
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().ok()?;
+    let greeting = Greeting::new(token.secret(), address);
+    tokio::time::timeout(NEIGHBOUR_ANSWERS, greeting.ask(&http)).await.is_ok_and(|pass| pass.is_ok()).then_some(address)
 }

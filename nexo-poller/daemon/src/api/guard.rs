@@ -4,6 +4,8 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 
 use super::access::{Access, AccessTable};
+use super::caller::Caller;
+use super::greeting::Greeter;
 use super::token::AdminToken;
 
 /// Who may ask: judged before any route is looked at.
@@ -11,6 +13,8 @@ use super::token::AdminToken;
 pub(super) struct Guard {
     callers: Callers,
     token: AdminToken,
+    /// What commands of this machine are told, and show in place of the token.
+    greeter: Option<(Arc<Greeter>, AdminToken)>,
 }
 
 /// Whose requests the guard judges.
@@ -25,12 +29,19 @@ enum Callers {
 impl Guard {
     /// For callers on this machine, who reach it at `address`.
     pub(super) fn local(address: SocketAddr, token: AdminToken) -> Self {
-        Self { callers: Callers::Local(address), token }
+        let greeter = Greeter::new(token.secret(), address);
+        let pass = AdminToken::from(greeter.pass());
+        Self { callers: Callers::Local(address), token, greeter: Some((Arc::new(greeter), pass)) }
     }
 
     /// For callers from elsewhere, who use an address or one of `names`.
     pub(super) fn remote(token: AdminToken, names: Arc<[String]>) -> Self {
-        Self { callers: Callers::Remote(names), token }
+        Self { callers: Callers::Remote(names), token, greeter: None }
+    }
+
+    /// Who proves to callers that this daemon knows the token; `None` where an address is not what tells daemons apart.
+    pub(super) fn greeter(&self) -> Option<Arc<Greeter>> {
+        self.greeter.as_ref().map(|(greeter, _)| Arc::clone(greeter))
     }
 
     /// # Errors
@@ -61,7 +72,7 @@ impl Guard {
         }
         let rule = access.rule(method, path);
         let shown = text(header::AUTHORIZATION);
-        let is_known = self.token.is_shown_by(shown);
+        let is_known = self.is_known(shown);
         let is_free = match self.callers {
             // Who shows the token of another daemon wants no answer of this one: an address on this machine is soon somebody
             // else's.
@@ -94,10 +105,15 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether a request that was admitted comes from another machine without the token.
-    pub(super) fn is_unauthenticated(&self, headers: &HeaderMap) -> bool {
+    /// Who has sent a request that was admitted.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Caller {
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        matches!(self.callers, Callers::Remote(_)) && !self.token.is_shown_by(shown)
+        Caller { holds_token: self.is_known(shown), is_remote: matches!(self.callers, Callers::Remote(_)) }
+    }
+
+    /// Whether an `Authorization` header shows the token, or what only those make of it who know it.
+    fn is_known(&self, shown: Option<&str>) -> bool {
+        self.token.is_shown_by(shown) || self.greeter.as_ref().is_some_and(|(_, pass)| pass.is_shown_by(shown))
     }
 
     /// Whether `host` (a name or an address, and perhaps a port) is what this server is reached by.

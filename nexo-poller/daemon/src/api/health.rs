@@ -8,8 +8,8 @@ use nexo_poller::runner::RunnerError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::refusal::Refusal;
-use super::unauthenticated::Unauthenticated;
 use crate::core::daemon::Daemon;
 use crate::core::health::DaemonHealth;
 use crate::plugins::report::PluginReport;
@@ -59,17 +59,15 @@ pub(super) async fn health(State(daemon): State<Arc<Daemon>>) -> Response {
 }
 
 /// Whether the daemon can do its work, for a load balancer or a container's readiness probe.
-pub(super) async fn ready(
-    State(daemon): State<Arc<Daemon>>,
-    unauthenticated: Option<Extension<Unauthenticated>>,
-) -> Response {
+pub(super) async fn ready(State(daemon): State<Arc<Daemon>>, Extension(caller): Extension<Caller>) -> Response {
     let reasons = match DaemonHealth::of(&daemon).await {
         Some(health) => health.problems,
         None => vec![RunnerError::ShutDown.to_string()],
     };
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let ready = reasons.is_empty();
-    (status, Json(Ready { ready, reasons: unauthenticated.is_none().then_some(reasons) })).into_response()
+    let is_told = caller.holds_token || !caller.is_remote;
+    (status, Json(Ready { ready, reasons: is_told.then_some(reasons) })).into_response()
 }
 
 #[derive(Serialize, JsonSchema)]

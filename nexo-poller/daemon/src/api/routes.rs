@@ -4,7 +4,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use nexo_poller::runner::{JobStatus, TickReport};
 use serde_json::{Map, Value};
 
@@ -13,12 +13,14 @@ use super::answer_headers::with_headers;
 use super::call::{self, Call};
 use super::cursors::{self, CursorAnswer};
 use super::events;
+use super::greeting::{self, Hello};
 use super::guard::Guard;
 use super::health::{self, Health, PluginLog, PluginsAnswer, Ready};
+use super::hello::{self, HelloQuery};
 use super::jobs::{self, Count, Done, Firings, Ids, PauseOrder, ReloadAnswer, ReloadQuery, Ticks, TicksOfJobs};
 use super::listing::{ListAnswer, ListQuery};
+use super::places::Place;
 use super::refusal::Refusal;
-use super::unauthenticated::Unauthenticated;
 use crate::core::cursor_view::CursorOrder;
 use crate::core::daemon::Daemon;
 use crate::core::dry_run::DryRun;
@@ -113,6 +115,13 @@ fn calls() -> Vec<Call> {
             health::plugin_log,
             "The last lines that a plugin wrote to stderr.",
         ),
+        Call::get::<Hello, _, _>(
+            greeting::PATH,
+            Access::Public,
+            hello::hello,
+            "Prove that this daemon knows the token, before it is shown anything.",
+        )
+        .query::<HelloQuery>(),
         Call::get::<Map<String, Value>, _, _>("/admin/openapi.json", Access::Read, openapi, "This description."),
         Call::text("/metrics", Access::Read, health::METRICS, health::metrics, "Metrics in the OpenMetrics format.")
             .with_any_token(),
@@ -133,11 +142,13 @@ fn calls() -> Vec<Call> {
 /// The server's routes behind its guard.
 pub(super) fn router(daemon: Arc<Daemon>, guard: Guard) -> Router {
     let access = Arc::new(call::access(&calls()));
-    let routes =
-        call::routes(calls()).fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_LIMIT)).with_state(daemon);
+    let mut routes = call::routes(calls()).fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_LIMIT));
+    if let Some(greeter) = guard.greeter() {
+        routes = routes.layer(Extension(greeter));
+    }
     // The guard stands around the routes, not in them: what it refuses was never looked up.
     Router::new()
-        .fallback_service(routes)
+        .fallback_service(routes.with_state(daemon))
         .layer(middleware::from_fn(to_its_end))
         .layer(middleware::from_fn_with_state((guard, access), admit))
         .layer(middleware::map_response(with_headers))
@@ -150,9 +161,14 @@ async fn openapi() -> Json<Map<String, Value>> {
 async fn admit(State((guard, access)): State<(Guard, Arc<AccessTable>)>, mut request: Request, next: Next) -> Response {
     match guard.admit(request.method(), request.uri().path(), request.headers(), &access) {
         Ok(()) => {
-            if guard.is_unauthenticated(request.headers()) {
-                request.extensions_mut().insert(Unauthenticated);
+            let caller = guard.caller(request.headers());
+            // Taken out: a call may go on for longer than its connection.
+            if let Some(place) = request.extensions_mut().remove::<Arc<Place>>()
+                && caller.holds_token
+            {
+                place.holds_token();
             }
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err((status, sentence)) => Refusal(status, sentence.to_owned()).into_response(),

@@ -53,9 +53,9 @@ impl AdminToken {
         Ok((text.trim().len() >= SHORTEST).then(|| Self(text.trim().to_owned())))
     }
 
-    /// As a caller shows it.
-    pub(super) fn as_header(&self) -> String {
-        format!("Bearer {}", self.0)
+    /// What nobody else may see.
+    pub(super) fn secret(&self) -> &str {
+        &self.0
     }
 
     /// A token that somebody has chosen; `None` where it is too short to be safe.
@@ -67,6 +67,13 @@ impl AdminToken {
     pub(super) fn is_shown_by(&self, header: Option<&str>) -> bool {
         let shown = header.and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
         shown.trim().as_bytes().ct_eq(self.0.as_bytes()).into()
+    }
+}
+
+/// What was made of a token, and is shown in place of it.
+impl From<String> for AdminToken {
+    fn from(pass: String) -> Self {
+        Self(pass)
     }
 }
 

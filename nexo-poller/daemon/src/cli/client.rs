@@ -1,22 +1,27 @@
-use std::error::Error;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{ClientBuilder, Method, RequestBuilder, StatusCode};
+use reqwest::redirect::Policy;
+use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::args::AdminPlace;
-use crate::api::{ADDRESS_FILE, TOKEN_FILE, TOKEN_VARIABLE};
-use crate::config::PollersFile;
+pub(super) use super::client_error::ClientError;
+use super::client_error::root_cause;
+use super::destination::{CONNECT, check_address, no_daemon, on_this_machine, trusting};
+use crate::api::{Greeting, GreetingError, PATIENCE, TOKEN_VARIABLE};
 use crate::config::private_file;
 use crate::core::exit::Exit;
 
-/// A daemon that is there takes a connection within this time.
-const CONNECT: Duration = Duration::from_secs(5);
+/// A daemon that is at work answers what needs no work of a job within this time.
+const ANSWER: Duration = Duration::from_secs(30);
+/// Whether a daemon whose answer takes long is still at work is asked so often.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// A running daemon, as its file names it.
 pub(super) struct Client {
@@ -29,21 +34,16 @@ pub(super) struct Client {
 enum Token {
     /// What the environment has, for a daemon elsewhere.
     Given(Option<String>),
-    /// What stands in the file of this machine's daemon.
-    Filed(PathBuf, io::Result<String>),
+    /// What stands in the file of this machine's daemon. It is not shown: whoever has taken the port of a daemon that is gone
+    /// would get it.
+    Filed(PathBuf, io::Result<Box<Pass>>),
 }
 
-/// Why a command ends.
-#[derive(Debug)]
-pub(super) struct ClientError {
-    pub(super) exit: Exit,
-    pub(super) sentence: String,
-}
-
-impl ClientError {
-    pub(super) fn new(exit: Exit, sentence: impl Into<String>) -> Self {
-        Self { exit, sentence: sentence.into() }
-    }
+/// What is shown in place of a token, once the daemon has proved that it knows that.
+struct Pass {
+    greeting: Greeting,
+    /// For the run of the daemon that was asked last.
+    known: Mutex<Option<String>>,
 }
 
 impl Client {
@@ -64,13 +64,14 @@ impl Client {
             }
             None => {
                 let (address, file) = on_this_machine(config)?;
-                let token = private_file::read(&file).map(|token| token.trim().to_owned());
-                if token.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                let pass = private_file::read(&file).map(|token| Box::new(Pass::between(token.trim(), address)));
+                if pass.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
                     // Whoever answers there is another file's.
                     return Err(no_daemon(config));
                 }
-                // Nor authorities: a small image has none, and plain HTTP needs none.
-                (http.no_proxy().tls_certs_only([]), format!("http://{address}"), Token::Filed(file, token))
+                // Nor authorities: a small image has none, and plain HTTP needs none. Nor is anybody sent elsewhere.
+                let http = http.no_proxy().tls_certs_only([]).redirect(Policy::none());
+                (http, format!("http://{address}"), Token::Filed(file, pass))
             }
         };
         let http = http.build().map_err(|error| {
@@ -80,30 +81,93 @@ impl Client {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.send(self.request(Method::GET, path)).await
+        self.answer(self.call(Method::GET, path, None, Some(ANSWER)).await?).await
     }
 
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ClientError> {
-        self.send(self.request(Method::POST, path).json(body)).await
+        self.answer(self.call(Method::POST, path, Some(body), Some(ANSWER)).await?).await
     }
 
     pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ClientError> {
-        self.send(self.request(Method::PUT, path).json(body)).await
+        self.answer(self.call(Method::PUT, path, Some(body), Some(ANSWER)).await?).await
+    }
+
+    /// A POST whose answer takes as long as the work of a job, or of a plugin, for as long as the daemon is seen to be at work.
+    pub(super) async fn post_work<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ClientError> {
+        let work = async { self.answer(self.call(Method::POST, path, Some(body), None).await?).await };
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(LOOK) => {
+                    // Any answer is one.
+                    let looked = self.http.get(format!("{}/healthz", self.base)).timeout(PATIENCE).send();
+                    looked.await.map_err(|error| self.gone(&error))?;
+                }
+            }
+        }
+    }
+
+    /// What the daemon says of whether it is ready, with whatever status; nothing where that is no JSON.
+    pub(super) async fn readiness(&self) -> Result<Value, ClientError> {
+        let answer = self.call(Method::GET, "/readyz", None, Some(ANSWER)).await?;
+        match answer.json().await {
+            Err(error) if !error.is_decode() => Err(self.gone(&error)),
+            said => Ok(said.unwrap_or_default()),
+        }
     }
 
     /// The answer of a GET that may go on for as long as the daemon runs.
-    pub(super) async fn stream(&self, path: &str) -> Result<reqwest::Response, ClientError> {
-        let answer = self.request(Method::GET, path).send().await.map_err(|error| self.gone(&error))?;
-        if answer.status() == StatusCode::UNAUTHORIZED { Err(self.not_admitted()) } else { Ok(answer) }
+    pub(super) async fn stream(&self, path: &str) -> Result<Response, ClientError> {
+        let begun = tokio::time::timeout(ANSWER, self.call(Method::GET, path, None, None)).await;
+        begun.unwrap_or_else(|_| Err(self.silent()))
     }
 
-    /// A request with the token, where this user can read it.
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.base));
-        match &self.token {
-            Token::Given(Some(token)) | Token::Filed(_, Ok(token)) => request.bearer_auth(token),
-            Token::Given(None) | Token::Filed(_, Err(_)) => request,
+    /// The answer to a request with the pass, where this user can have one. All of it comes within `limit`.
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        limit: Option<Duration>,
+    ) -> Result<Response, ClientError> {
+        let mut is_again = false;
+        loop {
+            let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            if let Some(limit) = limit {
+                request = request.timeout(limit);
+            }
+            if let Some(shown) = self.shown(is_again).await? {
+                request = request.bearer_auth(shown);
+            }
+            let answer = request.send().await.map_err(|error| self.gone(&error))?;
+            match (answer.status(), &self.token) {
+                (StatusCode::UNAUTHORIZED, Token::Filed(_, Ok(_))) if !is_again => is_again = true,
+                (StatusCode::UNAUTHORIZED, _) => return Err(self.not_admitted()),
+                _ => return Ok(answer),
+            }
         }
+    }
+
+    /// What to show the daemon; asked for again where it has started anew since.
+    async fn shown(&self, is_again: bool) -> Result<Option<String>, ClientError> {
+        let pass = match &self.token {
+            Token::Given(token) => return Ok(token.clone()),
+            Token::Filed(_, Err(_)) => return Ok(None),
+            Token::Filed(_, Ok(pass)) => pass,
+        };
+        let mut known = pass.known.lock().await;
+        if is_again || known.is_none() {
+            let asked = pass.greeting.ask(&self.http).await.map_err(|error| match error {
+                GreetingError::Unanswered(error) => self.gone(&error),
+                GreetingError::Unproven => self.not_admitted(),
+            });
+            *known = Some(asked?);
+        }
+        Ok(known.clone())
     }
 
     fn gone(&self, error: &reqwest::Error) -> ClientError {
@@ -111,6 +175,7 @@ impl Client {
         // Of TLS, the last cause says what is wrong: an unknown authority, another name.
         let refused = self.base.starts_with("https://").then(|| root_cause(error));
         let why = match refused {
+            _ if error.is_timeout() => return self.silent(),
             Some(why) => why,
             None if error.is_connect() => "nobody listens there".to_owned(),
             None => "it did not answer".to_owned(),
@@ -121,15 +186,27 @@ impl Client {
         )
     }
 
-    /// The daemon does not know who asks.
+    /// The daemon has the connection, and says nothing.
+    pub(super) fn silent(&self) -> ClientError {
+        let base = self.base.trim_start_matches("http://");
+        let sentence = format!(
+            "the daemon at {base} does not answer: it is stopped, or has too much to do. Look at its log and its process \
+             (`systemctl status nexo-poller`, `ps -C nexo-poller -o pid,stat,pcpu`); where the state is `T`, `kill -CONT PID` \
+             lets it go on"
+        );
+        ClientError::new(Exit::NoDaemon, sentence)
+    }
+
+    /// The daemon does not know who asks, or did not prove that it is the one that was meant.
     fn not_admitted(&self) -> ClientError {
         let base = self.base.trim_start_matches("http://");
         let (exit, sentence) = match &self.token {
             Token::Filed(file, Ok(_)) => (
                 Exit::NoDaemon,
                 format!(
-                    "the daemon at {base} does not know the token in {}: it is that of another file, or the token was replaced \
-                     while it ran. Start this file's with `nexo-poller run`",
+                    "the daemon at {base} does not know the token in {}, so it was told nothing: it is that of another file, an \
+                     older version or another program, or the token was replaced while it ran. Start this file's with \
+                     `nexo-poller run`",
                     file.display()
                 ),
             ),
@@ -151,14 +228,9 @@ impl Client {
         ClientError::new(exit, sentence)
     }
 
-    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
-        let gone = |error: reqwest::Error| self.gone(&error);
-        let answer = request.send().await.map_err(gone)?;
+    async fn answer<T: DeserializeOwned>(&self, answer: Response) -> Result<T, ClientError> {
         let status = answer.status();
-        if status == StatusCode::UNAUTHORIZED {
-            return Err(self.not_admitted());
-        }
-        let body: Value = answer.json().await.map_err(gone)?;
+        let body: Value = answer.json().await.map_err(|error| self.gone(&error))?;
         if status.is_success() {
             return serde_json::from_value(body).map_err(|error| {
                 let sentence = format!("the daemon's answer is not understood ({error}); is it another version?");
@@ -171,6 +243,12 @@ impl Client {
     }
 }
 
+impl Pass {
+    fn between(token: &str, address: SocketAddr) -> Self {
+        Self { greeting: Greeting::new(token, address), known: Mutex::default() }
+    }
+}
+
 /// `/admin/pollers/<id>`, whatever the id holds.
 pub(super) fn job_path(id: &str) -> String {
     format!("/admin/pollers/{}", percent_encoded(id))
@@ -179,70 +257,4 @@ pub(super) fn job_path(id: &str) -> String {
 /// Text as one segment of a path or one value of a query.
 pub(super) fn percent_encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-/// Where the daemon that runs the file at `config` listens for users of this machine, and the file with its token.
-fn on_this_machine(config: &Path) -> Result<(String, PathBuf), ClientError> {
-    let settings =
-        PollersFile::settings_of(config).map_err(|error| ClientError::new(Exit::Config, error.to_string()))?;
-    let dir = settings.state_db.parent().unwrap_or(Path::new("")).to_owned();
-    // A port that the file names is this file's daemon, if anybody listens there; several daemons may share one state,
-    // and so one address file.
-    let admin = &settings.admin;
-    let named = admin.bind.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
-    let named = named.filter(|_| !admin.binds_by_default() && !admin.is_for_outside());
-    let address = match named.filter(|address| TcpStream::connect_timeout(address, CONNECT).is_ok()) {
-        Some(address) => address.to_string(),
-        None => std::fs::read_to_string(dir.join(ADDRESS_FILE)).map_err(|_| no_daemon(config))?,
-    };
-    Ok((address.trim().to_owned(), dir.join(TOKEN_FILE)))
-}
-
-fn no_daemon(config: &Path) -> ClientError {
-    let config = config.display();
-    let sentence = format!("no daemon is running for {config}; start one with `nexo-poller run -c {config}`");
-    ClientError::new(Exit::NoDaemon, sentence)
-}
-
-/// # Errors
-/// Where `url` is no address of a web server.
-fn check_address(url: &str) -> Result<(), ClientError> {
-    let why = if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
-        "it must begin with https:// or http://".to_owned()
-    } else if let Err(error) = reqwest::Url::parse(url) {
-        error.to_string()
-    } else {
-        return Ok(());
-    };
-    Err(ClientError::new(Exit::Usage, format!("`{url}` is no URL for --admin-url (NEXO_POLLER_ADMIN_URL): {why}")))
-}
-
-/// A client that trusts the authority in the PEM file `ca` as well.
-fn trusting(http: ClientBuilder, ca: Option<&Path>) -> Result<ClientBuilder, ClientError> {
-    let Some(path) = ca else { return Ok(http) };
-    let unusable = |error: &dyn std::fmt::Display| {
-        ClientError::new(Exit::Failed, format!("the authority {} cannot be used: {error}", path.display()))
-    };
-    let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
-    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?;
-    Ok(certificates.into_iter().fold(http, ClientBuilder::add_root_certificate))
-}
-
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &(dyn Error + 'static) = error;
-    while let Some(deeper) = below(cause) {
-        cause = deeper;
-    }
-    match cause.downcast_ref::<rustls::Error>() {
-        Some(rustls::Error::InvalidMessage(_)) => "it does not speak TLS: is it http://?".to_owned(),
-        _ => cause.to_string(),
-    }
-}
-
-/// An I/O error passes what it wraps off as itself, and names only what is below that as its source.
-fn below<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(wrapped) => Some(wrapped),
-        None => error.source(),
-    }
 }

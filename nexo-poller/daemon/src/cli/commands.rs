@@ -32,11 +32,11 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
         Command::Run { job } => {
             let job = job.as_deref().unwrap_or_default();
             let path = format!("{}/run", job_path(job));
-            wait_for(&format!("one tick of `{job}`"), daemon.post(&path, &json!({}))).await?
+            wait_for(&format!("one tick of `{job}`"), daemon.post_work(&path, &json!({}))).await?
         }
         Command::DryRun { job } => {
             let path = format!("{}/dry-run", job_path(job));
-            wait_for(&format!("a dry run of `{job}`"), daemon.post(&path, &json!({}))).await?
+            wait_for(&format!("a dry run of `{job}`"), daemon.post_work(&path, &json!({}))).await?
         }
         Command::Cursor { job, .. } => {
             let path = format!("{}/cursor", job_path(job));
@@ -56,7 +56,7 @@ pub(super) async fn ask(command: &Command, args: &Args) -> Result<Exit, ClientEr
         Command::Reset { job, .. } => daemon.post(&format!("{}/reset", job_path(job)), &json!({})).await?,
         Command::Reload { plan } => {
             let path = format!("/admin/pollers/reload?plan={plan}");
-            wait_for("the reload", daemon.post(&path, &json!({}))).await?
+            wait_for("the reload", daemon.post_work(&path, &json!({}))).await?
         }
         Command::Backup { .. }
         | Command::Check

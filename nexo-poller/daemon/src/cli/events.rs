@@ -1,9 +1,14 @@
+use std::time::Duration;
+
 use nexo_poller::unstable::LineFramer;
 
 use super::client::{Client, ClientError};
 use super::print;
 use crate::core::exit::Exit;
 use crate::core::terminal::line_to_stdout;
+
+/// A daemon at work sends a comment every 15 seconds where it has nothing to tell.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// Prints the daemon's events until it ends, or until nobody reads them.
 ///
@@ -15,7 +20,7 @@ pub(super) async fn follow(daemon: &Client, job: Option<&str>, json: bool) -> Re
         return Err(ClientError::new(Exit::Failed, "the daemon refuses another listener; close one"));
     }
     let (mut framer, mut name) = (LineFramer::default(), String::new());
-    while let Ok(Some(chunk)) = answer.chunk().await {
+    while let Ok(Some(chunk)) = tokio::time::timeout(SILENCE, answer.chunk()).await.map_err(|_| daemon.silent())? {
         framer.push(&chunk);
         while let Some(line) = framer.next_line() {
             // Neither overlong nor broken lines come from a daemon; one event less is better than none from here on.

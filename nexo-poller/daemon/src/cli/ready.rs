@@ -1,5 +1,3 @@
-use serde_json::Value;
-
 use super::client::{Client, ClientError};
 use super::print;
 use crate::core::exit::Exit;
@@ -10,8 +8,7 @@ use crate::core::terminal::line_to_stdout;
 /// # Errors
 /// Where the daemon is not there, or answers something else.
 pub(super) async fn ready(daemon: &Client, json: bool) -> Result<Exit, ClientError> {
-    let answer = daemon.stream("/readyz").await?;
-    let answer: Value = answer.json().await.unwrap_or_default();
+    let answer = daemon.readiness().await?;
     let Some(ready) = answer["ready"].as_bool() else {
         let sentence = "the daemon's answer is not understood; is it another version?";
         return Err(ClientError::new(Exit::Failed, sentence));

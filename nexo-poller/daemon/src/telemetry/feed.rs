@@ -6,13 +6,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 /// Who reads more slowly than so many events are made is told how many it has missed.
 const KEPT: usize = 4_096;
-/// Readers at once: each is a socket that stays open.
+/// Readers at once, of those who know the admin token and of all others: each is a socket that stays open, and any user of the
+/// machine may hold some.
 const MOST_READERS: usize = 64;
 
 /// What happens to jobs, for whoever listens to the event stream. Nothing is kept for nobody.
 pub(crate) struct Feed {
     events: broadcast::Sender<Arc<FeedEvent>>,
-    places: Arc<Semaphore>,
+    /// For those who know the token.
+    reserved: Arc<Semaphore>,
+    /// For everybody.
+    open: Arc<Semaphore>,
 }
 
 /// One event, as it is sent.
@@ -32,7 +36,8 @@ pub(crate) struct Listener {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { events: broadcast::Sender::new(KEPT), places: Arc::new(Semaphore::new(MOST_READERS)) }
+        let places = || Arc::new(Semaphore::new(MOST_READERS));
+        Self { events: broadcast::Sender::new(KEPT), reserved: places(), open: places() }
     }
 }
 
@@ -52,8 +57,9 @@ impl Feed {
     }
 
     /// Listens from now on; `None` where too many do.
-    pub(crate) fn listen(&self) -> Option<Listener> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+    pub(crate) fn listen(&self, holds_token: bool) -> Option<Listener> {
+        let places = if holds_token { &self.reserved } else { &self.open };
+        let place = Arc::clone(places).try_acquire_owned().ok()?;
         Some(Listener { events: self.events.subscribe(), _place: place })
     }
 }
@@ -100,4 +106,19 @@ fn described(event: &RunnerEvent<'_>) -> Option<(&'static str, Value)> {
         RunnerEventKind::ClockSet { by_ms } => ("clock_set", json!({ "at": at, "by_ms": by_ms })),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_all_places_of_strangers_keeps_no_holder_of_the_token_out() {
+        let feed = Feed::default();
+        let strangers: Vec<Listener> = std::iter::from_fn(|| feed.listen(false)).collect();
+        assert_eq!(strangers.len(), MOST_READERS);
+        assert!(feed.listen(true).is_some());
+        drop(strangers);
+        assert!(feed.listen(false).is_some());
+    }
 }

@@ -85,6 +85,7 @@ fn every_call_answers_as_it_is_described() {
         ("post", "/admin/pollers/reload", "?plan=true", ""),
         ("get", "/admin/plugins", "", ""),
         ("get", "/admin/plugins/{id}/log", "", ""),
+        ("get", "/admin/hello", "?nonce=0123456789abcdef", ""),
         ("get", "/admin/openapi.json", "", ""),
         ("get", "/metrics", "", ""),
         ("get", "/healthz", "", ""),
