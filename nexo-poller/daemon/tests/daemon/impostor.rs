@@ -100,7 +100,7 @@ fn whoever_has_taken_the_port_of_a_daemon_learns_nothing_from_commands_and_daemo
 }
 
 #[test]
-fn what_a_command_shows_a_daemon_is_worth_nothing_at_its_next_run_and_the_token_holds() {
+fn neither_a_proof_nor_the_name_of_a_run_lets_anybody_in_and_the_token_does() {
     let home = Home::with_jobs(&[HOURLY]);
     let daemon = home.boot();
     let host = format!("Host: {}", daemon.address);
