@@ -3,6 +3,19 @@
 //! Every message on the broker is an [`Event`]; a request has a [`Message`] as its payload. [`TickRequest`] and [`TickReply`] are the bodies of a tick,
 //! [`HostRequest`] and [`HostCall`] those of a plugin's calls to its daemon. [`topics`] and [`code`] hold every topic and error code. What is written is strict;
 //! what is read is accepted in every form that published plugins and daemons use.
+//!
+//! The whole protocol is written down, for readers of any language, in [docs/protocol.md]: the frames of stdin and stdout (`initialize`, `broker.event`,
+//! `broker.publish`, `shutdown`), one process per tick, NATS, and the codes:
+//!
+//! | code | means | the daemon |
+//! | --- | --- | --- |
+//! | −32001 | transient | tries again |
+//! | −32002 | permanent | pauses the job |
+//! | −32602 | the parameters, or the job's config, are wrong | pauses the job |
+//! | −32601 | the method is not known, or the kind not served | pauses the job |
+//! | −32700, −32600, −32603 and any other | malformed, or an internal failure | tries again |
+//!
+//! [docs/protocol.md]: https://github.com/nexo-poller/nexo-poller/blob/main/docs/protocol.md
 
 mod cursor;
 mod debug;

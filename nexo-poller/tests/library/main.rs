@@ -5,4 +5,5 @@ mod circles;
 #[cfg(feature = "llm")]
 mod llm;
 mod local_broker;
+mod protocol_page;
 mod wire_vectors;

@@ -32,6 +32,7 @@ mod otel;
 mod outside;
 mod page;
 mod permissions;
+mod protocol;
 mod recorder;
 mod rights;
 mod secrets;
