@@ -1,9 +1,11 @@
+use std::path::Path;
+
 use nexo_poller::manifest::DeclaredPoller;
 
 use super::mismatch::{Found, Mismatch, list};
 use super::scene::{Scene, news, resume, succeeds};
 use super::{Suite, World};
-use crate::process::{PluginProcess, built_binary};
+use crate::process::{PluginPipes, PluginProcess, built_binary};
 use crate::{JobTest, MockPollerHost};
 
 pub(super) async fn alike<P: DeclaredPoller + Default, W: World>(suite: &Suite<P, W>) -> Found {
@@ -42,5 +44,19 @@ pub(super) async fn alike<P: DeclaredPoller + Default, W: World>(suite: &Suite<P
             return Err(Mismatch::new(expected, text(&theirs.next_cursor)));
         }
     }
-    Ok(())
+    bridged(&program, P::DECLARATION.plugin_id.unwrap_or(P::DECLARATION.kind)).await
+}
+
+/// Some hosts name a broker in the environment and speak through stdin all the same; they end a plugin that does not answer.
+async fn bridged(program: &Path, id: &str) -> Found {
+    // Nobody listens on port 1.
+    let mut plugin = PluginPipes::start_with(program, id, &[("NEXO_BROKER_URL", "nats://127.0.0.1:1")])
+        .map_err(|error| Mismatch::new("a plugin that starts", error))?;
+    let answered = plugin.initialize().await;
+    let answer =
+        answered.map_err(|error| Mismatch::new("an answer to `initialize` where NEXO_BROKER_URL is set", error))?;
+    if answer["plugin"]["id"] != id {
+        return Err(Mismatch::new(format!("the id `{id}` in the handshake"), &answer["plugin"]["id"]));
+    }
+    plugin.ended().await.map(|_| ()).map_err(|error| Mismatch::new("a plugin that ends with its stdin", error))
 }

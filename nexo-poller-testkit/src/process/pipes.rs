@@ -48,13 +48,18 @@ impl PluginPipes {
     /// # Errors
     /// [`ProcessError::Io`].
     pub fn start(program: impl AsRef<Path>, id: &str) -> Result<Self, ProcessError> {
-        let program = program.as_ref();
+        Self::start_with(program.as_ref(), id, &[])
+    }
+
+    /// The same with more in the environment.
+    pub(crate) fn start_with(program: &Path, id: &str, environment: &[(&str, &str)]) -> Result<Self, ProcessError> {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"NEXO_") {
                 command.env_remove(name);
             }
         }
+        command.envs(environment.iter().copied());
         command.env("NEXO_POLLER_PLUGIN_ID", id).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let cannot = || format!("{} cannot be started", program.display());

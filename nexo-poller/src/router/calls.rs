@@ -175,6 +175,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_call_with_an_id_is_answered_under_it_whatever_the_answer_is() {
+        let in_flight = InFlight::default();
+        let _place = in_flight.enter("jira", &tick());
+        for (method, id) in [("log", json!(7)), ("dance", json!("a"))] {
+            let mut body = call(method, &json!({"message": "m"}), "ana", "ana_jira");
+            body["id"] = id.clone();
+            assert_eq!(answer_call(&in_flight, "jira", &body).await["id"], id);
+        }
+        let mut odd = call("log", &json!({"message": "m"}), "ana", "ana_jira");
+        for id in [json!(null), json!({"a": 1}), json!("x".repeat(2000))] {
+            odd["id"] = id;
+            assert_eq!(answer_call(&in_flight, "jira", &odd).await, json!({"result": null}));
+        }
+    }
+
+    #[tokio::test]
     async fn an_unknown_method_and_malformed_parameters_have_their_codes() {
         let in_flight = InFlight::default();
         let _place = in_flight.enter("jira", &tick());

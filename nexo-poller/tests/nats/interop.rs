@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use nexo_poller::broker::{NatsBroker, NatsOptions};
+use nexo_poller::broker::{Broker, NatsBroker, NatsOptions};
 use nexo_poller::manifest::Manifest;
 use nexo_poller::prelude::*;
-use nexo_poller::router::PluginPollerRouter;
+use nexo_poller::router::{PluginPollerRouter, serve_calls, serve_relayed_calls};
 use nexo_poller_testkit::NatsServer;
 
 use crate::no_host::NoHost;
@@ -65,6 +65,26 @@ async fn daemons_of_others_can_tick_our_plugin() {
     }
     copy.kill().unwrap();
     copy.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_json_is_told_so_by_daemons_that_share_a_server_and_by_one_that_has_it_alone() {
+    let server = NatsServer::start().unwrap();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let broker = NatsBroker::connect(NatsOptions::new(&server.url()).unwrap().with_name("daemon")).await.unwrap();
+    let broker: Arc<dyn Broker> = Arc::new(broker);
+    let in_flight = PluginPollerRouter::new(Arc::clone(&broker)).in_flight();
+    tokio::spawn(serve_calls(Arc::clone(&broker), in_flight.clone(), "alone".to_owned()));
+    tokio::spawn(serve_relayed_calls(broker, in_flight, "shared".to_owned()));
+    for plugin in ["alone", "shared"] {
+        let topic = format!("daemon.rpc.{plugin}");
+        while client.request(topic.clone(), "{}".into()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        let answer = client.request(topic, "hello?".into()).await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
+        assert_eq!(answer, json!({"error": {"code": -32700, "message": "the request is not JSON"}}), "{plugin}");
+    }
 }
 
 #[tokio::test]
