@@ -6,4 +6,6 @@ mod circles;
 mod llm;
 mod local_broker;
 mod protocol_page;
+#[cfg(feature = "router")]
+mod readable_events;
 mod wire_vectors;

@@ -5,7 +5,7 @@ use nexo_poller::contract::LlmInvokeResponse;
 use nexo_poller::manifest::Manifest;
 use nexo_poller::unstable::{Frame, FrameKind};
 use nexo_poller::wire::{
-    Event, HostCall, HostRequest, Message, TickReply, TickRequest, code, host_error_body, open_answer,
+    Event, HostCall, HostRequest, Message, TickCancel, TickReply, TickRequest, code, host_error_body, open_answer,
     open_host_answer, open_request, result_body, topics,
 };
 use serde::Deserialize;
@@ -108,6 +108,7 @@ fn each_example_of_the_page_is_what_the_code_reads_and_writes() {
             "request" => call(&request(&example)),
             "answer" => assert_eq!(open_answer(event(&example).payload), result_body(Value::Null)),
             "tick" => tick(&example),
+            "cancel" => assert_eq!(TickCancel::read(&example).unwrap().to_value(), example),
             "tick reply" => tick_reply(&example, true),
             "bare tick reply" => tick_reply(&example, false),
             "call" => call(&example),

@@ -222,34 +222,6 @@ async fn a_field_called_reply_to_in_an_ordinary_message_is_the_authors_own() {
 }
 
 #[tokio::test]
-async fn an_event_whose_id_or_session_others_could_not_read_is_made_readable_on_both_ways() {
-    let joined = joined().await;
-    let mut outbound = joined.broker.subscribe("plugin.outbound.>", None).await.unwrap();
-    let mut news = joined.child.subscribe("news.*", None).await.unwrap();
-    let odd = |topic: &str, id: &str| {
-        let mut event = Event::with_id(id, topic, "jira", json!({"n": 1}));
-        event.session_id = Some("today".to_owned());
-        event
-    };
-    let mut ids = Vec::new();
-    for id in ["issue-7", "issue-7", "", ""] {
-        joined.child.publish(odd("plugin.outbound.a", id)).await.unwrap();
-        joined.broker.publish(odd("news.today", id)).await.unwrap();
-        for event in [outbound.next().await.unwrap().event, news.next().await.unwrap().event] {
-            assert!(event.is_readable() && event.session_id.is_none(), "{event:?}");
-            assert_eq!(event.payload, json!({"n": 1}));
-            ids.push(event.id.clone());
-        }
-    }
-    assert_eq!(
-        ids.iter().collect::<std::collections::HashSet<_>>().len(),
-        5,
-        "one, and four that nobody named: {ids:?}"
-    );
-    assert!(ids[..4].iter().all(|id| *id == ids[0]), "{ids:?}");
-}
-
-#[tokio::test]
 async fn a_message_over_the_limit_is_refused_where_it_is_published() {
     let joined = joined().await;
     let big = Event::new("plugin.outbound.a", "jira", json!("x".repeat(DEFAULT_MAX_LINE)));
