@@ -79,7 +79,7 @@ impl Http {
     /// Transient where it may work later, permanent where it will not. None shows a URL, which may hold a key.
     pub(super) async fn send(&self, request: Request) -> Result<Answer, PollerError> {
         let all = async {
-            let Request { method, mut url, mut headers, body, allow_private_networks } = request;
+            let Request { method, mut url, mut headers, mut body, allow_private_networks } = request;
             let client = if allow_private_networks { &self.any } else { &self.public };
             for _ in 0..=MOST_REDIRECTS {
                 if !allow_private_networks && !self.is_exempt(&url) {
@@ -99,6 +99,7 @@ impl Http {
                 if next.origin() != url.origin() {
                     // They were written for the server that the operator named, and may hold its secrets.
                     headers.clear();
+                    body = None;
                 }
                 url = next;
             }

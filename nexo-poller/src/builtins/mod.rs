@@ -6,6 +6,7 @@
 mod address;
 pub mod agent_turn;
 mod fetch;
+mod items;
 mod secrets;
 pub mod webhook_poll;
 

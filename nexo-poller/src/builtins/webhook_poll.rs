@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Method, Url};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::fetch::{Answer, Http, Request, text_of};
+use super::items::Items;
 use super::secrets::WithSecrets;
 use crate::contract::{
     Config, Cursor, Deliver, FromTick, MessageTemplate, PollContext, PollerError, ResultExt, State, TickAck, at_path,
@@ -19,6 +23,9 @@ use crate::poller;
 
 /// As many items of an answer are looked at, and as many ids remembered: what is looked at is never forgotten.
 const SEEN: usize = 500;
+
+/// A longer `etag` or `last-modified` is not remembered: the answer is then read each time.
+const LONGEST_VERSION: usize = 1024;
 
 /// The config of a `webhook_poll` job.
 #[derive(Deserialize, JsonSchema)]
@@ -111,9 +118,19 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
 /// What was announced, and the version of the answer that held nothing else.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Seen {
+    /// The ids, each as a hash: a source decides how long its ids are, and not how long a cursor is.
+    #[serde(default)]
+    hashes: Vec<String>,
+    /// The ids themselves, in a cursor of an older version.
+    #[serde(default, skip_serializing)]
     ids: Vec<String>,
     etag: Option<String>,
     last_modified: Option<String>,
+}
+
+/// The name of an id in a cursor: 22 characters, the same in every version.
+fn hash_of(id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()))
 }
 
 /// Asks an HTTP API for a list and announces what is new in it.
@@ -136,31 +153,32 @@ pub async fn webhook_poll(
         Answer::Unchanged => return Ok(TickAck::new()),
         Answer::Body { headers, bytes } => (headers, bytes),
     };
-    let answer: Value = serde_json::from_slice(&bytes).map_err(|error| {
-        // The parser's own words could show a piece of the answer.
-        PollerError::transient(format!("the answer is not JSON (line {}, column {})", error.line(), error.column()))
-    })?;
-    let items = items_of(&answer, &config)?;
+    let items = Items::read(&bytes, &config.items_path, SEEN)?;
+    let hashes = (0..items.len()).map(|index| Ok(hash_of(&id_of(&items.get(index)?, index, &config)?)));
+    let hashes = hashes.collect::<Result<Vec<_>, PollerError>>()?;
 
-    let known: HashSet<&String> = seen.ids.iter().collect();
+    let old: Vec<String> = seen.ids.iter().take(SEEN).map(|id| hash_of(id)).chain(seen.hashes).collect();
+    let known: HashSet<&String> = old.iter().collect();
     let mut met = HashSet::new();
-    let news: Vec<&(String, &Value)> =
-        items.iter().filter(|(id, _)| !known.contains(id) && met.insert(id.as_str())).collect();
+    let news: Vec<usize> =
+        (0..items.len()).filter(|index| !known.contains(&hashes[*index]) && met.insert(&hashes[*index])).collect();
     let announced = &news[..news.len().min(config.max_per_tick.get())];
     // All before the first is sent: a template that does not fit leaves nothing half-told.
-    let texts = announced.iter().map(|(_, item)| config.message_template.fill_from(item));
+    let texts = announced.iter().map(|index| config.message_template.fill_from(&items.get(*index)?));
     for text in texts.collect::<Result<Vec<_>, _>>()? {
         config.deliver.send(ctx, &text).await?;
     }
 
     // What is in the answer comes first; what has left it is remembered as far as there is room.
     let mut kept = HashSet::new();
-    let still = items.iter().map(|(id, _)| id).filter(|id| known.contains(id));
-    let ids = still.chain(announced.iter().map(|(id, _)| id)).chain(&seen.ids);
-    let ids: Vec<String> = ids.filter(|id| kept.insert(id.as_str())).take(SEEN).cloned().collect();
+    let still = hashes.iter().filter(|hash| known.contains(hash));
+    let all = still.chain(announced.iter().map(|index| &hashes[*index])).chain(&old);
+    let remembered = all.filter(|hash| kept.insert(*hash)).take(SEEN).cloned().collect();
     // An unchanged answer is not read again, so its version counts as seen only when nothing of it is left to announce.
-    let version = |name| text_of(&headers, name).filter(|_| announced.len() == news.len());
-    let seen = Seen { ids, etag: version(&ETAG), last_modified: version(&LAST_MODIFIED) };
+    let whole = announced.len() == news.len();
+    let version = |name| text_of(&headers, name).filter(|version| whole && version.len() <= LONGEST_VERSION);
+    let (etag, last_modified) = (version(&ETAG), version(&LAST_MODIFIED));
+    let seen = Seen { hashes: remembered, ids: Vec::new(), etag, last_modified };
     Ok(TickAck::with_cursor(&seen)?.items(items.len(), announced.len()))
 }
 
@@ -197,30 +215,15 @@ async fn request(ctx: &PollContext, config: &WebhookConfig, seen: &Seen) -> Resu
     Ok(Request { method, url, headers, body, allow_private_networks })
 }
 
-/// The answer's items, each with its id.
-fn items_of<'a>(answer: &'a Value, config: &WebhookConfig) -> Result<Vec<(String, &'a Value)>, PollerError> {
-    let list = at_path(answer, &config.items_path).and_then(Value::as_array).ok_or_else(|| {
-        let keys: Vec<&str> = answer.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
-        PollerError::config(format!(
-            "the answer has no list at `items_path: \"{}\"`; {}",
-            config.items_path,
-            if keys.is_empty() { "it is not an object".to_owned() } else { format!("it has {}", keys.join(", ")) }
-        ))
-    })?;
-    if list.len() > SEEN {
-        return Err(PollerError::permanent(format!(
-            "the answer has {} items, and {SEEN} is the most that are told apart: ask the source for less at a time",
-            list.len()
-        )));
-    }
-    let with_id = |(index, item): (usize, &'a Value)| match at_path(item, &config.id_field) {
-        Some(Value::String(id)) if !id.is_empty() => Ok((id.clone(), item)),
-        Some(Value::Number(id)) => Ok((id.to_string(), item)),
+/// The id of the item at `index`.
+fn id_of(item: &Value, index: usize, config: &WebhookConfig) -> Result<String, PollerError> {
+    match at_path(item, &config.id_field) {
+        Some(Value::String(id)) if !id.is_empty() => Ok(id.clone()),
+        Some(Value::Number(id)) => Ok(id.to_string()),
         _ => Err(PollerError::config(format!(
             "item {} of the answer has no text or number at `id_field: \"{}\"`",
             index + 1,
             config.id_field
         ))),
-    };
-    list.iter().enumerate().map(with_id).collect()
+    }
 }

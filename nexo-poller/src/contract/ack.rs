@@ -25,7 +25,8 @@ use super::PollerError;
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TickAck {
-    /// Where the next tick resumes. `None` keeps the old cursor; an empty one resets it.
+    /// Where the next tick resumes. `None` keeps the old cursor; an empty one resets it. At most [`MAX_CURSOR`](super::MAX_CURSOR)
+    /// bytes; a tick that returns more fails, and its job is paused.
     pub next_cursor: Option<Vec<u8>>,
     /// When to come back, for the upcoming slot only. `None` follows the schedule.
     pub next_interval_hint: Option<Duration>,

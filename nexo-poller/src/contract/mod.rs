@@ -8,6 +8,7 @@
 mod ack;
 pub(crate) mod code;
 mod context;
+mod cursor_size;
 mod deliver;
 mod describe;
 mod error;
@@ -30,6 +31,8 @@ pub(crate) mod topics;
 
 pub use self::ack::{TickAck, TickMetrics};
 pub use self::context::PollContext;
+pub(crate) use self::cursor_size::check_cursor;
+pub use self::cursor_size::{CursorTooLarge, MAX_CURSOR};
 pub use self::deliver::Deliver;
 pub(crate) use self::describe::describe_decode_error;
 pub use self::error::{ErrorClass, HostError, PollerError, ResultExt};

@@ -1,3 +1,4 @@
+use crate::contract::CursorTooLarge;
 use crate::store::{StoreError, UnixMs};
 
 /// Why the runner did not do what it was asked.
@@ -66,6 +67,9 @@ pub enum RunnerError {
         /// The job.
         id: String,
     },
+    /// A cursor that was to be set is over the limit.
+    #[error(transparent)]
+    CursorTooLarge(#[from] CursorTooLarge),
     /// The store does not work.
     #[error(transparent)]
     Store(#[from] StoreError),

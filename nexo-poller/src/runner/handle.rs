@@ -12,6 +12,7 @@ use super::plan::ReloadPlan;
 use super::policy::{Change, Rules};
 use super::registry::PollerRegistry;
 use super::status::{JobStatus, RunnerHealth, TickReport};
+use crate::contract::check_cursor;
 use crate::store::{Clock, JobState, PastCursor, Pause, PauseCause, StateStore, UnixMs};
 
 /// A running scheduler. Cheap to clone: all clones are one runner. It ends with [`shutdown`](Self::shutdown), or, without
@@ -165,8 +166,9 @@ impl PollerRunner {
     /// that was there is kept as the previous one.
     ///
     /// # Errors
-    /// [`RunnerError::UnknownJob`], [`RunnerError::Store`].
+    /// [`RunnerError::UnknownJob`], [`RunnerError::CursorTooLarge`], [`RunnerError::Store`].
     pub async fn set_cursor(&self, id: &str, cursor: Option<Vec<u8>>) -> Result<(), RunnerError> {
+        check_cursor(id, cursor.as_deref())?;
         self.change(id, Change::SetCursor(cursor.map(Vec::into_boxed_slice))).await
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::host::TickHost;
 use super::panics::{Panicked, catch, catch_now};
 use super::{PublishList, TickGate};
-use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck, TickIdentity};
+use crate::contract::{PollContext, Poller, PollerError, PollerHost, TickAck, TickIdentity, check_cursor};
 
 /// A tick that is about to run: the author's poller, and everything that the tick is given but its host.
 #[non_exhaustive]
@@ -71,7 +71,12 @@ impl AuthorTick {
             Ok(context) => context,
             Err(refused) => return Ok(Err(refused)),
         };
-        catch(async { poller.tick(&context).await }).await
+        catch(async {
+            let ack = poller.tick(&context).await?;
+            check_cursor(&context.job_id, ack.next_cursor.as_deref())?;
+            Ok(ack)
+        })
+        .await
     }
 
     /// What the author's code is given. `host` is wrapped, so that it heeds the publish list and closes with `gate`.

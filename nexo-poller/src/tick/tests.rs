@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{AuthorTick, Panicked, PublishList, TickGate, catch_now, watch};
-use crate::contract::TickIdentity;
 use crate::contract::outbox::Outbox;
+use crate::contract::{ErrorClass, MAX_CURSOR, TickIdentity};
 use crate::prelude::*;
 
 /// Does what its config says.
@@ -43,6 +43,10 @@ impl Poller for Does {
                     to("telegram").send(ctx, "hello").await?;
                     ctx.credentials::<Value>("telegram").await?;
                 }
+            }
+            Some(text) if text.starts_with("cursor ") => {
+                let size = text["cursor ".len()..].parse().unwrap();
+                return Ok(TickAck { next_cursor: Some(vec![b'x'; size]), ..TickAck::new() });
             }
             _ => {}
         }
@@ -166,5 +170,17 @@ async fn a_tick_that_has_had_its_time_is_cancelled_and_one_that_does_not_heed_th
         assert_eq!(began.elapsed(), Duration::from_secs(if ends { 10 } else { 11 }), "{config}");
         let left = poller.0.lock().unwrap().take().unwrap();
         left.publish("plugin.outbound.late", &json!({})).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_256_kib_is_taken_and_a_longer_one_fails_its_tick_with_size_limit_and_job() {
+    let longest = run("cursor 262144", &outbox()).await.unwrap().unwrap();
+    assert_eq!(longest.next_cursor.map(|cursor| cursor.len()), Some(MAX_CURSOR));
+    let refused = run("cursor 262145", &outbox()).await.unwrap().unwrap_err();
+    assert_eq!(refused.class(), ErrorClass::Permanent);
+    let said = refused.to_string();
+    for part in ["job `j`", "262145 bytes", "limit of 262144", "not everything that was ever seen"] {
+        assert!(said.contains(part), "{said}");
     }
 }

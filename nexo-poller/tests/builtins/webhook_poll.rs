@@ -1,3 +1,4 @@
+use std::process::Command;
 use std::time::Duration;
 
 use nexo_poller::builtins::WebhookPoll;
@@ -143,7 +144,7 @@ async fn five_hundred_ids_are_remembered_and_more_items_are_refused_rather_than_
     job.host().assert_published(TOPIC).times(500);
     job.tick().await;
     job.host().assert_published(TOPIC).times(800);
-    assert_eq!(job.cursor::<Value>()["ids"].as_array().unwrap().len(), 500);
+    assert_eq!(job.cursor::<Value>()["hashes"].as_array().unwrap().len(), 500);
     let error = job.tick_expect_permanent().await.to_string();
     assert!(error.contains("501 items, and 500 is the most"), "{error}");
 }
@@ -183,4 +184,69 @@ fn a_wrong_config_is_refused_when_the_job_is_loaded() {
         assert!(error.contains(said), "{key}: {error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_source_whose_ids_and_versions_are_long_makes_no_long_cursor() {
+    let answers: Vec<Exchange> = (0..20)
+        .map(|answer| {
+            // 490 ids of 2 kB: 1 MB.
+            let long = (0..490).map(|n| json!({"id": format!("{answer}-{n}-{}", "x".repeat(2_000)), "title": "t"}));
+            Exchange::get("/items").json(&long.collect()).header("etag", &"e".repeat(4_000))
+        })
+        .collect();
+    let server = HttpReplay::of(Recording::from(<[Exchange; 20]>::try_from(answers).unwrap()));
+    let mut job = job(with(config(&server), "max_per_tick", 490));
+    let mut longest = 0;
+    for _ in 0..20 {
+        job.tick().await;
+        longest = longest.max(job.cursor_bytes().map_or(0, <[u8]>::len));
+    }
+    job.host().assert_published(TOPIC).times(20 * 490);
+    println!("20 answers of 1 MB: the cursor has {longest} bytes at most");
+    assert!(longest < 16 * 1024, "{longest}");
+}
+
+#[tokio::test]
+async fn the_ids_in_a_cursor_of_an_older_version_are_known() {
+    let server = server([answer(&items(1..=3))]);
+    let older = json!({"ids": ["1", "2"], "etag": null, "last_modified": null});
+    let mut job = job(config(&server)).resume_from(&older);
+    job.tick().await;
+    job.tick().await;
+    job.host().assert_published(TOPIC).texts(["Item 3"]);
+}
+
+/// Run by the test below, in a process of its own: others use memory as well.
+#[tokio::test]
+#[ignore = "measured by a_million_items_are_refused_while_they_are_read_and_never_built"]
+async fn four_million_items() {
+    let million = format!("[{}1]", "1,".repeat(3_999_999));
+    let server = server([Exchange::get("/items").text(&million)]);
+    let mut job = job(config(&server));
+    let before = peak_memory().unwrap();
+    let error = job.tick_expect_permanent().await.to_string();
+    assert!(error.contains("4000000 items, and 500 is the most"), "{error}");
+    println!("4,000,000 items of 8 MB took {} MiB", (peak_memory().unwrap() - before) >> 20);
+}
+
+#[test]
+fn a_million_items_are_refused_while_they_are_read_and_never_built() {
+    let mut alone = Command::new(std::env::current_exe().unwrap());
+    let done =
+        alone.args(["--exact", "webhook_poll::four_million_items", "--ignored", "--nocapture"]).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}");
+    let figure = said.lines().find(|line| line.contains("items of 8 MB took")).unwrap();
+    println!("{figure}");
+    let mib: usize = figure.split_whitespace().rev().nth(1).unwrap().parse().unwrap();
+    // The text itself as the server sends it and as it comes, and no value of it: those would take 128 MiB.
+    assert!(mib < 64, "{figure}");
+}
+
+/// The most that this process has used, in bytes.
+fn peak_memory() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
 }

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use nexo_poller::contract::MAX_CURSOR;
 use nexo_poller::store::PastCursor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ use super::refusal::Refusal;
 use crate::core::cursor_view::{CursorOrder, CursorView};
 use crate::core::daemon::Daemon;
 use crate::core::dry_run::DryRun;
+
+/// The longest cursor in base64, and room: what is over the limit of cursors is told so in the words of that.
+const BODY_LIMIT: usize = 512 * 1024;
 
 /// What `GET /admin/pollers/{id}/cursor` answers. It needs the token: a cursor may hold a secret.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -63,9 +67,11 @@ pub(super) async fn cursor(
 pub(super) async fn set_cursor(
     State(daemon): State<Arc<Daemon>>,
     Path(id): Path<String>,
-    body: Bytes,
+    body: Body,
 ) -> Result<Json<CursorAnswer>, Refusal> {
     let bad = |sentence: &str| Refusal(StatusCode::BAD_REQUEST, sentence.to_owned());
+    let too_long = format!("the body is longer than {BODY_LIMIT} bytes; a cursor has at most {MAX_CURSOR}");
+    let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| Refusal(StatusCode::PAYLOAD_TOO_LARGE, too_long))?;
     let order: CursorOrder = serde_json::from_slice(&body).map_err(|_| {
         bad("the body must be one of {\"text\": …}, {\"base64\": …}, {\"clear\": true}, {\"restore\": true}")
     })?;

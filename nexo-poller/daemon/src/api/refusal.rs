@@ -17,7 +17,7 @@ impl From<RunnerError> for Refusal {
     fn from(error: RunnerError) -> Self {
         let status = match &error {
             RunnerError::UnknownJob { .. } => StatusCode::NOT_FOUND,
-            RunnerError::InvalidJob { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            RunnerError::InvalidJob { .. } | RunnerError::CursorTooLarge(_) => StatusCode::UNPROCESSABLE_ENTITY,
             RunnerError::Running { .. } | RunnerError::Held { .. } | RunnerError::Quarantined { .. } => {
                 StatusCode::CONFLICT
             }

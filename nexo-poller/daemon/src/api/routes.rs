@@ -26,7 +26,7 @@ use crate::core::daemon::Daemon;
 use crate::core::dry_run::DryRun;
 use crate::page;
 
-/// No call carries more than a reason.
+/// No call carries more than a reason, but the one that sets a cursor, which has a limit of its own.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// Every call of the server.

@@ -174,6 +174,17 @@ fn a_cursor_is_shown_set_cleared_and_restored_and_needs_the_token() {
     assert_eq!(home.run(&["reset", "counts", "--yes"]).code, Some(0));
     assert_eq!(home.json(&["cursor", "counts", "--restore"])["cursor"]["json"], 7);
     assert_eq!(home.run(&["cursor", "counts", "--set", "1", "--clear"]).code, Some(2), "one change at a time");
+    let right = format!("Authorization: Bearer {}", home.token());
+    let headers = [&*format!("Host: {}", daemon.address), &right, "Content-Type: application/json"];
+    for (size, status, said) in [
+        (262_144, 200, "\"bytes\":262144"),
+        (262_145, 422, "job `counts` has 262145 bytes, over the limit of 262144"),
+        (600_000, 413, "a cursor has at most 262144"),
+    ] {
+        let order = serde_json::json!({ "text": "x".repeat(size) }).to_string();
+        let answer = daemon.http("PUT /admin/pollers/counts/cursor", &headers, &order);
+        assert!(answer.0 == status && answer.1.contains(said), "{size}: {}", &answer.1[..answer.1.len().min(300)]);
+    }
     let said = home.run(&["cursor", "counts", "--set-base64", "*"]);
     assert!(said.stderr.contains("no base64"), "{said:?}");
     assert_eq!(daemon.get("/admin/pollers/counts/cursor").0, 401);

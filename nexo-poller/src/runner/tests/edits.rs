@@ -1,6 +1,7 @@
 //! Changes of a job while its tick's outcome is on its way to a slow store: both hold, in either order.
 
 use super::*;
+use crate::contract::MAX_CURSOR;
 use crate::store::{Answers, Batch, JobState, NewJob, StoreError, StoredJob};
 
 /// A store whose every write takes 50 ms, as a busy disk's does.
@@ -64,4 +65,18 @@ async fn a_retry_after_of_zero_switches_neither_backoff_nor_breaker_off() {
     rig.apply(vec![job("a", "limited", 3600)]).await;
     pass(2 * 3600).await;
     assert!(rig.tick_count("a") < 100, "{} ticks in two hours", rig.tick_count("a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cursor_that_an_operator_sets_has_the_limit_of_all_cursors() {
+    let rig = Rig::new();
+    rig.register(counting("count"), 4);
+    rig.apply(vec![job("a", "count", 60)]).await;
+    rig.runner.set_cursor("a", Some(vec![b'1'; MAX_CURSOR])).await.unwrap();
+    let refused = rig.runner.set_cursor("a", Some(vec![b'1'; MAX_CURSOR + 1])).await.unwrap_err();
+    assert!(
+        matches!(&refused, RunnerError::CursorTooLarge(why) if (&*why.job, why.size) == ("a", MAX_CURSOR + 1)),
+        "{refused}"
+    );
+    assert_eq!(rig.show("a").await.cursor_bytes, MAX_CURSOR);
 }
