@@ -21,7 +21,7 @@ impl<'a> Items<'a> {
     /// The list at `path` in the JSON text `answer`, of at most `most` items.
     ///
     /// # Errors
-    /// Transient where the answer is no JSON, config where it has no list there, permanent where that is too long. None shows a
+    /// Transient where the answer is not JSON, config where it has no list there, permanent where that is too long. None shows a
     /// value of the answer.
     pub(super) fn read(answer: &'a [u8], path: &str, most: usize) -> Result<Self, PollerError> {
         let mut found = Found { list: None, count: 0, names: Vec::new() };
@@ -30,7 +30,7 @@ impl<'a> Items<'a> {
         let at = At { steps: &steps, top: true, most, found: &mut found };
         at.deserialize(&mut json).and_then(|()| json.end()).map_err(|error| {
             // The parser's own words could show a piece of the answer.
-            PollerError::transient(format!("the answer is no JSON (line {}, column {})", error.line(), error.column()))
+            PollerError::transient(format!("the answer is not JSON (line {}, column {})", error.line(), error.column()))
         })?;
         let Found { list, count, names } = found;
         let list = list.ok_or_else(|| {
