@@ -2,6 +2,7 @@ use std::path::Path;
 
 use nexo_poller::contract::{Pattern, check_kind};
 use nexo_poller::manifest::{DeclaredPoller, Manifest};
+use nexo_poller::router::PluginEnvironment;
 
 use super::mismatch::{Found, Mismatch};
 use super::{Suite, World};
@@ -46,7 +47,7 @@ async fn printed(folder: &Path, bin: &str) -> Result<String, Mismatch> {
     let built = tokio::task::spawn_blocking(move || built_binary(folder, &bin)).await;
     let built = built.map_err(|error| Mismatch::new("a binary", error))?;
     let program = built.map_err(|error| Mismatch::new("a binary", error))?;
-    let output = tokio::process::Command::new(&program).arg("--print-manifest").output().await;
+    let output = PluginEnvironment::new().command(&program, []).arg("--print-manifest").output().await;
     let output = output.map_err(|error| Mismatch::new("a manifest from --print-manifest", error))?;
     String::from_utf8(output.stdout).map_err(|error| Mismatch::new("a manifest in UTF-8", error))
 }

@@ -3,9 +3,10 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use nexo_poller::router::PluginEnvironment;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 use super::ProcessError;
@@ -53,14 +54,8 @@ impl PluginPipes {
 
     /// The same with more in the environment.
     pub(crate) fn start_with(program: &Path, id: &str, environment: &[(&str, &str)]) -> Result<Self, ProcessError> {
-        let mut command = Command::new(program);
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"NEXO_") {
-                command.env_remove(name);
-            }
-        }
-        command.envs(environment.iter().copied());
-        command.env("NEXO_POLLER_PLUGIN_ID", id).process_group(0).kill_on_drop(true);
+        let mut command = PluginEnvironment::new().command(program, []);
+        command.envs(environment.iter().copied()).env("NEXO_POLLER_PLUGIN_ID", id);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let cannot = || format!("{} cannot be started", program.display());
         let mut child = command.spawn().map_err(ProcessError::io(cannot()))?;

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use nexo_poller::contract::{PollContext, Poller, PollerError, TickAck};
 use nexo_poller::manifest::{Lifecycle, Manifest, PluginGrants};
 use nexo_poller::router::{
-    PluginBinary, PluginKind, PluginPollerRouter, PluginState, PluginStatus, RestartPolicy, Supervisor,
-    SupervisorOptions, discover,
+    PluginBinary, PluginEnvironment, PluginKind, PluginPollerRouter, PluginState, PluginStatus, RestartPolicy,
+    Supervisor, SupervisorOptions, discover_in,
 };
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use super::ProcessError;
 use super::host_broker::HostBroker;
@@ -20,7 +21,8 @@ use crate::MockPollerHost;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A poller's real binary, driven as the daemon drives it: the same supervisor, the same bridge, the same deadlines. What
-/// it asks for is answered by a [`MockPollerHost`], and what it publishes is recorded there.
+/// it asks for is answered by a [`MockPollerHost`], and what it publishes is recorded there. Of the test's environment it sees
+/// what a daemon shows a plugin, and its home is a folder that goes away with it.
 ///
 /// ```no_run
 /// use nexo_poller::prelude::*;
@@ -49,6 +51,7 @@ pub struct PluginProcess {
     broker: HostBroker,
     host: MockPollerHost,
     supervisor: Option<Supervisor>,
+    _home: TempDir,
 }
 
 impl fmt::Debug for PluginProcess {
@@ -91,7 +94,9 @@ impl PluginProcess {
         host: &MockPollerHost,
         change: impl FnOnce(&mut Manifest),
     ) -> Result<Self, ProcessError> {
-        let (mut found, errors) = discover(program.as_ref()).await;
+        let home = tempfile::tempdir().map_err(ProcessError::io("the plugin's home cannot be made"))?;
+        let environment = PluginEnvironment::new().with_home(home.path());
+        let (mut found, errors) = discover_in(program.as_ref(), &environment).await;
         let no_plugin =
             || ProcessError::NoPlugin(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
         let mut plugin = found.pop().ok_or_else(no_plugin)?;
@@ -107,7 +112,7 @@ impl PluginProcess {
         let restart = RestartPolicy::default().with_first(Duration::from_millis(50));
         let options = SupervisorOptions::default().with_restart(restart);
         let supervisor = (!ephemeral).then(|| Supervisor::start(plugin.clone(), &router, options));
-        let process = Self { plugin, kinds, broker, host: host.clone(), supervisor };
+        let process = Self { plugin, kinds, broker, host: host.clone(), supervisor, _home: home };
         process.up(|status| status.state == PluginState::Up).await?;
         Ok(process)
     }

@@ -26,6 +26,7 @@ use crate::core::reload::PLUGINS_SETTLE;
 use crate::core::service_manager::ServiceManager;
 use crate::core::state_file::StateFile;
 use crate::plugins::built_in;
+use crate::plugins::homes::PluginHomes;
 use crate::plugins::running::Plugins;
 use crate::telemetry::feed::Feed;
 use crate::telemetry::logs;
@@ -76,7 +77,9 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     let services = HostServices::new(outbound, Arc::clone(&credentials) as _)
         .with_llm(Arc::clone(&llm) as _)
         .with_redact(redactor.rule());
-    let mut plugins = Plugins::new(services, registry.clone());
+    // Absolute: a plugin may change its working directory.
+    let homes = std::path::absolute(dir.join("plugins")).unwrap_or_else(|_| dir.join("plugins"));
+    let mut plugins = Plugins::new(services, registry.clone()).with_homes(PluginHomes::below(homes));
     if let Some(shared) = shared {
         plugins = plugins.with_remote(shared);
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 
-use super::binary::{PluginBinary, plugin_command};
+use super::binary::PluginBinary;
+use super::environment::PluginEnvironment;
 use super::regular_file::read_regular_file;
 use super::supervisor::ProcessGroup;
 use crate::manifest::{Manifest, ManifestError};
@@ -77,12 +78,20 @@ pub enum DiscoverError {
 /// One [`DiscoverError`] for each path that is no plugin, after everything was looked at; the plugins that were found
 /// are the other half.
 pub async fn discover(path: &Path) -> (Vec<PluginBinary>, Vec<DiscoverError>) {
+    discover_in(path, &PluginEnvironment::default()).await
+}
+
+/// As [`discover`], with `environment` for what is found there, and for the binaries that are asked for their manifest.
+///
+/// # Errors
+/// As [`discover`].
+pub async fn discover_in(path: &Path, environment: &PluginEnvironment) -> (Vec<PluginBinary>, Vec<DiscoverError>) {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     match candidates(path) {
         Ok(paths) => {
             for path in paths {
-                match read_plugin(&path).await {
-                    Ok(plugin) => found.push(plugin),
+                match read_plugin(&path, environment).await {
+                    Ok(plugin) => found.push(plugin.with_environment(environment.clone())),
                     Err(error) => errors.push(error),
                 }
             }
@@ -112,7 +121,7 @@ fn candidates(path: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
 
 const MANIFEST_FILE: &str = "nexo-plugin.toml";
 
-async fn read_plugin(path: &Path) -> Result<PluginBinary, DiscoverError> {
+async fn read_plugin(path: &Path, environment: &PluginEnvironment) -> Result<PluginBinary, DiscoverError> {
     if path.is_dir() {
         let manifest = read_manifest(&path.join(MANIFEST_FILE))?;
         let entrypoint = &manifest.plugin.entrypoint;
@@ -141,7 +150,7 @@ async fn read_plugin(path: &Path) -> Result<PluginBinary, DiscoverError> {
             return Ok(PluginBinary::new(manifest, path));
         }
     }
-    let text = print_manifest(path).await?;
+    let text = print_manifest(path, environment).await?;
     let manifest = Manifest::parse(&text, &format!("`{} --print-manifest`", path.display()))?;
     Ok(PluginBinary::new(manifest, path))
 }
@@ -153,9 +162,10 @@ fn read_manifest(file: &Path) -> Result<Manifest, DiscoverError> {
 }
 
 /// Runs the binary, in a process group of its own that is killed whatever happens.
-async fn print_manifest(path: &Path) -> Result<String, DiscoverError> {
+async fn print_manifest(path: &Path, environment: &PluginEnvironment) -> Result<String, DiscoverError> {
     let no_manifest = |why: String| DiscoverError::NoManifest { path: path.to_owned(), why };
-    let mut child = plugin_command(path)
+    let mut child = environment
+        .command(path, [])
         .arg("--print-manifest")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

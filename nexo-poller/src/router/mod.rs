@@ -6,7 +6,9 @@
 mod binary;
 mod calls;
 mod discover;
+mod environment;
 mod ephemeral;
+mod guardian;
 mod in_flight;
 mod kinds;
 mod link;
@@ -20,8 +22,10 @@ mod tick_faults;
 
 pub use self::binary::PluginBinary;
 pub use self::calls::serve_calls;
-pub use self::discover::{DiscoverError, discover};
+pub use self::discover::{DiscoverError, discover, discover_in};
+pub use self::environment::PluginEnvironment;
 pub use self::ephemeral::EphemeralPollerProxy;
+pub use self::guardian::{guard, set_guardian};
 pub use self::in_flight::InFlight;
 pub use self::link::PluginLink;
 pub use self::proxy::PluginPollerProxy;

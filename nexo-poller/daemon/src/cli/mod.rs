@@ -28,11 +28,16 @@ use clap::Parser;
 use self::args::{Args, Command};
 use crate::boot;
 use crate::core::exit::Exit;
+use crate::core::inheritance;
 use crate::telemetry::logs::{self, Logging};
 
 /// The whole of the program.
 #[must_use]
 pub(crate) fn main() -> ExitCode {
+    inheritance::keep_descriptors();
+    if inheritance::was_guardian() {
+        return ExitCode::SUCCESS;
+    }
     let args = Args::parse();
     let is_daemon = matches!(args.command, Command::Run { job: None });
     let whose = if is_daemon { Logging::OfDaemon } else { Logging::OfCommand };
@@ -46,7 +51,11 @@ pub(crate) fn main() -> ExitCode {
     };
     match runtime.enable_all().build() {
         Ok(runtime) => {
-            let exit = runtime.block_on(dispatch(&args));
+            let exit = runtime.block_on(async {
+                inheritance::hear_ignored_signals();
+                inheritance::guard_plugins();
+                dispatch(&args).await
+            });
             // The last spans, and then what is to be said of them.
             drop(traces);
             runtime.block_on(logs::flushed());

@@ -16,6 +16,7 @@ mod keys;
 mod llm_providers;
 mod off_runtime;
 mod own;
+mod plugin_entry;
 mod pollers;
 pub(crate) mod private_file;
 mod resolved;
@@ -31,8 +32,9 @@ pub(crate) use self::broker::BrokerSettings;
 pub(crate) use self::config_key::place_in_config;
 pub(crate) use self::job::{JobEntry, ScheduleEntry};
 pub(crate) use self::off_runtime::{NotRead, off_runtime, within};
+pub(crate) use self::plugin_entry::PluginEntry;
 pub(crate) use self::pollers::{PollersFile, RefusedFile};
-pub(crate) use self::settings::{PluginPaths, Settings, TOKEN_FILE};
+pub(crate) use self::settings::{Settings, TOKEN_FILE};
 pub(crate) use self::yaml::{Place, Problem};
 
 #[cfg(test)]

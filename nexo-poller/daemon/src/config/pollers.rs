@@ -8,8 +8,8 @@ use crate::config::include::{self, Included};
 use crate::config::jobs::{Jobs, MOST, open, resolve};
 use crate::config::keys::settings as key;
 use crate::config::own::Own;
-use crate::config::yaml::{Key, Node, Place, Sink, parse};
-use crate::config::{JobEntry, Problem, Settings};
+use crate::config::yaml::{Key, Node, Place, References, Sink, parse};
+use crate::config::{JobEntry, PluginEntry, Problem, Settings};
 
 /// A `pollers.yaml` that can be used, and what is wrong with single jobs of it.
 #[derive(Debug, Clone)]
@@ -66,6 +66,7 @@ impl PollersFile {
         let mut root = parse(&read(path)?, &file).map_err(|problem| RefusedFile { problems: vec![*problem] })?;
         let mut sink = Sink { file: &file, job: None, problems: Vec::new() };
         let dir = path.parent().unwrap_or(Path::new(""));
+        PluginEntry::forget_unset(&mut root, &References::lenient(dir, &Own));
         resolve(&mut root, dir, &Own, &mut sink);
         sink.problems.retain(|problem| problem.job.is_none());
         let settings = open(&root, &mut sink).map(|mut table| Settings::read(&mut table, dir, &mut sink));

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use nexo_poller::manifest::PluginGrants;
 
 use crate::config::keys::settings as key;
-use crate::config::yaml::{Node, Place, Sink, Table, Yaml};
-use crate::config::{AdminSettings, BrokerSettings, allow};
+use crate::config::yaml::{Sink, Table};
+use crate::config::{AdminSettings, BrokerSettings, PluginEntry, allow};
 
 /// Beside the state file: what calls that change something must show.
 pub(crate) const TOKEN_FILE: &str = "admin.token";
@@ -27,7 +27,7 @@ pub(crate) struct Settings {
     /// `breaker_threshold`.
     pub(crate) breaker_threshold: u32,
     /// `plugins`.
-    pub(crate) plugins: PluginPaths,
+    pub(crate) plugins: Vec<PluginEntry>,
     /// `allow`: what plugins may publish and hear beyond what every plugin may, by their ids.
     pub(crate) allow: BTreeMap<String, PluginGrants>,
     /// `broker`: the NATS server of several machines; without it, this machine is alone.
@@ -36,18 +36,6 @@ pub(crate) struct Settings {
     pub(crate) credentials: Option<PathBuf>,
     /// `admin`: where the daemon can be asked, and by whom.
     pub(crate) admin: AdminSettings,
-}
-
-/// Where plugins are found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum PluginPaths {
-    /// Nowhere.
-    #[default]
-    None,
-    /// Every plugin in this directory.
-    Directory(PathBuf),
-    /// These binaries and directories.
-    List(Vec<PathBuf>),
 }
 
 impl Settings {
@@ -61,7 +49,7 @@ impl Settings {
             lease_ttl_factor: key::LEASE_TTL_FACTOR.default(),
             failure_alert_cooldown_secs: key::FAILURE_ALERT_COOLDOWN_SECS.default(),
             breaker_threshold: key::BREAKER_THRESHOLD.default(),
-            plugins: PluginPaths::None,
+            plugins: Vec::new(),
             allow: BTreeMap::new(),
             broker: None,
             credentials: None,
@@ -90,34 +78,11 @@ impl Settings {
             lease_ttl_factor: key::LEASE_TTL_FACTOR.read(table, sink),
             failure_alert_cooldown_secs: key::FAILURE_ALERT_COOLDOWN_SECS.read(table, sink),
             breaker_threshold: key::BREAKER_THRESHOLD.read(table, sink),
-            plugins: read_plugins(table, dir, sink),
+            plugins: PluginEntry::read_all(table, dir, sink),
             allow: allow::read(table, sink),
             broker: BrokerSettings::read(table, dir, sink),
             credentials: key::CREDENTIALS.read_path(table, sink).map(|path| dir.join(path)),
             admin: AdminSettings::read(table, dir, sink).unwrap_or_default(),
-        }
-    }
-}
-
-fn read_plugins(table: &mut Table<'_>, dir: &Path, sink: &mut Sink<'_>) -> PluginPaths {
-    let Some((key, node)) = key::PLUGINS.take(table) else { return PluginPaths::None };
-    match &node.value {
-        Yaml::Text(path) if !path.trim().is_empty() => PluginPaths::Directory(dir.join(path)),
-        Yaml::List(items) => {
-            let path = |item: &Node| match &item.value {
-                Yaml::Text(path) if !path.trim().is_empty() => Some(dir.join(path)),
-                other => {
-                    let message = format!("each item of `plugins` must be a path, found {}", other.noun());
-                    sink.add(Place::item(item.at), message);
-                    None
-                }
-            };
-            PluginPaths::List(items.iter().filter_map(path).collect())
-        }
-        other => {
-            let message = format!("`plugins` must be a directory or a list of paths, found {}", other.noun());
-            sink.add(Place::value(key, node.at), message);
-            PluginPaths::None
         }
     }
 }

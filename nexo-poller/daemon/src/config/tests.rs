@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::config::{PluginPaths, PollersFile, ScheduleEntry};
+use crate::config::{PollersFile, ScheduleEntry};
 
 const PATH: &str = "pollers.yaml";
 
@@ -25,7 +25,8 @@ fn a_full_file_is_read_and_its_paths_are_relative_to_it() {
     let file = PollersFile::parse(text, Path::new("/etc/nexo/pollers.yaml")).expect("the example loads");
     assert!(file.problems.is_empty(), "{:?}", file.problems);
     assert_eq!(file.settings.state_db, Path::new("/etc/nexo/data/poller.db"));
-    assert_eq!(file.settings.plugins, PluginPaths::Directory("/etc/nexo/plugins".into()));
+    let [plugins] = &file.settings.plugins[..] else { panic!("{:?}", file.settings.plugins) };
+    assert_eq!(plugins.path, Path::new("/etc/nexo/plugins"));
     assert_eq!(file.jobs.len(), file.found);
     assert!(file.jobs.iter().any(|job| matches!(job.schedule, ScheduleEntry::Cron { .. })));
 }

@@ -12,6 +12,7 @@ pub(crate) mod daemon;
 pub(crate) mod dry_run;
 pub(crate) mod exit;
 pub(crate) mod health;
+pub(crate) mod inheritance;
 pub(crate) mod loaded_config;
 pub(crate) mod outbound;
 pub(crate) mod reload;

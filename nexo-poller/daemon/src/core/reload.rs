@@ -104,7 +104,8 @@ impl Daemon {
     /// Makes `config` what the daemon does.
     async fn put_in_force(&self, config: LoadedConfig, new: NewPlugins) -> Result<Reloaded, RunnerError> {
         self.warn_of_fixed_settings(&config.file.settings);
-        let configs = config.specs.iter().map(|job| &job.config);
+        let granted = config.plugins.granted();
+        let configs = config.specs.iter().map(|job| &job.config).chain([&granted]);
         self.redactor.learn(&config.secrets, configs, config.plugins.environments());
         self.credentials.replace(config.secrets.accounts);
         // A new client reads the certificates that the system trusts.

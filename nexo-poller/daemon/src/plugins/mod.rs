@@ -7,6 +7,7 @@
 pub(crate) mod built_in;
 pub(crate) mod config_check;
 pub(crate) mod dry_runner;
+pub(crate) mod homes;
 mod offer;
 pub(crate) mod remote;
 pub(crate) mod report;

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::built_in;
 use super::dry_runner::{DryRunner, NoDryRunner};
+use super::homes::PluginHomes;
 use super::offer::offer;
 use super::remote::RemotePlugins;
 use super::report::{PluginFigures, PluginReport};
@@ -35,6 +36,7 @@ pub(crate) struct Plugins {
     offering: Mutex<JoinSet<()>>,
     /// Those that serve over the broker of many machines, where there is one.
     remote: Option<RemotePlugins>,
+    homes: PluginHomes,
 }
 
 struct Running {
@@ -84,7 +86,15 @@ impl Plugins {
             running: Mutex::default(),
             offering: Mutex::default(),
             remote: None,
+            homes: PluginHomes::default(),
         }
+    }
+
+    /// Each plugin is at home in `homes`.
+    #[must_use]
+    pub(crate) fn with_homes(mut self, homes: PluginHomes) -> Self {
+        self.homes = homes;
+        self
     }
 
     /// Asks plugins that others start over `broker`.
@@ -115,6 +125,7 @@ impl Plugins {
             Err(error) => return tracing::error!("{error}; plugins stay as they are"),
         };
         for (binary, mark) in set.found.iter().zip(marks) {
+            let binary = &self.homes.settle(binary).await;
             let id = &binary.manifest.plugin.id;
             let known = {
                 let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -288,7 +299,9 @@ mod tests {
              broker_topic_prefix = \"plugin.poller.silent\"\n"
         );
         let manifest = Manifest::parse(&manifest, "test").unwrap();
-        PluginSet { found: vec![PluginBinary::new(manifest, "cat")], ..PluginSet::default() }
+        let mut set = PluginSet::default();
+        set.found.push(PluginBinary::new(manifest, "cat"));
+        set
     }
 
     #[tokio::test]

@@ -5,13 +5,15 @@ use std::time::Duration;
 use nexo_poller::manifest::{
     Manifest, ManifestError, PluginGrants, PluginRights, PluginSection, PollerSection, PrefixOverlap,
 };
-use nexo_poller::router::{DiscoverError, PluginBinary, PollerRouteRegistrationError, discover};
+use nexo_poller::router::{DiscoverError, PluginBinary, PluginEnvironment, PollerRouteRegistrationError, discover_in};
 use nexo_poller::unstable::read_regular_file;
 use semver::{Version, VersionReq};
+use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-use super::built_in;
-use crate::config::{NotRead, PluginPaths, PollersFile, Problem, Settings, off_runtime, within};
+use super::{built_in, homes};
+use crate::config::{NotRead, PollersFile, Problem, Settings, off_runtime, within};
 
 /// A manifest is a page of text.
 const MOST_MANIFEST: u64 = 256 * 1024;
@@ -29,6 +31,10 @@ pub(crate) struct PluginSet {
     pub(crate) faults: Vec<PluginFault>,
     /// What the operator allows them beyond what every plugin may, by their ids.
     pub(crate) allow: BTreeMap<String, PluginGrants>,
+    /// The values of variables that `plugins` hands to them.
+    granted: Vec<String>,
+    /// The home of binaries that are only asked something: gone with this set.
+    visit: Option<TempDir>,
 }
 
 /// Why a path is no plugin.
@@ -93,21 +99,29 @@ impl PluginSet {
         environments.map(|(name, value)| (name.clone(), value.clone()))
     }
 
+    /// What the operator hands to plugins by `env`, as a config would hold it: all of it may be secret.
+    pub(crate) fn granted(&self) -> Value {
+        json!({ "secret": self.granted })
+    }
+
     /// Looks at everything that `settings` name.
     ///
     /// # Errors
     /// [`PluginConflict`] where two plugins claim the same id or kind.
     pub(crate) async fn discover(settings: &Settings) -> Result<Self, PluginConflict> {
-        let paths = match &settings.plugins {
-            PluginPaths::None => Vec::new(),
-            PluginPaths::Directory(dir) => vec![dir.clone()],
-            PluginPaths::List(paths) => paths.clone(),
-        };
         let mut set = Self { allow: settings.allow.clone(), ..Self::default() };
-        for path in paths {
+        if !settings.plugins.is_empty() {
+            set.visit = homes::for_a_visit().await;
+        }
+        for entry in &settings.plugins {
             // Absolute, so that a plugin is found whatever it is started from.
-            let path = std::path::absolute(&path).unwrap_or(path);
-            let (found, errors) = match look_at(path.clone()).await {
+            let path = std::path::absolute(&entry.path).unwrap_or_else(|_| entry.path.clone());
+            let mut environment = PluginEnvironment::new().with_variables(entry.env.clone());
+            if let Some(visit) = &set.visit {
+                environment = environment.with_home(visit.path());
+            }
+            set.granted.extend(entry.env.values().cloned());
+            let (found, errors) = match look_at(path.clone(), environment).await {
                 Ok(looked) => looked,
                 Err(source) => {
                     set.faults.push(PluginFault::NotRead { path, source });
@@ -256,10 +270,13 @@ impl PluginSet {
 }
 
 /// What is found at `path`. Binaries without a manifest are asked for it, and everything else is read.
-async fn look_at(path: PathBuf) -> Result<(Vec<PluginBinary>, Vec<DiscoverError>), NotRead> {
+async fn look_at(
+    path: PathBuf,
+    environment: PluginEnvironment,
+) -> Result<(Vec<PluginBinary>, Vec<DiscoverError>), NotRead> {
     let runtime = Handle::current();
     // Each binary that is asked has a time limit of its own.
-    within(LOOKING, "plugins", move || runtime.block_on(discover(&path))).await
+    within(LOOKING, "plugins", move || runtime.block_on(discover_in(&path, &environment))).await
 }
 
 /// The manifests at `path`: one file, or every `.toml` of a directory.

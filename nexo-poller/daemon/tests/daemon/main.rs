@@ -32,6 +32,7 @@ mod otel;
 mod outside;
 mod page;
 mod permissions;
+mod plugin_environment;
 mod protocol;
 mod recorder;
 mod rights;

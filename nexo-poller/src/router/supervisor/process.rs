@@ -4,7 +4,7 @@ use std::process::{ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
-use crate::router::PluginBinary;
+use crate::router::{PluginBinary, guardian};
 
 /// A plugin's process with its three pipes, the head of a process group of its own.
 pub(in crate::router) struct PluginProcess {
@@ -33,7 +33,8 @@ impl PluginProcess {
     }
 }
 
-/// The process group of a child: killed whole when it is dropped, so that nothing that the child has forked stays behind.
+/// The process group of a child: killed whole when it is dropped, so that nothing that the child has forked stays behind; where this
+/// process is killed before that, by the [guardian](crate::router::set_guardian).
 /// (A process that has left the group with `setsid` is out of reach.)
 #[derive(Debug)]
 pub struct ProcessGroup(Option<Pid>);
@@ -42,7 +43,9 @@ impl ProcessGroup {
     /// The group that `child`, started with `process_group(0)`, is the head of.
     #[must_use]
     pub fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        group.inspect(|group| guardian::watch(*group));
+        Self(group)
     }
 
     /// The group's id, which is the child's.
@@ -66,6 +69,7 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        self.0.inspect(|group| guardian::forget(*group));
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod include;
 pub(crate) mod job;
 mod key;
 mod name;
+pub(crate) mod plugin;
 pub(crate) mod schedule;
 pub(crate) mod settings;
 mod shape;

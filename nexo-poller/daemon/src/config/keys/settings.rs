@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::shape::{Flag, Free, Mapping, Number, Or, Text, Texts, Whole};
-use super::{Entry, Key, admin, allow, broker, include, mapping};
+use super::shape::{Flag, Free, Mapping, Number, Or, Text, Whole};
+use super::{Entry, Key, admin, allow, broker, include, mapping, plugin};
 
 pub(crate) static ENABLED: Key<Or<Flag, bool>> = Key {
     name: "enabled",
@@ -41,9 +41,12 @@ pub(crate) static BREAKER_THRESHOLD: Key<Or<Whole<u32>, u32>> = Key {
     says: "So many failures in a row open a job's breaker; 0: never.",
 };
 
-pub(crate) static PLUGINS: Key<Texts> = Key {
+pub(crate) static PLUGINS: Key<Free> = Key {
     name: "plugins",
-    shape: Texts,
+    shape: Free(|| {
+        let entry = json!({ "anyOf": [{ "type": "string", "minLength": 1 }, mapping(plugin::KEYS.iter().copied())] });
+        json!({ "anyOf": [entry, { "type": "array", "items": entry }] })
+    }),
     says: "A directory with plugins, or a list of paths to binaries and directories.",
 };
 

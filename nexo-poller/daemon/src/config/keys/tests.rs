@@ -5,7 +5,7 @@ use nexo_poller::runner::RunnerOptions;
 use nexo_poller::store::JetStreamOptions;
 use serde_json::Value;
 
-use super::{Entry, admin, allow, broker, include, job, schedule, settings};
+use super::{Entry, admin, allow, broker, include, job, plugin, schedule, settings};
 use crate::config::PollersFile;
 
 const EXAMPLE: &str = include_str!("../../../../../docs/pollers.example.yaml");
@@ -72,6 +72,7 @@ fn the_example_shows_every_key_with_its_default_and_its_sentence() {
     look("pollers", settings::KEYS, &[pollers], &mut missing);
     look("include", include::KEYS, &[&pollers["include"]], &mut missing);
     look("allow", allow::KEYS, &[&pollers["allow"]["news_reader"]], &mut missing);
+    look("plugins", plugin::KEYS, &[&pollers["plugins"][0]], &mut missing);
     look("broker", broker::KEYS, &[&pollers["broker"]], &mut missing);
     look("broker.state", broker::STATE_KEYS, &[&pollers["broker"]["state"]], &mut missing);
     look("admin", admin::KEYS, &[&pollers["admin"]], &mut missing);
@@ -108,6 +109,7 @@ fn the_readers_take_every_key_of_the_table_and_no_other() {
         ("pollers: { admin: { qqqqqqqq: 1 } }", names(admin::KEYS)),
         ("pollers: { admin: { tls: { qqqqqqqq: 1 } } }", names(admin::TLS_KEYS)),
         ("pollers: { allow: { x: { qqqqqqqq: 1 } } }", names(allow::KEYS)),
+        ("pollers: { plugins: [ { qqqqqqqq: 1 } ] }", names(plugin::KEYS)),
         ("pollers: { broker: { qqqqqqqq: 1 } }", names(broker::KEYS)),
         ("pollers: { broker: { state: { qqqqqqqq: 1 } } }", names(broker::STATE_KEYS)),
         ("pollers: { include: { qqqqqqqq: 1 } }", names(include::KEYS)),
