@@ -4,6 +4,8 @@ pub use crate::broker::stdio::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 pub use crate::broker::stdio::rpc::{Frame, FrameKind};
 pub use crate::contract::redact::SECRET_WORDS;
 #[cfg(feature = "router")]
+pub use crate::router::outsider::Outsider;
+#[cfg(feature = "router")]
 pub use crate::router::regular_file::{must_be_regular, open_regular_file, read_opened, read_regular_file};
 #[cfg(feature = "runner")]
 pub use crate::store::batch::{

@@ -57,6 +57,8 @@ fn every_rule_that_is_broken_is_told_with_its_file_and_key() {
         ("name = \"Jira Poller\"", "name = \" \"", "plugin.name", "must not be empty"),
         ("command = \"jira-poller\"", "command = \"\"", "plugin.entrypoint.command", "must not be empty"),
         ("command = \"jira-poller\"", "command = \"./jira\"", "plugin.entrypoint.command", "absolute path"),
+        ("command = \"jira-poller\"", "command = \"/opt/../tmp/jira\"", "plugin.entrypoint.command", "`..` in it"),
+        ("command = \"jira-poller\"", "command = \"..\"", "plugin.entrypoint.command", "`..` in it"),
         (
             "command = \"jira-poller\"",
             "command = \"jira-poller\"\nenv = { NEXO_X = \"1\" }",

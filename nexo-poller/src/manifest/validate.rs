@@ -156,6 +156,8 @@ impl PluginSection {
             problems.add(COMMAND, "must not be empty");
         } else if command.contains('/') && !command.starts_with('/') {
             problems.add(COMMAND, format!("must be a name on the PATH or an absolute path; found `{command}`"));
+        } else if command.split('/').any(|part| part == "..") {
+            problems.add(COMMAND, format!("must not have `..` in it; found `{command}`"));
         }
         for key in self.entrypoint.env.keys() {
             if key.starts_with("NEXO_") {

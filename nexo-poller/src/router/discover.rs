@@ -9,7 +9,8 @@ use super::binary::PluginBinary;
 use super::environment::PluginEnvironment;
 use super::regular_file::read_regular_file;
 use super::supervisor::ProcessGroup;
-use crate::manifest::{Manifest, ManifestError};
+use super::trust::{UntrustedPath, trust};
+use crate::manifest::{Manifest, ManifestError, PluginSection};
 
 /// A manifest is a page of text.
 const MAX_MANIFEST: u64 = 256 * 1024;
@@ -63,6 +64,29 @@ pub enum DiscoverError {
         /// The name that a plugin's program has in the field.
         program: String,
     },
+    /// Its manifest names a program that is not there.
+    #[error(
+        "manifest {}: `plugin.entrypoint.command` names `{command}`, {why}; correct the name, or put the program there",
+        file.display()
+    )]
+    NoProgram {
+        /// The manifest.
+        file: PathBuf,
+        /// What it names.
+        command: String,
+        /// Where it would be.
+        program: PathBuf,
+        /// Where it was looked for.
+        why: String,
+    },
+    /// Others can change what would be run.
+    #[error("plugin {}: {reason}", path.display())]
+    Untrusted {
+        /// The path.
+        path: PathBuf,
+        /// What of it, or above it.
+        reason: UntrustedPath,
+    },
     /// The manifest breaks a rule.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -105,6 +129,7 @@ pub async fn discover_in(path: &Path, environment: &PluginEnvironment) -> (Vec<P
 fn candidates(path: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
     let failed = |error| DiscoverError::Io { path: path.to_owned(), error };
     let metadata = std::fs::metadata(path).map_err(failed)?;
+    trusted(path)?;
     if !metadata.is_dir() || path.join(MANIFEST_FILE).is_file() {
         return Ok(vec![path.to_owned()]);
     }
@@ -122,20 +147,12 @@ fn candidates(path: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
 const MANIFEST_FILE: &str = "nexo-plugin.toml";
 
 async fn read_plugin(path: &Path, environment: &PluginEnvironment) -> Result<PluginBinary, DiscoverError> {
+    trusted(path)?;
     if path.is_dir() {
-        let manifest = read_manifest(&path.join(MANIFEST_FILE))?;
-        let entrypoint = &manifest.plugin.entrypoint;
-        if entrypoint.is_absent() {
-            // Published hosts know such a plugin by the name of its program.
-            let program = format!("nexo-plugin-{}", manifest.plugin.id);
-            let beside = path.join(&program);
-            return match is_executable(&beside) {
-                true => Ok(PluginBinary::new(manifest, beside)),
-                false => Err(DiscoverError::NoEntrypoint { path: path.to_owned(), program }),
-            };
-        }
-        let beside = path.join(&entrypoint.command);
-        let program = if is_executable(&beside) { beside } else { manifest.plugin.entrypoint.command.clone().into() };
+        let file = path.join(MANIFEST_FILE);
+        let manifest = read_manifest(&file)?;
+        let program = program_of(path, file, &manifest.plugin)?;
+        trusted(&program)?;
         return Ok(PluginBinary::new(manifest, program));
     }
     if !is_executable(path) {
@@ -155,7 +172,44 @@ async fn read_plugin(path: &Path, environment: &PluginEnvironment) -> Result<Plu
     Ok(PluginBinary::new(manifest, path))
 }
 
+/// Nothing is run, and no manifest is believed, that others can change.
+fn trusted(path: &Path) -> Result<(), DiscoverError> {
+    trust(path).map_err(|reason| DiscoverError::Untrusted { path: path.to_owned(), reason })
+}
+
+/// The program that is started for `plugin`, whose manifest is the `file` in `folder`: beside it, or where the PATH leads to.
+fn program_of(folder: &Path, file: PathBuf, plugin: &PluginSection) -> Result<PathBuf, DiscoverError> {
+    if plugin.entrypoint.is_absent() {
+        // Published hosts know such a plugin by the name of its program.
+        let program = format!("nexo-plugin-{}", plugin.id);
+        let beside = folder.join(&program);
+        return match is_executable(&beside) {
+            true => Ok(beside),
+            false => Err(DiscoverError::NoEntrypoint { path: folder.to_owned(), program }),
+        };
+    }
+    let command = plugin.entrypoint.command.clone();
+    let beside = folder.join(&command);
+    if is_executable(&beside) {
+        return Ok(beside);
+    }
+    if Path::new(&command).is_absolute() {
+        let why = "where there is no executable file".to_owned();
+        return Err(DiscoverError::NoProgram { file, command, program: beside, why });
+    }
+    let on_path = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path)
+            .map(|dir| dir.join(&command))
+            .find(|found| found.is_absolute() && is_executable(found))
+    });
+    on_path.ok_or_else(|| {
+        let why = format!("and there is no such executable file in {} or on the PATH", folder.display());
+        DiscoverError::NoProgram { file, command, program: beside, why }
+    })
+}
+
 fn read_manifest(file: &Path) -> Result<Manifest, DiscoverError> {
+    trusted(file)?;
     let text =
         read_regular_file(file, MAX_MANIFEST).map_err(|error| DiscoverError::Io { path: file.to_owned(), error })?;
     Ok(Manifest::parse(&text, &file.display().to_string())?)

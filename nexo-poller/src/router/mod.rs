@@ -12,6 +12,8 @@ mod guardian;
 mod in_flight;
 mod kinds;
 mod link;
+#[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "our daemon judges its own folders by it"))]
+pub(crate) mod outsider;
 mod proxy;
 mod registry;
 #[cfg_attr(not(feature = "unstable"), expect(dead_code, unreachable_pub, reason = "parts are for our daemon alone"))]
@@ -19,6 +21,7 @@ pub(crate) mod regular_file;
 mod relay;
 mod supervisor;
 mod tick_faults;
+mod trust;
 
 pub use self::binary::PluginBinary;
 pub use self::calls::serve_calls;
@@ -32,3 +35,4 @@ pub use self::proxy::PluginPollerProxy;
 pub use self::registry::{PluginKind, PluginPollerRouter, PollerRouteRegistrationError};
 pub use self::relay::serve_relayed_calls;
 pub use self::supervisor::{PluginState, PluginStatus, ProcessGroup, RestartPolicy, Supervisor, SupervisorOptions};
+pub use self::trust::UntrustedPath;

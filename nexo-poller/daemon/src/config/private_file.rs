@@ -1,11 +1,12 @@
 //! Files that only their owner may read.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
 
 use nexo_poller::unstable::{open_regular_file, read_opened};
+use tempfile::NamedTempFile;
 
 /// The credentials of some ten thousand agents.
 pub(super) const MOST: u64 = 16 * 1024 * 1024;
@@ -20,7 +21,8 @@ pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
 
 /// Puts `content` in place of the file at `path` (0600), whole or not at all.
 pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
-    std::fs::rename(draft(path, content)?, path)
+    draft(path, content)?.persist(path)?;
+    Ok(())
 }
 
 /// Writes `content` into a file at `path` (0600), whole or not at all, where there is none yet.
@@ -28,22 +30,24 @@ pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`]: it stays as it is.
 pub(crate) fn create(path: &Path, content: &str) -> io::Result<()> {
-    let draft = draft(path, content)?;
-    match std::fs::hard_link(&draft, path) {
+    match draft(path, content)?.persist_noclobber(path) {
         // A file system without links: nobody else is expected to write there at this very moment.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => std::fs::rename(draft, path),
-        linked => std::fs::remove_file(draft).and(linked),
-    }
+        Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => failed.file.persist(path)?,
+        made => made?,
+    };
+    Ok(())
 }
 
-/// A file beside `path`, for this process to put in its place.
-fn draft(path: &Path, content: &str) -> io::Result<PathBuf> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}.tmp", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    Ok(draft.into())
+/// A new file (0600) beside `path`, to be put in its place. Its name cannot be guessed and nothing stands under it yet, so that no link
+/// of somebody else leads the content elsewhere. It goes away where it is not used.
+fn draft(path: &Path, content: &str) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".");
+    let mut draft = tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(folder)?;
+    draft.write_all(content.as_bytes())?;
+    draft.as_file().sync_all()?;
+    Ok(draft)
 }
 
 /// Reads a file that holds secrets.
@@ -100,5 +104,21 @@ mod tests {
         let pipe = dir.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
         assert!(read(&pipe).unwrap_err().to_string().contains("it is a pipe"));
+    }
+
+    #[test]
+    fn a_link_under_the_name_of_a_file_or_of_its_draft_leads_nothing_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join("admin.addr"), dir.path().join("victim"));
+        std::fs::write(&victim, "mine").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join(format!("admin.addr.{}.tmp", std::process::id()))).unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert_eq!(create(&path, "127.0.0.1:1").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        replace(&path, "127.0.0.1:1").unwrap();
+        assert_eq!(
+            (read(&path).unwrap().as_str(), std::fs::read_to_string(&victim).unwrap().as_str()),
+            ("127.0.0.1:1", "mine")
+        );
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     }
 }

@@ -2,6 +2,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use nexo_poller::unstable::Outsider;
+
 use crate::config::private_file::create_dir;
 
 /// Why job state is not kept in a folder.
@@ -48,15 +50,12 @@ pub(crate) fn judge(dir: &Path) -> Result<(), StateFolderError> {
 
 fn judge_as(dir: &Path, mode: u32, owner: u32, own: u32) -> Result<(), StateFolderError> {
     let dir = dir.to_owned();
-    // The sticky bit keeps others from removing files, and not from being there first.
-    if mode & 0o002 != 0 {
-        return Err(StateFolderError::OpenToAll { dir, mode: mode & 0o7777 });
+    // The sticky bit keeps others from removing files, and not from being there first. A group that may write has been let in.
+    match Outsider::of(mode, (owner, 0), (own, 0)) {
+        Some(Outsider::Owner) => Err(StateFolderError::OfAnother { dir, owner, own }),
+        Some(Outsider::Everybody) => Err(StateFolderError::OpenToAll { dir, mode: mode & 0o7777 }),
+        _ => Ok(()),
     }
-    // Root can do what it likes anyway.
-    if owner != own && owner != 0 {
-        return Err(StateFolderError::OfAnother { dir, owner, own });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -85,7 +85,8 @@ impl PluginFault {
                 DiscoverError::Io { path, .. }
                 | DiscoverError::NotExecutable { path }
                 | DiscoverError::NoManifest { path, .. }
-                | DiscoverError::NoEntrypoint { path, .. },
+                | DiscoverError::NoEntrypoint { path, .. }
+                | DiscoverError::NoProgram { program: path, .. },
             ) => Some(path),
             _ => None,
         }

@@ -156,7 +156,10 @@ fn a_plugin_that_is_missing_or_ends_at_once_hurts_only_its_own_jobs() {
     let home = Home::with_jobs(&[&good, &ill]);
     let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
     home.write("pollers.yaml", &text.replace("plugins: [ ", "plugins: [ nowhere, ill, "));
-    home.write("ill/nexo-plugin.toml", &manifest("ill", "ill").replace("command = \"", "command = \"/no/such"));
+    home.write(
+        "ill/nexo-plugin.toml",
+        &manifest("ill", "ill").replace("command = \"", "command = \"/bin/false\" # \""),
+    );
     let mut daemon = home.boot();
     daemon.wait_for_log("nowhere");
     daemon.wait_for_log("plugin=\"ill\"");

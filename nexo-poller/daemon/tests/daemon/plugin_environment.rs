@@ -205,3 +205,30 @@ fn sleepers(seconds: &str) -> usize {
         .filter(|process| std::fs::read_to_string(process.path().join("cmdline")).is_ok_and(|line| line == wanted))
         .count()
 }
+
+#[test]
+fn a_plugin_that_others_can_change_fails_the_check_is_not_started_and_is_a_reason_not_to_be_ready() {
+    let home = Home::with_jobs(&["id: it, kind: chatty, schedule: { every: 1h }"]);
+    spy(&home, "long_lived");
+    let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    let own = text.lines().find(|line| line.contains("plugins:")).unwrap().to_owned();
+    home.write("pollers.yaml", &text.replace(&own, "  plugins: spy"));
+    let folder = home.path().join("spy");
+    let open = |mode| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    open(0o777);
+    let refused =
+        "spy can be changed by everybody (mode 0777), and what stands there is run: close it with `chmod go-w ";
+    let said = home.run(&["check"]);
+    assert!(said.code == Some(3) && said.stdout.contains(refused), "{said:?}");
+    let mut daemon = home.boot();
+    daemon.wait_for_log(refused);
+    let said = home.run(&["ready"]);
+    assert!(said.code == Some(1) && said.stdout.contains(refused), "{said:?}");
+    assert!(!home.path().join("seen").exists(), "it was run");
+    open(0o755);
+    for args in [&["reload"][..], &["ready"], &["check"]] {
+        let said = home.run(args);
+        assert_eq!(said.code, Some(0), "{args:?}: {said:?}");
+    }
+    daemon.stop();
+}

@@ -81,7 +81,7 @@ fn a_watchdog_is_fed_and_the_status_says_what_is_wrong() {
     let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
     home.write("pollers.yaml", &text.replace("plugins: [ ", "plugins: [ ill, "));
     let manifest = "manifest_version = 2\n[plugin]\nid = \"ill\"\nversion = \"0.1.0\"\nname = \"ill\"\n\
-                    [plugin.entrypoint]\ncommand = \"/no/such\"\n[plugin.poller]\nkinds = [\"ill\"]\n\
+                    [plugin.entrypoint]\ncommand = \"/bin/false\"\n[plugin.poller]\nkinds = [\"ill\"]\n\
                     broker_topic_prefix = \"plugin.poller.ill\"\n";
     home.write("ill/nexo-plugin.toml", manifest);
     let mut ear = Ear::in_home(&home);

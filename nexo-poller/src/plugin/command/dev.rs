@@ -82,7 +82,12 @@ fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
-    let mut writer = File::create(&new)?;
+    // What was left there goes, and a link of somebody else with it: the file is ours and new.
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut writer = File::create_new(&new)?;
     writer.write_all(bytes)?;
     writer.sync_all()?;
     std::fs::rename(&new, file)
@@ -106,5 +111,16 @@ mod tests {
             assert_eq!(read_cursor(&file).unwrap(), None);
         }
         assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_draft_leads_nothing_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, victim) = (folder.path().join("x.cursor"), folder.path().join("victim"));
+        std::fs::write(&victim, "mine").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join("x.cursor.new")).unwrap();
+        write_cursor(&file, &TickAck::with_cursor(&1).unwrap()).unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+        assert_eq!(read_cursor(&file).unwrap().as_deref(), Some(b"1".as_slice()));
     }
 }

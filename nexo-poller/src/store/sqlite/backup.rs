@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::open::{check_header, check_identity, create_private, not_writable, unavailable};
+use super::open::{check_header, check_identity, not_writable, unavailable};
 use super::{Problem, SqliteStore};
 use crate::store::StoreError;
 
@@ -81,14 +81,17 @@ struct Draft(PathBuf);
 
 impl Draft {
     fn beside(to: &Path) -> Result<Self, StoreError> {
+        let no_draft = |_| not_writable(to, "nothing can be created in its directory");
+        // A name that nobody can guess, for a file that is not there: no link of somebody else leads the copy elsewhere.
+        let name = getrandom::u64().map_err(|error| not_writable(to, error))?;
         let mut path = to.as_os_str().to_owned();
-        path.push(format!(".{}.tmp", std::process::id()));
-        let path = PathBuf::from(path);
-        if path.exists() {
-            return Err(occupied(&path));
-        }
-        create_private(&path).map_err(|_| not_writable(to, "nothing can be created in its directory"))?;
-        Ok(Self(path))
+        path.push(format!(".{name:016x}.tmp"));
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path).map_err(no_draft)?;
+        Ok(Self(path.into()))
     }
 }
 

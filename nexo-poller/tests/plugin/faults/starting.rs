@@ -123,3 +123,51 @@ async fn two_plugins_with_one_kind_are_both_named() {
     world.router.register(&binary("healthy", "none", "long_lived")).unwrap();
     world.others_go_on().await;
 }
+
+#[tokio::test]
+async fn a_plugin_that_others_can_change_is_not_run_and_one_whose_program_is_missing_is_not_found() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let (jira, ran) = (folder.path().join("jira"), folder.path().join("ran"));
+    std::fs::write(&jira, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+    mode(&jira, 0o777);
+    let said = |errors: Vec<nexo_poller::router::DiscoverError>| errors[0].to_string();
+    let (found, errors) = discover(folder.path()).await;
+    let place = jira.display();
+    assert_eq!(
+        said(errors),
+        format!(
+            "plugin {place}: {place} can be changed by everybody (mode 0777), and what stands there is run: close it with \
+             `chmod go-w {place}`"
+        )
+    );
+    assert!(found.is_empty() && !ran.exists(), "it was run");
+    mode(&jira, 0o755);
+    mode(folder.path(), 0o757);
+    let (found, errors) = discover(&jira).await;
+    assert!(found.is_empty() && said(errors).contains("can be changed by everybody (mode 0757)") && !ran.exists());
+    mode(folder.path(), 0o755);
+
+    let manifest = binary("jira", "none", "long_lived").manifest.to_toml();
+    let file = folder.path().join("nexo-plugin.toml");
+    std::fs::remove_file(&jira).unwrap();
+    for (command, why) in [
+        (
+            "fixture_faults",
+            format!("and there is no such executable file in {} or on the PATH", folder.path().display()),
+        ),
+        ("/nonexistent/jira", "where there is no executable file".to_owned()),
+    ] {
+        std::fs::write(&file, manifest.replace("\"fixture_faults\"", &format!("\"{command}\""))).unwrap();
+        let (found, errors) = discover(folder.path()).await;
+        let expected = format!(
+            "manifest {}: `plugin.entrypoint.command` names `{command}`, {why}; correct the name, or put the program there",
+            file.display()
+        );
+        assert_eq!((found.len(), said(errors)), (0, expected));
+    }
+    mode(&file, 0o666);
+    let (found, errors) = discover(folder.path()).await;
+    assert!(found.is_empty() && said(errors).contains("nexo-plugin.toml can be changed by everybody (mode 0666)"));
+}
