@@ -19,6 +19,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often it is looked whether they have.
 const LOOK: Duration = Duration::from_millis(25);
 
+/// One that cannot be started, or does not stay, costs no more than a try in this time.
+const AGAIN: Duration = Duration::from_secs(10);
+
 static GUARDIAN: OnceLock<Guardian> = OnceLock::new();
 
 struct Guardian {
@@ -31,6 +34,8 @@ struct Guardian {
 struct Watch {
     groups: BTreeSet<i32>,
     process: Option<(Child, ChildStdin)>,
+    /// When it was last started, or tried to be.
+    started: Option<Instant>,
 }
 
 /// Has every process group of a plugin watched by a process that `command` starts, and that does nothing but [`guard`] its stdin. It is
@@ -61,36 +66,41 @@ impl Guardian {
         } else {
             watch.groups.remove(&group)
         };
-        let told = match &mut watch.process {
-            Some((_, stdin)) => stdin.write_all(line(group, is_there).as_bytes()).is_ok(),
-            None => false,
-        };
-        // One that was not told, or that does not read, knows nothing of what comes either.
-        if !told
-            && is_there
-            && let Err(error) = watch.start_again((self.command)())
-        {
-            tracing::warn!(
-                "a daemon that is killed would leave its plugins behind: their guardian cannot be started: {error}"
-            );
+        if watch.tell(&line(group, is_there)) {
+            return;
+        }
+        watch.stop();
+        if is_there && watch.started.is_none_or(|started| started.elapsed() >= AGAIN) {
+            watch.started = Some(Instant::now());
+            if let Err(error) = watch.start((self.command)()) {
+                tracing::warn!(
+                    "the guardian of the plugins cannot be started, so they would outlive a daemon that is killed: {error}"
+                );
+            }
         }
     }
 }
 
 impl Watch {
-    fn start_again(&mut self, mut command: Command) -> io::Result<()> {
-        if let Some((mut old, stdin)) = self.process.take() {
-            // Killed first: at the end of its input it would end the plugins.
-            let _ = old.kill();
-            let _ = old.wait();
-            drop(stdin);
+    fn tell(&mut self, line: &str) -> bool {
+        self.process.as_mut().is_some_and(|(_, stdin)| stdin.write_all(line.as_bytes()).is_ok())
+    }
+
+    /// One that was not told of something knows too little: at the end of its input it would end what is none of its business.
+    fn stop(&mut self) {
+        if let Some((mut process, _stdin)) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
         }
+    }
+
+    fn start(&mut self, mut command: Command) -> io::Result<()> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut stdin = child.stdin.take().ok_or_else(|| io::Error::other("a pipe to it is missing"))?;
-        let groups: String = self.groups.iter().map(|group| line(*group, true)).collect();
-        stdin.write_all(groups.as_bytes())?;
         // Nobody here waits for one that has been stopped.
         rustix::io::ioctl_fionbio(&stdin, true)?;
+        let groups: String = self.groups.iter().map(|group| line(*group, true)).collect();
+        stdin.write_all(groups.as_bytes())?;
         self.process = Some((child, stdin));
         Ok(())
     }
@@ -138,6 +148,30 @@ mod tests {
     use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 
     use super::*;
+
+    #[test]
+    fn a_guardian_that_has_ended_is_started_again_with_all_groups_that_there_are_but_not_for_each_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("told");
+        let script = format!("read first; echo \"$first\" >> {}", told.display());
+        let command = move || {
+            let mut command = Command::new("sh");
+            command.args(["-c", &script]);
+            command
+        };
+        let guardian = Guardian { command: Box::new(command), watch: Mutex::default() };
+        let wait = || guardian.watch.lock().unwrap().process.as_mut().unwrap().0.wait().unwrap();
+        guardian.change(1001, true);
+        wait();
+        // It has ended: the next is one too soon.
+        guardian.change(1002, true);
+        assert!(guardian.watch.lock().unwrap().process.is_none());
+        guardian.watch.lock().unwrap().started = None;
+        guardian.change(1001, false);
+        guardian.change(1003, true);
+        wait();
+        assert_eq!(std::fs::read_to_string(told).unwrap(), "+1001\n+1002\n");
+    }
 
     #[test]
     fn at_the_end_of_its_input_it_ends_the_groups_that_are_still_there_and_no_other() {

@@ -36,6 +36,12 @@ fn secrets_of_config_credentials_and_cursor_are_found_nowhere_outside() {
     let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
     let home = Home::with_jobs(&jobs);
     home.jobs("  credentials: accounts.yaml\n", &jobs);
+    // The plugin sees what it is given of the daemon's environment.
+    let text = std::fs::read_to_string(home.path().join("pollers.yaml")).unwrap();
+    let (before, rest) = text.split_once("plugins: [ ").unwrap();
+    let (path, after) = rest.split_once(" ]").unwrap();
+    let given = "env: { CHATTY_TOKEN: \"${CHATTY_TOKEN:-}\" }";
+    home.write("pollers.yaml", &format!("{before}plugins: [ {{ path: {path}, {given} }} ]{after}"));
     let accounts = format!("agents: {{ ana: {{ console: {{ account_id: console, token: {IN_CREDENTIALS} }} }} }}\n");
     home.private("accounts.yaml", &accounts);
     home.boot().stop();
@@ -70,6 +76,7 @@ fn secrets_of_config_credentials_and_cursor_are_found_nowhere_outside() {
     seen.extend(notes.map(Result::unwrap));
 
     assert!(seen.iter().any(|text| text.contains("delivered")), "the jobs did run");
+    assert!(seen.iter().any(|text| text.contains("(secret hidden)")), "something was hidden");
     let leaks = seen.iter().map(|text| text.matches("leaked: ").count()).sum::<usize>();
     assert!(leaks >= 3, "stderr, log and error were seen, without the secrets");
     for text in &seen {
