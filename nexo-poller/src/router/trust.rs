@@ -45,7 +45,7 @@ pub enum UntrustedPath {
     },
     /// Another user can.
     #[error(
-        "{} belongs to the user {owner}, and this runs as the user {us}: what is run must belong to him or to root; change it with \
+        "{} belongs to the user {owner}, but this runs as the user {us}: what is run must belong to that user or to root; change it with \
          `chown`, or run this as that user",
         path.display()
     )]
