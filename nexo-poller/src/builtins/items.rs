@@ -213,9 +213,9 @@ mod tests {
             ("[[1]]", "1", "no list"),
             ("[[1]]", "x", "no list"),
             (r#"{"a":[1],"a":2}"#, "a", "no list"),
-            ("[1,2", "", "no JSON (line 1, column 4)"),
-            ("[1] 2", "", "no JSON"),
-            ("", "", "no JSON (line 1, column 0)"),
+            ("[1,2", "", "not JSON (line 1, column 4)"),
+            ("[1] 2", "", "not JSON"),
+            ("", "", "not JSON (line 1, column 0)"),
             ("[1,2,3,4]", "", "4 items, and 3 is the most"),
         ] {
             let error = read(answer, path).unwrap_err();

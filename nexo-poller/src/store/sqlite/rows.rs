@@ -107,7 +107,7 @@ fn text<T: Serialize>(value: Option<&T>) -> Option<String> {
 fn value<T: DeserializeOwned>(row: &SqlRow<'_>, index: usize) -> rusqlite::Result<Option<Box<T>>> {
     let read = |text: String| {
         serde_json::from_str(&text).map(Box::new).map_err(|_| {
-            rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, "it is no JSON".into())
+            rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, "it is not JSON".into())
         })
     };
     row.get::<_, Option<String>>(index)?.map(read).transpose()

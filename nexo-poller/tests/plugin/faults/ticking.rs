@@ -116,8 +116,8 @@ async fn a_tick_whose_message_finds_a_full_queue_is_not_done_until_there_is_room
     }
     assert_eq!(
         world.sentence(&poller).await,
-        "plugin `faulty` published a message that has not gone out: whoever listens on `plugin.outbound.test.faults` is too \
-         far behind: the queue is full; the cursor has not moved"
+        "plugin `faulty` published a message that has not gone out: the subscriber on `plugin.outbound.test.faults` is too \
+         far behind: its queue is full; the cursor has not moved"
     );
     assert_eq!(supervisor.status().lost_publishes, 1);
     outbound.next().await.unwrap();
