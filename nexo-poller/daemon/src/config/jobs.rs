@@ -8,8 +8,8 @@ use crate::config::scope::Scope;
 use crate::config::yaml::{Kept, Key, Node, Place, References, Sink, Table, Yaml, parse};
 use crate::config::{JobEntry, Problem};
 
-/// The most bytes of a `pollers.yaml` together with what it includes: a million jobs.
-pub(super) const MOST: u64 = 256 * 1024 * 1024;
+/// The most bytes of a `pollers.yaml` together with what it includes: a million jobs of half a kilobyte.
+pub(super) const MOST: u64 = 512 * 1024 * 1024;
 
 /// The jobs of a file and of those that it includes.
 pub(super) struct Jobs {

@@ -53,7 +53,19 @@ impl PollersFile {
     /// # Errors
     /// [`RefusedFile`] where it cannot be read, is not YAML, or is wrong outside its jobs.
     pub(crate) fn load(path: &Path) -> Result<Self, RefusedFile> {
-        Self::parse(&read(path)?, path)
+        Self::parse(&Self::text_of(path)?, path)
+    }
+
+    /// The text of the file at `path`.
+    ///
+    /// # Errors
+    /// [`RefusedFile`] where it cannot be read.
+    pub(crate) fn text_of(path: &Path) -> Result<String, RefusedFile> {
+        read_regular_file(path, MOST).map_err(|error| {
+            let message = format!("cannot be read: {error}; name another file with -c");
+            let problem = Problem { file: path.display().to_string(), place: None, job: None, message };
+            RefusedFile { problems: vec![problem] }
+        })
     }
 
     /// The settings of the file at `path`, whatever is wrong with its jobs and with the files that it includes: enough to find
@@ -63,7 +75,8 @@ impl PollersFile {
     /// As [`load`](Self::load).
     pub(crate) fn settings_of(path: &Path) -> Result<Settings, RefusedFile> {
         let file = path.display().to_string();
-        let mut root = parse(&read(path)?, &file).map_err(|problem| RefusedFile { problems: vec![*problem] })?;
+        let mut root =
+            parse(&Self::text_of(path)?, &file).map_err(|problem| RefusedFile { problems: vec![*problem] })?;
         let mut sink = Sink { file: &file, job: None, problems: Vec::new() };
         let dir = path.parent().unwrap_or(Path::new(""));
         PluginEntry::forget_unset(&mut root, &References::lenient(dir, &Own));
@@ -108,14 +121,6 @@ impl PollersFile {
             }
         }
     }
-}
-
-fn read(path: &Path) -> Result<String, RefusedFile> {
-    read_regular_file(path, MOST).map_err(|error| {
-        let message = format!("cannot be read: {error}; name another file with -c");
-        let problem = Problem { file: path.display().to_string(), place: None, job: None, message };
-        RefusedFile { problems: vec![problem] }
-    })
 }
 
 /// The settings of the file at `path`, and the files that it includes; its jobs go into `jobs`.

@@ -1,11 +1,17 @@
 use std::path::Path;
+use std::time::Duration;
 
 use nexo_poller::runner::JobSpec;
 
 use crate::config::credentials::{self, CredentialsFile};
 use crate::config::specs::{RefusedJob, specs_of};
-use crate::config::{NotRead, PollersFile, RefusedFile, off_runtime};
+use crate::config::{NotRead, PollersFile, RefusedFile, off_runtime, within};
 use crate::plugins::set::{PluginConflict, PluginSet};
+
+/// The least time for what a file includes, and for what all of it means.
+const UNDERSTANDING: Duration = Duration::from_secs(60);
+
+const MEBIBYTE: u64 = 1024 * 1024;
 
 /// Everything that a boot or a reload reads, checked before anything is changed.
 pub(crate) struct LoadedConfig {
@@ -37,12 +43,16 @@ impl LoadedConfig {
     /// [`LoadError`]: nothing of it may be used.
     pub(crate) async fn read(config: &Path) -> Result<Self, LoadError> {
         let path = config.to_owned();
+        let text = off_runtime("the configuration", move || PollersFile::text_of(&path)).await?;
+        let (path, text) = (config.to_owned(), text.map_err(LoadError::File)?);
+        // A million jobs take their time, which is no file system's fault.
+        let patience = UNDERSTANDING + Duration::from_secs(text.len() as u64 / MEBIBYTE);
         let read = move || {
-            let file = PollersFile::load(&path)?;
+            let file = PollersFile::parse(&text, &path)?;
             let secrets = file.settings.credentials.as_deref().map(credentials::load).transpose()?;
             Ok((file, secrets.unwrap_or_default()))
         };
-        let (file, secrets) = off_runtime("the configuration", read).await?.map_err(LoadError::File)?;
+        let (file, secrets) = within(patience, "the configuration", read).await?.map_err(LoadError::File)?;
         let plugins = PluginSet::discover(&file.settings).await?;
         let (mut specs, problems) = specs_of(&file, &plugins.kinds());
         if !file.settings.enabled {
