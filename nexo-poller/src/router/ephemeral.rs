@@ -154,9 +154,14 @@ impl Poller for EphemeralPollerProxy {
     }
 
     async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {
-        let process = PluginProcess::start(&self.plugin, true).map_err(|error| {
-            self.transient(format!("cannot be started: {}: {error}", self.plugin.program.display()))
-        })?;
+        let started = tokio::select! {
+            started = tokio::time::timeout(self.timeout(), PluginProcess::start_aside(&self.plugin, true)) => started,
+            () = ctx.cancel.cancelled() => return Err(self.transient("was stopped before this tick")),
+        };
+        let program = self.plugin.program.display();
+        let process = started
+            .map_err(|_| self.transient(format!("did not start: does the file system of {program} answer?")))?
+            .map_err(|error| self.transient(format!("cannot be started: {program}: {error}")))?;
         // Killed with everything it has forked when this tick ends, however it does.
         let PluginProcess { mut child, stdin, stdout, stderr, group } = process;
         let _place = self.in_flight.enter(self.id(), ctx);

@@ -71,7 +71,7 @@ fn a_daemon_whose_stdout_nobody_reads_goes_on_holds_messages_back_and_ends_in_ti
     }
     let flood = said(&home, &["run", "flood"]);
     assert_eq!(flood.code, Some(5), "the messages that nobody takes are repeated: {flood:?}");
-    assert!(flood.stdout.contains("the queue is full"), "{flood:?}");
+    assert!(flood.stdout.contains("queue is full"), "{flood:?}");
     daemon.wait_for_log("nobody reads the daemon's stdout");
     assert_eq!(said(&home, &["list"]).code, Some(0));
     // Somebody comes to read.
@@ -213,4 +213,62 @@ fn a_daemon_that_waits_for_a_server_at_its_start_still_ends_when_it_is_told_to()
     assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// Holds a file so that whoever opens it waits, as on a file system that does not answer, until this is dropped.
+struct Hung(std::process::Child);
+
+impl Hung {
+    fn at(path: &Path) -> Self {
+        let lease = "import fcntl, os, signal, sys\n\
+            signal.signal(signal.SIGIO, signal.SIG_IGN)\n\
+            fcntl.fcntl(os.open(sys.argv[1], os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_WRLCK)\n\
+            print('held', flush=True)\n\
+            sys.stdin.read()\n";
+        let mut python = Command::new("python3");
+        python.args(["-c", lease]).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = python.spawn().unwrap();
+        let mut said = [0; 5];
+        child.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"held\n");
+        Self(child)
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_file_system_that_does_not_answer_costs_the_plugin_and_the_file_that_are_on_it_and_nothing_else() {
+    let home = Home::with_jobs(&[]);
+    let plugin = fixtures::chatty().get_program().to_owned();
+    let manifest = Command::new(&plugin).arg("--print-manifest").output().unwrap().stdout;
+    home.write("hung/nexo-plugin.toml", &String::from_utf8(manifest).unwrap());
+    let program = home.path().join("hung/fixture_chatty");
+    std::fs::copy(plugin, &program).unwrap();
+    home.write(
+        "pollers.yaml",
+        "pollers:\n  admin: { bind: \"127.0.0.1:0\" }\n  plugins: hung\n  include: team.yaml\n  jobs: []\n",
+    );
+    let team = home.write("team.yaml", "pollers: { jobs: [] }\n");
+    let held = Hung::at(&program);
+    let mut child = daemon(&home).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    while said(&home, &["list"]).code != Some(0) {
+        assert!(began.elapsed() < PATIENCE && child.try_wait().unwrap().is_none(), "it does not answer");
+    }
+    let ready = said(&home, &["ready"]);
+    assert!(ready.stdout.contains("plugin `chatty` is starting"), "{ready:?}");
+    let hung = Hung::at(&team);
+    let reload = said(&home, &["reload"]);
+    assert!(reload.stderr.contains("team.yaml cannot be read"), "{reload:?}");
+    let began = Instant::now();
+    assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    drop((held, hung));
 }

@@ -16,8 +16,15 @@ pub(in crate::router) struct PluginProcess {
 }
 
 impl PluginProcess {
+    /// Starts `plugin`, on a thread that may wait: a program is read before it runs, and the file system that it is on may not
+    /// answer. Where nobody waits any more, what has started then is killed.
+    pub(in crate::router) async fn start_aside(plugin: &PluginBinary, ephemeral: bool) -> io::Result<Self> {
+        let plugin = plugin.clone();
+        tokio::task::spawn_blocking(move || Self::start(&plugin, ephemeral)).await.map_err(io::Error::other)?
+    }
+
     /// Starts `plugin`: its [`command`](PluginBinary::command), with its id in the environment.
-    pub(in crate::router) fn start(plugin: &PluginBinary, ephemeral: bool) -> io::Result<Self> {
+    fn start(plugin: &PluginBinary, ephemeral: bool) -> io::Result<Self> {
         let mut command = plugin.command();
         command.env("NEXO_POLLER_PLUGIN_ID", &plugin.manifest.plugin.id);
         if ephemeral {

@@ -224,7 +224,11 @@ impl Run {
             facts.starts += 1;
             facts.state = PluginState::Starting;
         }
-        let process = match PluginProcess::start(&self.shared.plugin, false) {
+        let started = tokio::select! {
+            started = PluginProcess::start_aside(&self.shared.plugin, false) => started,
+            _ = self.stopped.recv() => return End::Stopped,
+        };
+        let process = match started {
             Ok(process) => process,
             Err(error) => {
                 let program = self.shared.plugin.program.display();
