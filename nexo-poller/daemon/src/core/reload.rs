@@ -145,6 +145,9 @@ impl Daemon {
         }
         if config.plugins.faults.is_empty() {
             self.plugins.retain(&config.plugins).await;
+            if new == NewPlugins::AwaitedFirst {
+                self.plugins.settled(PLUGINS_SETTLE).await;
+            }
         } else if new == NewPlugins::AwaitedFirst {
             tracing::warn!("no plugin is taken away while some cannot be used");
         }

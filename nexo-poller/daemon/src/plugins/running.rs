@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -144,8 +147,8 @@ impl Plugins {
         let id = binary.manifest.plugin.id.clone();
         let kinds = match self.router.register(binary) {
             Ok(kinds) => kinds,
-            // A reload that moves a kind from one plugin to another: the old one is still there. The next reload has it.
-            Err(error) => return tracing::error!("{error}; reload again once the first is gone"),
+            // A reload that moves a kind from one plugin to another: the old one is still there.
+            Err(error) => return tracing::warn!("{error}; it starts when a reload has ended the first"),
         };
         let names = kinds.iter().map(|kind| kind.kind.clone()).collect();
         let supervisor = (!binary.manifest.plugin.is_ephemeral())
@@ -167,7 +170,7 @@ impl Plugins {
         self.offering.lock().unwrap_or_else(PoisonError::into_inner).spawn(offer);
     }
 
-    /// Ends the plugins that `set` has no more.
+    /// Ends the plugins that `set` has no more, and starts those that had to wait for the kinds of another one.
     pub(crate) async fn retain(&self, set: &PluginSet) {
         let gone: Vec<String> = {
             let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,6 +180,7 @@ impl Plugins {
         for id in gone {
             self.remove(&id).await;
         }
+        self.add(set).await;
     }
 
     async fn remove(&self, id: &str) {
@@ -281,41 +285,5 @@ struct Hosts(HostServices);
 impl HostProvider for Hosts {
     fn host_for(&self, tick: &TickIdentity) -> Arc<dyn PollerHost> {
         Arc::new(InProcessHost::new(self.0.clone(), tick.clone()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nexo_poller::broker::LocalBroker;
-    use nexo_poller::host::StaticCredentials;
-    use nexo_poller::manifest::Manifest;
-
-    /// A plugin that never gets through its handshake: what `cat` answers is no answer.
-    fn silent(version: &str) -> PluginSet {
-        let manifest = format!(
-            "manifest_version = 2\n[plugin]\nid = \"silent\"\nversion = \"{version}\"\nname = \"Silent\"\n\
-             [plugin.entrypoint]\ncommand = \"cat\"\n[plugin.poller]\nkinds = [\"silent\"]\n\
-             broker_topic_prefix = \"plugin.poller.silent\"\n"
-        );
-        let manifest = Manifest::parse(&manifest, "test").unwrap();
-        let mut set = PluginSet::default();
-        set.found.push(PluginBinary::new(manifest, "cat"));
-        set
-    }
-
-    #[tokio::test]
-    async fn a_plugin_that_is_taken_away_while_it_starts_ends_at_once_and_is_never_offered() {
-        let registry = PollerRegistry::new();
-        let services = HostServices::new(Arc::new(LocalBroker::new()), Arc::new(StaticCredentials::new()));
-        let plugins = Plugins::new(services, registry.clone());
-        plugins.add(&silent("0.1.0")).await;
-        plugins.add(&silent("0.2.0")).await;
-        assert_eq!(plugins.report()[0].version, "0.2.0");
-        plugins.retain(&PluginSet::default()).await;
-        assert!(plugins.report().is_empty());
-        // Everybody who waited for a start has been told by now, and nobody has offered it.
-        plugins.settled(Duration::from_secs(60)).await;
-        assert!(registry.kinds().is_empty());
     }
 }
