@@ -196,6 +196,7 @@ fn the_limits_of_the_page_are_those_of_the_code() {
     assert_eq!(parent.max_line, 1024 * 1024);
     for figure in [
         format!("| a line that a daemon takes from a plugin | {} MiB,", parent.max_line / 1024 / 1024),
+        format!("| a cursor, before it is encoded | {} KiB;", nexo_poller::contract::MAX_CURSOR / 1024),
         format!("5 s in the strictest daemon that is known, {} s in this one", secs(parent.handshake_timeout)),
         format!(
             "should wait {} s for `log` and `metric_inc`, {} s for `credentials_get`, {} s for `llm_invoke`",
