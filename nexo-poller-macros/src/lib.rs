@@ -59,8 +59,8 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `kind` | the name that `kind:` selects in `pollers.yaml`, `^[a-z][a-z0-9_]+$` | required |
 /// | `description` | one sentence for people | the first paragraph of the doc comment |
-/// | `publish` | topic patterns that ticks publish on, as `["plugin.outbound.>"]` | none |
-/// | `subscribe` | topic patterns that the plugin listens to besides its ticks | none |
+/// | `publish` | topic patterns that ticks publish on, as `["plugin.outbound.>"]`; others than these the operator has to allow | none |
+/// | `subscribe` | topic patterns that the plugin listens to besides its ticks; the operator has to allow them | none |
 /// | `lifecycle` | `"long_lived"`: one process, many ticks; `"ephemeral"`: one process per tick | `"long_lived"` |
 /// | `max_concurrent_ticks` | ticks of this kind that may run at once, 1 to 64 | 1 |
 /// | `tick_timeout_secs` | the deadline of one tick, 1 to 3600 seconds | 60 |

@@ -95,14 +95,14 @@ impl Declaration {
         self
     }
 
-    /// Topics that ticks publish on, as patterns: `plugin.outbound.>`.
+    /// Topics that ticks publish on, as patterns: `plugin.outbound.>`. Others than messages to channels the operator has to allow.
     #[must_use]
     pub const fn publish(mut self, patterns: &'static [&'static str]) -> Self {
         self.publish = patterns;
         self
     }
 
-    /// Topics that the plugin listens to besides its ticks, as patterns.
+    /// Topics that the plugin listens to besides its ticks, as patterns. The operator has to allow them.
     #[must_use]
     pub const fn subscribe(mut self, patterns: &'static [&'static str]) -> Self {
         self.subscribe = patterns;

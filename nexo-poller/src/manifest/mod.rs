@@ -1,4 +1,4 @@
-//! `nexo-plugin.toml`, the manifest of a plugin: what it is called, which kinds it serves, and what it may publish.
+//! `nexo-plugin.toml`, the manifest of a plugin: what it is called, which kinds it serves, and what it asks to publish.
 //!
 //! [`Manifest::parse`] reads and validates one; each error names the key and what was expected. A poller's binary prints its own with
 //! `--print-manifest`: [`manifest_of`] makes it from what `#[poller]`, or a [`Declaration`] by hand, says.

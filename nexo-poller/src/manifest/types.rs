@@ -103,14 +103,15 @@ pub struct Capabilities {
     pub broker: BrokerCapability,
 }
 
-/// `[plugin.capabilities.broker]`: what the plugin may hear and say.
+/// `[plugin.capabilities.broker]`: what the plugin asks to hear and say. A daemon gives it of that what it has a right to: its ticks,
+/// its calls, answers, messages to channels, and what the operator allows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BrokerCapability {
-    /// Topic patterns that are forwarded to the plugin.
+    /// Topic patterns that the plugin asks to hear.
     #[serde(default)]
     pub subscribe: Vec<String>,
-    /// Topic patterns that the plugin may publish on.
+    /// Topic patterns that the plugin asks to publish on.
     #[serde(default)]
     pub publish: Vec<String>,
 }

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use nexo_poller::contract::Pattern;
+
 use crate::config::keys::{self, broker as key};
 use crate::config::yaml::{Place, Sink, Table, Yaml};
 
@@ -66,6 +68,9 @@ impl BrokerSettings {
         let url = key::URL.read(&mut broker, sink).map(|(url, _)| url);
         let plugins = key::PLUGINS.read(&mut broker, sink).into_iter().map(|path| dir.join(path)).collect();
         let stored = key::STORED.read(&mut broker, sink);
+        for fault in stored.iter().filter_map(|text| text.parse::<Pattern>().err()) {
+            sink.add(broker.place(), format!("`stored`: {fault}"));
+        }
         let state = StateSettings::read(&mut broker, sink);
         broker.finish(sink);
         Some(Self { url: url?, plugins, stored, state })

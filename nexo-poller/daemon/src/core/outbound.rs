@@ -41,6 +41,11 @@ impl OutboundBroker {
 #[async_trait]
 impl Broker for OutboundBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
+        if topics::is_reserved(&event.topic) && !topics::is_protocol(&event.topic) {
+            // Whoever publishes here is a tick. It would have the daemon's rights on the server.
+            let reason = "it is the server's own, or between daemons".to_owned();
+            return Err(BrokerError::Refused { topic: event.topic, reason });
+        }
         if let Some(world) = self.world_of(&event.topic) {
             return world.publish(event).await;
         }
@@ -98,5 +103,18 @@ mod tests {
             broker.publish(Event::new(topic, "t", json!({}))).await.unwrap();
         }
         assert_eq!(heard.next().await.unwrap().event.topic, "plugin.outbound.slack.tick");
+    }
+
+    #[tokio::test]
+    async fn what_daemons_alone_may_say_does_not_go_out_with_the_daemons_rights() {
+        let world = LocalBroker::new();
+        let broker = OutboundBroker::new(LocalBroker::new(), Arc::default()).with_world(Some(Arc::new(world.clone())));
+        let mut heard = world.subscribe(">", None).await.unwrap();
+        for topic in ["$KV.pollers.job", "$JS.API.INFO", "daemon.members.x", "daemon.relay.x", "_INBOX.x"] {
+            let refused = broker.publish(Event::new(topic, "t", json!({}))).await;
+            assert!(matches!(refused, Err(BrokerError::Refused { .. })), "{topic}: {refused:?}");
+        }
+        broker.publish(Event::new("news.item", "t", json!({}))).await.unwrap();
+        assert_eq!(heard.next().await.unwrap().event.topic, "news.item");
     }
 }

@@ -106,7 +106,7 @@ type Figure = (&'static str, &'static str, fn(&PluginReport) -> u64);
 const FIGURES: [Figure; 5] = [
     ("poller_plugin_restarts", "How often the plugin was started again.", |plugin| plugin.restarts),
     ("poller_plugin_bad_lines", "Lines of the plugin that were not messages.", |plugin| plugin.bad_lines),
-    ("poller_plugin_refused_publishes", "Messages to topics that the plugin's manifest does not allow.", |plugin| {
+    ("poller_plugin_refused_publishes", "Messages to topics that the plugin has no right to.", |plugin| {
         plugin.refused_publishes
     }),
     ("poller_plugin_dropped_messages", "Messages to the plugin that it was too slow for.", |plugin| {

@@ -1,7 +1,13 @@
 //! What plugins are given of what their manifests ask for, as operators see it.
 
+use std::time::Duration;
+
+use fixtures::{built, hostile_topics};
+use nexo_poller::broker::{Broker as _, NatsBroker, NatsOptions};
 use nexo_poller::contract::Pattern;
 use nexo_poller::manifest::{Manifest, PluginGrants, PluginRights};
+
+use nexo_poller_testkit::NatsServer;
 
 use crate::home::Home;
 
@@ -179,4 +185,48 @@ fn the_table_of_the_security_page_is_what_the_code_does() {
             assert_eq!(rights.may_hear(topic), expected(row[2]), "hear {topic}: asked {asks}, allowed {allowed}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_hostile_plugin_of_a_daemon_on_nats_does_not_reach_the_server_with_the_daemons_rights() {
+    let server = NatsServer::start().unwrap();
+    let home = Home::with_jobs(&[]);
+    let text = manifest("hostile", "hostile", "plugin.poller.hostile", "'>', 'daemon.>'");
+    let program = built("fixture_hostile");
+    let text = text.replace("'news.feeds.a'", "'>', 'daemon.>'");
+    home.write("hostile/nexo-plugin.toml", &text.replace("'true'", &format!("'{}'", program.display())));
+    let report = home.path().join("report.json");
+    let config = format!(
+        "report: '{}', victim: {{ plugin: chatty, job: bobs, agent: bob, channel: console }}",
+        report.display()
+    );
+    home.write(
+        "pollers.yaml",
+        &format!(
+            "pollers:\n  admin: {{ bind: \"127.0.0.1:0\" }}\n  plugins: [ hostile ]\n  broker: \"{}\"\n  jobs:\n    \
+             - {{ id: anas, agent: ana, kind: hostile, schedule: {{ every: 1h }}, config: {{ {config} }} }}\n",
+            server.url()
+        ),
+    );
+    let daemon = home.boot();
+    let outside = NatsBroker::connect(NatsOptions::new(&server.url()).unwrap().with_name("outside")).await.unwrap();
+    let mut heard = outside.subscribe(">", None).await.unwrap();
+    let said = home.run(&["run", "anas"]);
+    assert_eq!(said.code, Some(5), "a tick whose messages were refused has failed: {said:?}");
+    let mut forged = Vec::new();
+    let mut last = None;
+    while last.as_deref() != Some("plugin.outbound.test.source") {
+        let delivery = tokio::time::timeout(Duration::from_secs(30), heard.next()).await.unwrap().unwrap();
+        if delivery.event.payload["forged"] == true {
+            forged.push(delivery.event.topic.clone());
+        }
+        last = Some(delivery.event.topic.clone());
+    }
+    let tried = hostile_topics("hostile", "chatty").len();
+    println!("through the daemon to nats: hostile topics tried {tried}, passed {}", forged.len());
+    assert!(forged.is_empty(), "{forged:?}");
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["heard"], serde_json::json!([]));
+    assert!(!report["answers"].as_array().unwrap().is_empty());
+    daemon.stop();
 }

@@ -6,8 +6,9 @@ use super::observer::BridgeObserver;
 use super::outgoing::Outgoing;
 use super::rpc::carry;
 use crate::broker::{Broker, Delivery, Subscription};
+use crate::contract::check_topic;
 use crate::manifest::PluginRights;
-use crate::wire::{Event, RpcError, TickReply, answer_to, code};
+use crate::wire::{Event, RpcError, TickReply, answer_to, code, topics};
 
 /// From the broker to the child: one subscription of it.
 pub(super) struct Forward {
@@ -41,7 +42,10 @@ impl Forward {
             match &self.what {
                 Forwarded::Heard { rights, .. } if !rights.may_hear(&delivery.event.topic) => {}
                 Forwarded::Heard { owed, .. } => {
-                    if let (_, Some(reply_to)) = delivery.request() {
+                    if let (_, Some(reply_to)) = delivery.request()
+                        && topics::is_inbox(&reply_to.topic)
+                        && check_topic(&reply_to.topic).is_ok()
+                    {
                         owed.add(reply_to.topic);
                     }
                     if self.hand_over(&delivery.event).is_err() {

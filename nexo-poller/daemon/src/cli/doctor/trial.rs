@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use nexo_poller::contract::matches;
-use nexo_poller::manifest::Manifest;
+use nexo_poller::manifest::{Manifest, PluginGrants, PluginRights};
 use nexo_poller::wire::topics;
 
 use super::cargo::cargo;
@@ -23,11 +23,29 @@ pub(super) async fn check(folder: &Path, bin: &str, test: bool) -> Vec<Finding> 
         }
     };
     let mut findings = vec![manifest(folder, &printed)];
-    if let (true, Ok(manifest)) = (test, Manifest::parse(&printed, "--print-manifest")) {
+    let Ok(manifest) = Manifest::parse(&printed, "--print-manifest") else { return findings };
+    findings.push(wishes(&manifest));
+    if test {
         line_to_stderr("running its tests …");
         findings.push(allowlist(folder, &manifest).await);
     }
     findings
+}
+
+/// What the manifest asks for and a daemon does not give by itself.
+fn wishes(manifest: &Manifest) -> Finding {
+    const CHECK: &str = "rights";
+    let rights = PluginRights::of(&manifest.plugin, &PluginGrants::default());
+    let withheld: Vec<String> = rights.withheld().iter().map(ToString::to_string).collect();
+    if withheld.is_empty() {
+        return Finding::ok(CHECK, "daemons give it all that its manifest asks for");
+    }
+    let id = &manifest.plugin.id;
+    Finding::warn(
+        CHECK,
+        format!("it asks to {}", withheld.join("; to ")),
+        format!("take it out, or say in the README what operators have to write: `allow: {{ {id}: {{ … }} }}`"),
+    )
 }
 
 fn manifest(folder: &Path, printed: &str) -> Finding {
@@ -78,4 +96,24 @@ async fn allowlist(folder: &Path, manifest: &Manifest) -> Finding {
     }
     let what = format!("the manifest allows {}, and no test publishes there", unused.join(", "));
     Finding::warn(CHECK, what, "take it out of `publish = […]` of #[poller], or test it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::finding::Weight;
+
+    #[test]
+    fn an_author_learns_what_operators_have_to_allow() {
+        let manifest = |publish: &str| {
+            let text = format!(
+                "manifest_version = 2\n[plugin]\nid = 'a'\nversion = '0.1.0'\nname = 'A'\n[plugin.entrypoint]\ncommand = 'a'\n\
+                 [plugin.capabilities.broker]\npublish = ['{publish}']\n"
+            );
+            Manifest::parse(&text, "test").unwrap()
+        };
+        assert!(wishes(&manifest("plugin.outbound.>")).weight == Weight::Ok);
+        let said = wishes(&manifest("news.>"));
+        assert!(said.weight == Weight::Warn && said.to_string().contains("`allow: { a: { … } }`"), "{said}");
+    }
 }
