@@ -77,8 +77,9 @@ impl PluginRights {
         let messages = pattern(topics::ALL_OUTBOUND);
         let publish = Wish { list: "publish", asked: &asked.publish, own: Some(&calls) };
         let publish = publish.within(&messages.iter().chain(&grants.publish), &mut withheld);
-        // Who polls hears no messages to people; who is a channel hears those that are for it.
-        let channel = plugin.poller.is_none().then(|| pattern(&topics::channel(&plugin.id))).flatten();
+        // Who polls hears no messages to people; who is a channel hears those that are for it. The console is the daemon's own.
+        let is_channel = plugin.poller.is_none() && plugin.id != topics::CONSOLE;
+        let channel = is_channel.then(|| pattern(&topics::channel(&plugin.id))).flatten();
         let subscribe = Wish { list: "subscribe", asked: &asked.subscribe, own: ticks.as_deref() };
         let subscribe = subscribe.within(&channel.iter().chain(&grants.subscribe), &mut withheld);
         Self { calls, ticks, cancels, publish, subscribe, withheld }

@@ -61,6 +61,9 @@ fn a_channel_hears_its_own_messages_and_a_poller_hears_none() {
     let all = ["plugin.outbound.>"];
     let channel = PluginRights::of(&plugin(false, &[], &all), &PluginGrants::default());
     assert!(channel.may_hear("plugin.outbound.jira.ops") && !channel.may_hear("plugin.outbound.slack.ops"));
+    let mut console = plugin(false, &[], &all);
+    console.id = "console".to_owned();
+    assert!(!PluginRights::of(&console, &PluginGrants::default()).may_hear("plugin.outbound.console.console"));
     let poller = PluginRights::of(&plugin(true, &[], &all), &PluginGrants::default());
     assert!(!poller.may_hear("plugin.outbound.jira.ops"));
     let said = poller.withheld()[0].to_string();
