@@ -108,7 +108,8 @@ mod tests {
     #[tokio::test]
     async fn what_daemons_alone_may_say_does_not_go_out_with_the_daemons_rights() {
         let world = LocalBroker::new();
-        let broker = OutboundBroker::new(LocalBroker::new(), Arc::default()).with_world(Some(Arc::new(world.clone())));
+        let broker = OutboundBroker::new(LocalBroker::new(), Arc::default(), Arc::new(Console::start().unwrap()))
+            .with_world(Some(Arc::new(world.clone())));
         let mut heard = world.subscribe(">", None).await.unwrap();
         for topic in ["$KV.pollers.job", "$JS.API.INFO", "daemon.members.x", "daemon.relay.x", "_INBOX.x"] {
             let refused = broker.publish(Event::new(topic, "t", json!({}))).await;
