@@ -35,7 +35,9 @@ fn is_invisible(c: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}'
             | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}'
     )
 }
@@ -49,8 +51,18 @@ mod tests {
         for name in ["ana", "team_a-7", "ana@example.org", "jörg", "安娜", "a.b:c/d"] {
             assert!(Text::NAME.takes(name), "{name:?}");
         }
-        for text in ["a b", "a\0", "a\nb", "a\u{7f}", "a\u{85}b", "a\u{200b}", "\u{202e}ana", "ana\u{feff}", "a\u{a0}b"]
-        {
+        for text in [
+            "a b",
+            "a\0",
+            "a\nb",
+            "a\u{7f}",
+            "a\u{85}b",
+            "a\u{200b}",
+            "\u{202e}ana",
+            "ana\u{feff}",
+            "a\u{a0}b",
+            "a\u{1d173}",
+        ] {
             assert!(!Text::NAME.takes(text), "{text:?}");
         }
         assert!(!Text::NAME.takes(&"x".repeat(MOST + 1)));
