@@ -16,7 +16,7 @@ mod link;
 pub(crate) mod outsider;
 mod proxy;
 mod registry;
-#[cfg_attr(not(feature = "unstable"), expect(dead_code, unreachable_pub, reason = "parts are for our daemon alone"))]
+#[cfg_attr(not(feature = "unstable"), expect(unreachable_pub, reason = "public for our daemon alone"))]
 pub(crate) mod regular_file;
 mod relay;
 mod supervisor;
