@@ -186,7 +186,7 @@ fn a_cursor_is_shown_set_cleared_and_restored_and_needs_the_token() {
         assert!(answer.0 == status && answer.1.contains(said), "{size}: {}", &answer.1[..answer.1.len().min(300)]);
     }
     let said = home.run(&["cursor", "counts", "--set-base64", "*"]);
-    assert!(said.stderr.contains("no base64"), "{said:?}");
+    assert!(said.stderr.contains("is not base64"), "{said:?}");
     assert_eq!(daemon.get("/admin/pollers/counts/cursor").0, 401);
     assert_eq!(daemon.get("/admin/plugins/chatty/log").0, 401);
     daemon.stop();
