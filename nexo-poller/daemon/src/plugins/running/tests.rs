@@ -5,7 +5,13 @@ use nexo_poller::manifest::Manifest;
 
 /// A plugin that never gets through its handshake: what `cat` answers is no answer.
 fn silent(version: &str) -> PluginSet {
-    PluginSet { found: vec![binary("silent", version, "silent")], ..PluginSet::default() }
+    set_of(vec![binary("silent", version, "silent")])
+}
+
+fn set_of(found: Vec<PluginBinary>) -> PluginSet {
+    let mut set = PluginSet::default();
+    set.found = found;
+    set
 }
 
 fn binary(id: &str, version: &str, kind: &str) -> PluginBinary {
@@ -25,10 +31,7 @@ fn plugins(registry: &PollerRegistry) -> Plugins {
 #[tokio::test]
 async fn kinds_that_move_between_plugins_leave_none_of_them_ended() {
     let plugins = plugins(&PollerRegistry::new());
-    let set = |found: &[(&str, &str)]| PluginSet {
-        found: found.iter().map(|(id, kind)| binary(id, "0.1.0", kind)).collect(),
-        ..PluginSet::default()
-    };
+    let set = |found: &[(&str, &str)]| set_of(found.iter().map(|(id, kind)| binary(id, "0.1.0", kind)).collect());
     for found in [
         &[("a", "mail"), ("b", "news")][..],
         &[("a", "news"), ("b", "mail")],
