@@ -66,6 +66,10 @@ pub(crate) fn yaml(input: &[u8]) {
     } else {
         rest.iter().map(|byte| WORDS[usize::from(*byte) % WORDS.len()]).collect()
     };
+    // A fuzzer that is guided learns the secret from where it is looked for.
+    if text.contains(CANARY) {
+        return;
+    }
     let mut sink = Sink { file: "fuzz.yaml", job: None, problems: Vec::new() };
     match parse(&text, sink.file) {
         Err(problem) => sink.problems.push(*problem),
