@@ -75,12 +75,13 @@ impl PluginRights {
         let calls = topics::calls(&plugin.id);
         let mut withheld = Vec::new();
         let messages = pattern(topics::ALL_OUTBOUND);
-        let publish = Wish { list: "publish", asked: &asked.publish, own: Some(&calls) };
+        let publish = Wish { list: "publish", asked: &asked.publish, own: vec![&calls] };
         let publish = publish.within(&messages.iter().chain(&grants.publish), &mut withheld);
         // Who polls hears no messages to people; who is a channel hears those that are for it. The console is the daemon's own.
         let is_channel = plugin.poller.is_none() && plugin.id != topics::CONSOLE;
         let channel = is_channel.then(|| pattern(&topics::channel(&plugin.id))).flatten();
-        let subscribe = Wish { list: "subscribe", asked: &asked.subscribe, own: ticks.as_deref() };
+        let own: Vec<&str> = ticks.iter().chain(&cancels).map(String::as_str).collect();
+        let subscribe = Wish { list: "subscribe", asked: &asked.subscribe, own };
         let subscribe = subscribe.within(&channel.iter().chain(&grants.subscribe), &mut withheld);
         Self { calls, ticks, cancels, publish, subscribe, withheld }
     }
@@ -159,7 +160,7 @@ struct Wish<'m> {
     list: &'static str,
     asked: &'m [String],
     /// What the plugin has anyway.
-    own: Option<&'m str>,
+    own: Vec<&'m str>,
 }
 
 impl Wish<'_> {
@@ -175,7 +176,7 @@ impl Wish<'_> {
             let Ok(asked) = text.parse::<Pattern>() else { continue };
             // Everybody has an inbox, and published plugins ask for all of them.
             let first = text.split('.').next().unwrap_or_default();
-            if self.own == Some(text) || first.eq_ignore_ascii_case(topics::INBOX) {
+            if self.own.contains(&text.as_str()) || first.eq_ignore_ascii_case(topics::INBOX) {
                 continue;
             }
             let mut given: Vec<Pattern> = Vec::new();
@@ -186,7 +187,7 @@ impl Wish<'_> {
                 }
             }
             if !given.contains(&asked) {
-                let own = self.own.filter(|own| asked.matches(own)).map(str::to_owned);
+                let own = self.own.iter().filter(|own| asked.matches(own)).map(|own| (*own).to_owned());
                 let given = given.iter().map(ToString::to_string).chain(own).collect();
                 withheld.push(Withheld { list: self.list, pattern: text.clone(), given });
             }

@@ -2,9 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nexo_poller::manifest::{
-    Manifest, ManifestError, PluginGrants, PluginRights, PluginSection, PollerSection, PrefixOverlap,
-};
+use nexo_poller::manifest::{Manifest, ManifestError, PluginGrants, PluginRights, PluginSection, PrefixOverlap};
 use nexo_poller::router::{DiscoverError, PluginBinary, PluginEnvironment, PollerRouteRegistrationError, discover_in};
 use nexo_poller::unstable::read_regular_file;
 use semver::{Version, VersionReq};
@@ -191,12 +189,13 @@ impl PluginSet {
     fn refuse_ticks_of_others(&self, plugin: &PluginSection) -> Result<(), PluginConflict> {
         let grants = self.grants(plugin);
         for other in self.sections() {
-            let Some(ticks) = other.poller.as_ref().map(PollerSection::tick_topic) else { continue };
-            if let Some(pattern) =
-                grants.publish.iter().chain(&grants.subscribe).find(|pattern| pattern.matches(&ticks))
-            {
-                let (plugin, other, pattern) = (plugin.id.clone(), other.id.clone(), pattern.to_string());
-                return Err(PluginConflict::Ticks { plugin, pattern, ticks, other });
+            let Some(poller) = &other.poller else { continue };
+            for ticks in [poller.tick_topic(), poller.cancel_topic()] {
+                let mut allowed = grants.publish.iter().chain(&grants.subscribe);
+                if let Some(pattern) = allowed.find(|pattern| pattern.matches(&ticks)) {
+                    let (plugin, other, pattern) = (plugin.id.clone(), other.id.clone(), pattern.to_string());
+                    return Err(PluginConflict::Ticks { plugin, pattern, ticks, other });
+                }
             }
         }
         Ok(())

@@ -98,11 +98,12 @@ fn nobody_can_allow_what_is_the_protocols_own_or_anothers_ticks() {
         ("reader", manifest("reader", "reader", "plugin.poller.reader", "'news.*'")),
         ("jira", manifest("jira", "jira", "news", "'plugin.outbound.>'")),
     ];
-    let said = home(&plugins, "  allow: { reader: { publish: [ 'news.*' ] } }\n").run(&["check"]);
-    assert!(
-        said.code == Some(3) && said.stdout.contains("`news.tick`, where plugin `jira` gets its ticks"),
-        "{said:?}"
-    );
+    for (pattern, ticks) in [("news.*", "news.tick"), ("news.*.*", "news.tick.cancel")] {
+        let allow = format!("  allow: {{ reader: {{ publish: [ '{pattern}' ] }} }}\n");
+        let said = home(&plugins, &allow).run(&["check"]);
+        let why = format!("`{ticks}`, where plugin `jira` gets its ticks");
+        assert!(said.code == Some(3) && said.stdout.contains(&why), "{said:?}");
+    }
 }
 
 #[test]
@@ -113,10 +114,12 @@ fn a_job_whose_messages_could_go_nowhere_is_found_by_check() {
         let deliver = format!("{{ channel: \"{channel}\", to: ops }}");
         let config = format!("url: \"https://example.com\", message_template: \"x\", deliver: {deliver}");
         let good = "url: \"https://example.com\", message_template: \"x\", deliver: { channel: console, to: ops }";
-        for job in [job(format!("config: {{ {config} }}")), job(format!("config: {{ {good} }}, failure_to: {deliver}"))]
-        {
+        for (job, why) in [
+            (job(format!("config: {{ {config} }}")), "is not a topic"),
+            (job(format!("config: {{ {good} }}, failure_to: {deliver}")), "`channel` is "),
+        ] {
             let said = Home::with_jobs(&[&job]).run(&["check"]);
-            assert!(said.code == Some(3) && said.stdout.contains("is not a topic"), "{channel}: {said:?}");
+            assert!(said.code == Some(3) && said.stdout.contains(why), "{channel}: {said:?}");
             assert!(!said.stdout.contains('\0') && !said.stdout.contains('\u{202e}'), "{said:?}");
         }
     }
@@ -143,7 +146,9 @@ fn the_printed_users_of_the_server_have_the_rights_of_their_plugins_and_no_more(
     // Asked for everything, it is given everything that was allowed.
     let publish = r#""_inbox.reader.>", "daemon.rpc.reader", "news.items.*", "plugin.outbound.>""#;
     assert_eq!(list("publish"), publish);
-    assert_eq!(list("subscribe"), r#""plugin.poller.reader.tick reader", "news.feeds.a", "_inbox.reader.>""#);
+    let subscribe =
+        r#""plugin.poller.reader.tick reader", "plugin.poller.reader.tick.cancel", "news.feeds.a", "_inbox.reader.>""#;
+    assert_eq!(list("subscribe"), subscribe);
 }
 
 #[test]
