@@ -1,5 +1,5 @@
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 
 use super::index::{JobIndex, KindIndex};
 use crate::store::UnixMs;
@@ -12,7 +12,8 @@ use crate::store::UnixMs;
 ///   `parked`, each that is `Ready` one in `ready`.
 ///
 /// Entries are never searched for and removed, which would cost a walk through a list of a million: an entry that its job's
-/// place does not confirm is stale, and falls out when its turn comes.
+/// place does not confirm is stale, and falls out when its turn comes. Where most of a list is stale it is made again, at a cost of
+/// as many steps as there were since the last time: jobs that are moved again and again, far from their turn, would fill it.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     /// By job: the only truth about where it is. 16 bytes a job, no task, no timer of its own.
@@ -63,7 +64,25 @@ impl Queue {
     pub(super) fn wait_until(&mut self, job: JobIndex, at: UnixMs) {
         if self.put(job, Place::Until(at)) != Place::Until(at) {
             self.timeline.push(Reverse((at, job)));
+            if self.timeline.len() > self.most_entries() {
+                let waiting = self.places.iter().enumerate().filter_map(|(position, place)| match place {
+                    Place::Until(at) => Some(Reverse((*at, JobIndex::of(position)?))),
+                    Place::Nowhere | Place::Parked(_) | Place::Ready => None,
+                });
+                self.timeline = waiting.collect();
+            }
         }
+    }
+
+    /// A list with more entries than this has more stale ones than others.
+    fn most_entries(&self) -> usize {
+        self.places.len() * 2 + 64
+    }
+
+    /// Leaves the first entry of each job for which `list` is the place.
+    fn without_stale(&self, list: &VecDeque<JobIndex>, place: Place) -> VecDeque<JobIndex> {
+        let mut seen = HashSet::new();
+        list.iter().copied().filter(|job| self.place(*job) == place && seen.insert(*job)).collect()
     }
 
     pub(super) fn park(&mut self, job: JobIndex, kind: KindIndex) {
@@ -72,11 +91,17 @@ impl Queue {
             self.parked.resize_with(kind.position() + 1, VecDeque::new);
         }
         self.parked[kind.position()].push_back(job);
+        if self.parked[kind.position()].len() > self.most_entries() {
+            self.parked[kind.position()] = self.without_stale(&self.parked[kind.position()], Place::Parked(kind));
+        }
     }
 
     pub(super) fn make_ready(&mut self, job: JobIndex) {
         self.put(job, Place::Ready);
         self.ready.push_back(job);
+        if self.ready.len() > self.most_entries() {
+            self.ready = self.without_stale(&self.ready, Place::Ready);
+        }
     }
 
     /// Before all others: somebody sits there and waits for this run.
@@ -201,6 +226,25 @@ mod tests {
         queue.make_ready_first(job(1));
         let order: Vec<_> = std::iter::from_fn(|| queue.pop_ready()).collect();
         assert_eq!(order, [job(1), job(0)]);
+    }
+
+    #[test]
+    fn jobs_that_are_moved_again_and_again_leave_no_more_stale_entries_than_there_are_jobs() {
+        let mut queue = Queue::default();
+        for round in 0..1_000 {
+            for number in 0..100 {
+                // A neighbour that comes and goes moves each of them by its turn.
+                queue.wait_until(job(number), UnixMs(1_000_000 + round % 2 * 30_000 + number as i64));
+                queue.park(job(100 + number), kind(0));
+                queue.remove(job(100 + number));
+                queue.make_ready(job(200 + number));
+                queue.remove(job(200 + number));
+            }
+        }
+        let entries = queue.timeline.len() + queue.parked[0].len() + queue.ready.len();
+        assert!(entries <= 3 * queue.most_entries() + 3, "{entries}");
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_due(UnixMs(i64::MAX))).collect();
+        assert_eq!(popped, (0..100).map(job).collect::<Vec<_>>());
     }
 
     #[test]
