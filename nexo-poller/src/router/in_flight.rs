@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::contract::{PollContext, PollerHost};
-use crate::wire::{HostCall, RpcError, code};
+use crate::wire::{Event, HostCall, RpcError, code, copy_id, publish_id};
 
 /// The ticks that plugins run right now, by plugin and job: whose calls are answered, and through which host. Clones are
 /// one table.
@@ -26,6 +26,20 @@ struct Running {
     host: Arc<dyn PollerHost>,
     /// Why something that was published meanwhile has not gone out.
     lost: Option<String>,
+    /// What the ids of its messages are made of, beside the messages and the job.
+    kind: &'static str,
+    cursor: Option<Vec<u8>>,
+}
+
+/// A tick rarely publishes the same content more often than this; of one that does, the message may be any tick's.
+const MOST_COPIES: u32 = 16;
+
+impl Running {
+    /// Whether `message` has an id that this tick of `job` gives to its messages.
+    fn has_sent(&self, job: &str, message: &Event) -> bool {
+        let first = publish_id(self.kind, job, &message.topic, &message.payload, self.cursor.as_deref());
+        first == message.id || (1..MOST_COPIES).any(|copy| copy_id(&first, copy) == message.id)
+    }
 }
 
 /// A tick's place in the table, as long as it runs.
@@ -40,7 +54,14 @@ impl InFlight {
     pub(super) fn enter(&self, plugin: &str, ctx: &PollContext) -> Place {
         let key = (plugin.to_owned(), ctx.job_id.clone());
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let running = Running { number, agent_id: ctx.agent_id.clone(), host: Arc::clone(&ctx.host), lost: None };
+        let running = Running {
+            number,
+            agent_id: ctx.agent_id.clone(),
+            host: Arc::clone(&ctx.host),
+            lost: None,
+            kind: ctx.kind,
+            cursor: ctx.cursor.clone(),
+        };
         self.ticks.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), running);
         Place { table: self.clone(), key, number }
     }
@@ -52,6 +73,16 @@ impl InFlight {
         for (_, running) in ticks.iter_mut().filter(|((owner, _), _)| owner == plugin) {
             running.lost.get_or_insert_with(|| why.to_owned());
         }
+    }
+
+    /// The same for a message whose id tells which of the ticks has sent it: that one alone may not count as done. Its job; `None`
+    /// where nobody can tell, and nothing was changed.
+    pub(super) fn lose_message(&self, plugin: &str, message: &Event, why: &str) -> Option<String> {
+        let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut senders = ticks.iter_mut().filter(|((owner, _), _)| owner == plugin);
+        let ((_, job), running) = senders.find(|((_, job), running)| running.has_sent(job, message))?;
+        running.lost.get_or_insert_with(|| why.to_owned());
+        Some(job.clone())
     }
 
     /// Whether a tick of `job` runs in `plugin` for this daemon.
@@ -102,5 +133,40 @@ impl Drop for Place {
         if ticks.get(&self.key).is_some_and(|running| running.number == self.number) {
             ticks.remove(&self.key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contract::TickIdentity;
+    use crate::contract::outbox::Outbox;
+    use crate::wire::{Publisher, SentIds};
+
+    #[test]
+    fn a_message_that_was_lost_is_that_of_the_tick_which_has_sent_it_where_its_id_tells() {
+        let table = InFlight::default();
+        let enter = |job: &str| {
+            let mut ctx = PollContext::new("jira", job, "ana", Outbox::new(Ok(serde_json::Value::Null)));
+            ctx.cursor = Some(vec![7]);
+            table.enter("jira", &ctx)
+        };
+        let (a, b) = (enter("a"), enter("b"));
+        let tick = TickIdentity::new("jira", "b", "ana").with_cursor(Some([7].as_slice()));
+        let sent = SentIds::new();
+        let publisher = Publisher::new(&tick, "jira", &sent);
+        for _ in 0..3 {
+            let (event, id) = publisher.event("secret.topic".to_owned(), b"{\"n\":1}").unwrap();
+            id.keep();
+            assert_eq!(table.lose_message("jira", &event, "not allowed").as_deref(), Some("b"));
+            assert_eq!(table.lose_message("rss", &event, "not allowed"), None);
+        }
+        assert_eq!((a.lost(), b.lost().as_deref()), (None, Some("not allowed")));
+        let strange = Event::new("secret.topic", "jira", json!({"n": 1}));
+        assert_eq!(table.lose_message("jira", &strange, "not allowed"), None, "then it may be of either");
+        table.lose("jira", "malformed");
+        assert_eq!(a.lost().as_deref(), Some("malformed"));
     }
 }

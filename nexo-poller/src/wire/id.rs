@@ -73,7 +73,7 @@ pub(super) fn id_of_text(source: &str, text: &str) -> String {
 }
 
 /// The event id of a further message of the same content in the same tick: its `copy`-th after the `first`.
-pub(super) fn copy_id(first: &str, copy: u32) -> String {
+pub(crate) fn copy_id(first: &str, copy: u32) -> String {
     Uuid::new_v5(&NAMESPACE, &[first.as_bytes(), &copy.to_be_bytes()].concat()).to_string()
 }
 

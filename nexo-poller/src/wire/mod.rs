@@ -37,6 +37,8 @@ pub use self::cursor::{CursorEncodingError, decode_cursor, encode_cursor};
 pub use self::envelope::{Event, Message, ReplyTo, open_native, open_request};
 pub use self::host_answer::{host_error_body, open_host_answer};
 pub use self::host_call::{HostCall, HostRequest};
+#[cfg(feature = "router")]
+pub(crate) use self::id::copy_id;
 pub use self::id::{publish_id, random_id};
 pub use self::publish::{Publisher, payload_json};
 pub use self::rpc::{RpcError, answer_to, error_body, open_answer, result_body};

@@ -132,7 +132,7 @@ impl Rules {
         if let Some(topic) = self.forbidden(&event) {
             let allowed = self.rights.publish_list();
             self.observer.not_allowed(&self.plugin, topic, &allowed);
-            self.observer.lost(&self.plugin, &not_allowed(topic, &allowed));
+            self.observer.lost_message(&self.plugin, &event, &not_allowed(topic, &allowed));
             return None;
         }
         // Nobody publishes in another's name.

@@ -1,3 +1,5 @@
+use crate::wire::Event;
+
 /// Told of what a plugin does wrong; each is survived.
 pub trait BridgeObserver: Send + Sync + 'static {
     /// A line of its stdout was no protocol: garbage, too long, not text. `what` never quotes it.
@@ -19,6 +21,12 @@ pub trait BridgeObserver: Send + Sync + 'static {
     /// its work, whatever it answers.
     fn lost(&self, plugin: &str, why: &str) {
         let _ = (plugin, why);
+    }
+
+    /// The same for a message that could be read: its id may tell which tick has published it.
+    fn lost_message(&self, plugin: &str, message: &Event, why: &str) {
+        let _ = message;
+        self.lost(plugin, why);
     }
 }
 

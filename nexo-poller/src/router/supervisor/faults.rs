@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::rate::{RateLimit, Verdict};
 use crate::broker::stdio::BridgeObserver;
 use crate::router::InFlight;
+use crate::wire::Event;
 
 /// Counts what the processes of one plugin do wrong, and logs it at a rate that a person can read.
 pub(in crate::router) struct FaultLog {
@@ -90,5 +91,10 @@ impl BridgeObserver for Faults {
     fn lost(&self, plugin: &str, why: &str) {
         self.in_flight.lose(plugin, why);
         self.log.lost(plugin, "its running ticks", why);
+    }
+
+    fn lost_message(&self, plugin: &str, message: &Event, why: &str) {
+        let Some(job) = self.in_flight.lose_message(plugin, message, why) else { return self.lost(plugin, why) };
+        self.log.lost(plugin, &format!("the tick of job `{job}`"), why);
     }
 }
