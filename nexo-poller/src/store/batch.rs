@@ -199,6 +199,7 @@ impl NewJob {
 impl StoredJob {
     /// A job whose row cannot be used, for this reason: it is paused, under a revision that no row has, so that nothing is written
     /// over what is there.
+    #[cfg(any(feature = "sqlite", feature = "jetstream"))]
     pub(super) fn unusable(key: i64, state: JobState, reason: String, now: UnixMs) -> Self {
         let pause = Pause::new(PauseCause::Permanent, reason, "runner", now);
         Self::new(key, JobState { pause: Some(Box::new(pause)), ..state })

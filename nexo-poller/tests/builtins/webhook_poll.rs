@@ -172,7 +172,7 @@ fn a_wrong_config_is_refused_when_the_job_is_loaded() {
         ("url", json!("ftp://hunter2"), "an http or https address"),
         ("url", json!("hunter2"), "an http or https address"),
         ("method", json!("FETCH"), "method"),
-        ("headers", json!({"a b": "hunter2"}), "no header's name"),
+        ("headers", json!({"a b": "hunter2"}), "not a header name"),
         ("headers", json!({"x-key": "hunter2 ${x}"}), "header `x-key`: a secret is written `${channel.field}`"),
         ("message_template", json!("{id"), "has no other half"),
         ("message_template", json!(""), "must not be empty"),

@@ -11,7 +11,8 @@ use nexo_poller::plugin::{TickGrace, TickServer};
 use nexo_poller::prelude::*;
 use nexo_poller::router::PluginPollerRouter;
 use nexo_poller::runner::{
-    Clock, HostProvider, JobSpec, KindLimits, PollerRegistry, PollerRunner, Schedule, UnixMs, VirtualClock,
+    Clock, HostProvider, JobSpec, KindLimits, PollerRegistry, PollerRunner, RunnerOptions, Schedule, UnixMs,
+    VirtualClock,
 };
 use nexo_poller::store::MemoryStore;
 
@@ -113,7 +114,10 @@ async fn run(how: &str, broker: &LocalBroker, registry: PollerRegistry) -> (Ende
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(UnixMs(1_779_012_000_000)));
     let store = Arc::new(MemoryStore::with_clock(Arc::clone(&clock)));
     let hosts = Hosts(services);
-    let runner = PollerRunner::builder(store, registry, hosts).clock(clock).start();
+    // One seed for both: a backoff is a random time, which may be over when the job is shown.
+    let mut options = RunnerOptions::default();
+    options.seed = 7;
+    let runner = PollerRunner::builder(store, registry, hosts).clock(clock).options(options).start();
     let mut job = JobSpec::new("job", "misbehaves", "ana", Schedule::every(Duration::from_secs(86_400)).unwrap());
     job.config = json!({"how": how});
     runner.apply(vec![job]).await.unwrap();
