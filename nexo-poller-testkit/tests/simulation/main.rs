@@ -1,5 +1,6 @@
 //! The runner under virtual time.
 
+mod due;
 mod rules;
 mod seeds;
 mod shown;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{JobState, Pause, PauseCause, UnixMs};
+use super::{JobState, UnixMs};
 
 /// A job that the store may not know yet.
 #[derive(Debug, Clone)]
@@ -201,7 +201,7 @@ impl StoredJob {
     /// over what is there.
     #[cfg(any(feature = "sqlite", feature = "jetstream"))]
     pub(super) fn unusable(key: i64, state: JobState, reason: String, now: UnixMs) -> Self {
-        let pause = Pause::new(PauseCause::Permanent, reason, "runner", now);
+        let pause = super::Pause::new(super::PauseCause::Permanent, reason, "runner", now);
         Self::new(key, JobState { pause: Some(Box::new(pause)), ..state })
     }
 

@@ -190,6 +190,17 @@ async fn what_is_too_large_or_no_job_state_is_refused_to_its_own_job_alone() {
     // Deleted, it is made again.
     bucket.delete("large").await.unwrap();
     assert_eq!(job(&later, "large").await.state, JobState::default());
+
+    // One that a runner knew is made again so that nobody takes it for the old one.
+    bucket.delete("other").await.unwrap();
+    let known = job(&store, "other").await;
+    bucket.delete("other").await.unwrap();
+    let missing = claim(&later, "o", &known, Duration::from_secs(60)).await;
+    assert_eq!(missing, ClaimAnswer::Missing);
+    let again = NewJob::new("other", JobState::with_cursor([7])).after(41, 8);
+    let made = later.open_jobs(vec![again]).await.unwrap().remove(0);
+    assert_eq!((made.revision, made.epoch, made.state.cursor.as_deref()), (42, 9, Some([7].as_slice())));
+    assert!(matches!(claim(&later, "o", &made, Duration::from_secs(60)).await, ClaimAnswer::Granted { .. }));
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod no_host;
 mod own_process;
 #[cfg(all(feature = "runner", feature = "router"))]
 mod rolling;
+#[cfg(all(feature = "runner", feature = "sqlite"))]
+mod shared_file;
 #[cfg(feature = "runner")]
 mod soak;
 #[cfg(feature = "runner")]

@@ -32,7 +32,7 @@ impl Engine {
         // A tick in flight started from a cursor that is no more: what it commits must not bring the old one back.
         let fence = matches!(request.change, Change::Reset | Change::SetCursor(_));
         let revision = job.stored.revision;
-        self.outbox.change(PendingChange { job: index, revision, request, state, fence });
+        self.outbox.change(PendingChange { job: index, revision, request, state, fence, skipped: 0 });
     }
 
     pub(super) fn change_answered(&mut self, mut pending: PendingChange, answer: WriteAnswer) {
@@ -47,6 +47,7 @@ impl Engine {
                 let stage = job.stage;
                 let keeps_turn = job.has_manual_run() || job.due().is_some_and(|due| due <= now);
                 self.observe_change(&pending);
+                self.count_skipped(index, pending.skipped, &pending.state);
                 pending.request.answer(Ok(()));
                 match self.queue.place(index) {
                     // It is due as before.
@@ -69,6 +70,8 @@ impl Engine {
                     self.flights.void(flight, Instant::now());
                 }
                 pending.revision = job.stored.revision;
+                // What it left out was not missed, or is found again.
+                pending.skipped = 0;
                 let change = &pending.request.change;
                 pending.state = policy::edit(&job.rule(), &self.rules, job.state.clone(), change, now);
                 if self.is_at_rest(index) {

@@ -15,6 +15,8 @@ use crate::store::{JobState, UnixMs};
 
 /// A claimed lease is at most this long, whatever the job's interval: it is renewed while the tick runs.
 const LONGEST_LEASE: Duration = Duration::from_secs(300);
+/// A missed run that cannot be left out yet is looked at again after this, or when the change before it is settled.
+const SKIP_AGAIN: Duration = Duration::from_secs(1);
 /// Missed runs start so far apart on average, or closer where `misfire_spread` ends before: a handful need no spreading.
 const MISSED_RUN_EVERY: Duration = Duration::from_millis(60);
 
@@ -50,19 +52,25 @@ impl Engine {
     /// A missed run that `catch_up: skip` leaves out. It is stored, so that a restart does not find it again.
     fn skip(&mut self, index: JobIndex, state: JobState, skipped: u32) {
         let Some(job) = self.jobs.get_mut(index) else { return };
+        if !job.cold_mut().changes.start_if_free() {
+            // Another change is on its way: what it leaves behind decides.
+            let again = self.clock.now().plus(SKIP_AGAIN);
+            return self.wait_until(index, Some(again));
+        }
+        job.state = state.clone();
+        let (revision, at) = (job.stored.revision, state.next.map(|next| next.due));
+        self.wait_until(index, at);
+        let request = ChangeRequest::unasked(Change::Adopt);
+        self.outbox.change(PendingChange { job: index, revision, request, state, fence: false, skipped });
+    }
+
+    /// Missed runs were left out, and that is durable.
+    pub(super) fn count_skipped(&mut self, index: JobIndex, skipped: u32, state: &JobState) {
+        let Some(job) = self.jobs.get_mut(index).filter(|_| skipped > 0) else { return };
         let cold = job.cold_mut();
         cold.counters.skipped_misfire += u64::from(skipped);
         cold.last_skip = Some("it was missed while nothing ran, and `catch_up: skip` leaves such runs out");
-        // Where another change is on its way already, this one goes with the next commit.
-        let alone = cold.changes.start_if_free();
-        job.state = state.clone();
-        let (revision, at) = (job.stored.revision, state.next.map(|next| next.due));
-        self.observe(index, RunnerEventKind::Skipped { count: skipped, state: &state });
-        self.wait_until(index, at);
-        if alone {
-            let request = ChangeRequest::unasked(Change::Adopt);
-            self.outbox.change(PendingChange { job: index, revision, request, state, fence: false });
-        }
+        self.observe(index, RunnerEventKind::Skipped { count: skipped, state });
     }
 
     /// A place of `kind` is free: whoever waited longest gets it.

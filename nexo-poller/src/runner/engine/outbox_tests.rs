@@ -78,7 +78,7 @@ fn claim(number: usize) -> PendingClaim {
 }
 
 fn change(number: usize, request: ChangeRequest) -> PendingChange {
-    PendingChange { job: job(number), revision: 7, request, state: JobState::default(), fence: false }
+    PendingChange { job: job(number), revision: 7, request, state: JobState::default(), fence: false, skipped: 0 }
 }
 
 #[tokio::test(start_paused = true)]

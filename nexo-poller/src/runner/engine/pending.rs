@@ -39,6 +39,8 @@ pub(super) struct PendingChange {
     pub(super) state: JobState,
     /// Raises the epoch, so that a tick in flight can no longer commit.
     pub(super) fence: bool,
+    /// The missed runs that it leaves out. They count once it is durable: another runner may have run them.
+    pub(super) skipped: u32,
 }
 
 /// When a write about a lease was sent, by both clocks. The store counts the lease from a moment after that, so whoever counts from
