@@ -19,10 +19,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Why this message is no request whatever it may ask, if it is none.
+    /// Why this message is not a request whatever it may ask, if it is not: it is not JSON, or it nests too deep to be read.
     #[must_use]
     pub fn fault(&self) -> Option<RpcError> {
-        self.not_json.then(|| RpcError::new(code::PARSE_ERROR, "the request is not JSON"))
+        if self.not_json {
+            return Some(RpcError::new(code::PARSE_ERROR, "the request is not JSON"));
+        }
+        RpcError::in_place_of(self.request().0)
     }
 
     /// The JSON-RPC body that this message carries, and where its answer goes.

@@ -1,4 +1,4 @@
-use super::{Declaration, DeclarationConflict, Lifecycle, Manifest, Package, manifest_of};
+use super::{Declaration, DeclarationConflict, Lifecycle, Manifest, Package, PollerSection, manifest_of};
 
 /// The example of the protocol.
 const JIRA: &str = r#"
@@ -239,4 +239,22 @@ fn declarations_that_cannot_share_a_plugin_are_told_apart() {
     let second = declared("rss").plugin_id("news");
     let error = manifest_of(&[first, second]).unwrap_err().to_string();
     assert_eq!(error, "kinds `jira` and `rss` share one plugin but disagree on `plugin_id`: desk and news");
+}
+
+#[test]
+fn a_manifest_has_a_size_and_so_many_kinds_with_names_of_a_length_and_not_every_fault_is_told() {
+    let large = format!("{JIRA}\n# {}", "x".repeat(Manifest::MAX_BYTES));
+    let said = Manifest::parse(&large, "jira.toml").unwrap_err().to_string();
+    assert_eq!(said, "jira.toml: it has more than 262144 bytes, the most that a manifest may have");
+    let handshake = format!("{{\"manifest\":{{}},\"x\":\"{}\"}}", "x".repeat(Manifest::MAX_BYTES));
+    assert!(Manifest::from_handshake(&handshake, "it").unwrap_err().to_string().contains("262144 bytes"));
+    let with = |kinds: &[String]| JIRA.replace("kinds = [\"jira\"]", &format!("kinds = {kinds:?}"));
+    let kinds: Vec<String> = (0..=PollerSection::MAX_KINDS).map(|n| format!("k{n}")).collect();
+    Manifest::parse(&with(&kinds[1..]), "a").unwrap();
+    let said = Manifest::parse(&with(&kinds), "a").unwrap_err().to_string();
+    assert_eq!(said, "a: `plugin.poller.kinds`: must name at most 1000 kinds; found 1001");
+    let said = Manifest::parse(&with(&["k".repeat(65)]), "a").unwrap_err().to_string();
+    assert_eq!(said, "a: `plugin.poller.kinds[0]`: must have at most 64 characters; found 65");
+    let wrong: Vec<String> = (0..500).map(|n| format!("K{n}")).collect();
+    assert_eq!(Manifest::parse(&with(&wrong), "a").unwrap_err().problems.len(), 20);
 }

@@ -11,12 +11,16 @@ use crate::contract::{Pattern, Shown, check_kind, check_topic, topics};
 const COMMAND: &str = "plugin.entrypoint.command";
 
 impl Manifest {
+    /// The largest text of a manifest, in bytes: 256 KiB.
+    pub const MAX_BYTES: usize = 256 * 1024;
+
     /// Parses and validates the text of a `nexo-plugin.toml`. `file` names it in errors.
     ///
     /// # Errors
     /// [`ManifestError`] with every rule that is broken.
     pub fn parse(text: &str, file: &str) -> Result<Self, ManifestError> {
         let refuse = |key, rule| ManifestError { file: file.to_owned(), problems: vec![ManifestProblem { key, rule }] };
+        check_size(text).map_err(|rule| refuse(String::new(), rule))?;
         let not_toml = |error: NotToml| {
             refuse(String::new(), format!("{}not TOML: {}", position(text, error.offset), error.message))
         };
@@ -40,6 +44,7 @@ impl Manifest {
     /// [`ManifestError`] with every rule that is broken.
     pub fn from_handshake(json: &str, file: &str) -> Result<Self, ManifestError> {
         let refuse = |key, rule| ManifestError { file: file.to_owned(), problems: vec![ManifestProblem { key, rule }] };
+        check_size(json).map_err(|rule| refuse(String::new(), rule))?;
         let mut answer: Value = serde_json::from_str(json).map_err(|error| refuse(String::new(), error.to_string()))?;
         let manifest = answer.get_mut("manifest").map(Value::take);
         let mut manifest = manifest.ok_or_else(|| refuse(String::new(), "missing field `manifest`".to_owned()))?;
@@ -83,6 +88,16 @@ impl Manifest {
     }
 }
 
+/// A manifest is a page of text; what it makes of each of its lines is far more than the line.
+fn check_size(text: &str) -> Result<(), String> {
+    match text.len() {
+        size if size > Manifest::MAX_BYTES => {
+            Err(format!("it has more than {} bytes, the most that a manifest may have", Manifest::MAX_BYTES))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A manifest of any origin; else the key, what is wrong there, and its path.
 fn read(value: Value) -> Result<Manifest, (String, String, Path)> {
     serde_path_to_error::deserialize(value).map_err(|error| {
@@ -92,11 +107,17 @@ fn read(value: Value) -> Result<Manifest, (String, String, Path)> {
     })
 }
 
+/// Problems of a manifest that are told.
+const MOST_PROBLEMS: usize = 20;
+
 #[derive(Default)]
 struct Problems(Vec<ManifestProblem>);
 
 impl Problems {
     fn add(&mut self, key: impl Into<String>, rule: impl Into<String>) {
+        if self.0.len() == MOST_PROBLEMS {
+            return;
+        }
         self.0.push(ManifestProblem { key: key.into(), rule: rule.into() });
     }
 
@@ -169,15 +190,29 @@ impl PluginSection {
 }
 
 impl PollerSection {
+    /// The most kinds that one plugin may serve.
+    pub const MAX_KINDS: usize = 1_000;
+
+    /// The longest name of a kind.
+    pub const MAX_KIND_BYTES: usize = 64;
+
     fn check(&self, problems: &mut Problems) {
         if self.kinds.is_empty() {
             problems.add("plugin.poller.kinds", "must name at least one kind");
+        }
+        if self.kinds.len() > Self::MAX_KINDS {
+            let (found, most) = (self.kinds.len(), Self::MAX_KINDS);
+            problems.add("plugin.poller.kinds", format!("must name at most {most} kinds; found {found}"));
         }
         let mut seen = BTreeSet::new();
         for (index, kind) in self.kinds.iter().enumerate() {
             let key = || format!("plugin.poller.kinds[{index}]");
             if let Err(error) = check_kind(kind) {
                 problems.add(key(), error.to_string());
+            }
+            if kind.len() > Self::MAX_KIND_BYTES {
+                let (most, found) = (Self::MAX_KIND_BYTES, kind.len());
+                problems.add(key(), format!("must have at most {most} characters; found {found}"));
             }
             if !seen.insert(kind) {
                 problems.add(key(), format!("`{kind}` is listed twice"));

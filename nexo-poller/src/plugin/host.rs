@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::broker::Broker;
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, TickIdentity};
-use crate::wire::{HostCall, HostRequest, Publisher, SentIds, code, open_host_answer, topics};
+use crate::wire::{HostCall, HostRequest, Publisher, SentIds, code, is_too_deep, open_host_answer, too_deep, topics};
 
 /// How long a plugin waits for the daemon's answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,11 @@ impl BrokerPollerHost {
     async fn call(&self, request: HostRequest, channel: Option<&str>, timeout: Duration) -> Result<Value, HostError> {
         let (plugin_id, method) = (&*self.plugin_id, request.method());
         let call = HostCall::new(&request, &self.tick.agent_id, &self.tick.job_id);
+        if is_too_deep(&call.params) {
+            // The daemon could not read it.
+            let message = format!("its parameters cannot be sent: {}", too_deep());
+            return Err(HostError::Rejected { call: method.to_owned(), code: code::PERMANENT, message });
+        }
         let topic = topics::calls(plugin_id);
         let answer = self.broker.request(&topic, plugin_id, call.to_value(), timeout).await;
         open_host_answer(method, channel, answer.map_err(|error| error.to_host_error(method))?)

@@ -12,8 +12,8 @@ use super::supervisor::ProcessGroup;
 use super::trust::{UntrustedPath, trust};
 use crate::manifest::{Manifest, ManifestError, PluginSection};
 
-/// A manifest is a page of text.
-const MAX_MANIFEST: u64 = 256 * 1024;
+/// One byte more than a manifest may have: enough to see that it has too many.
+const MOST_READ: u64 = Manifest::MAX_BYTES as u64 + 1;
 
 /// How long a binary may take to print its manifest.
 const PRINT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -210,8 +210,8 @@ fn program_of(folder: &Path, file: PathBuf, plugin: &PluginSection) -> Result<Pa
 
 fn read_manifest(file: &Path) -> Result<Manifest, DiscoverError> {
     trusted(file)?;
-    let text =
-        read_regular_file(file, MAX_MANIFEST).map_err(|error| DiscoverError::Io { path: file.to_owned(), error })?;
+    let text = read_regular_file(file, Manifest::MAX_BYTES as u64)
+        .map_err(|error| DiscoverError::Io { path: file.to_owned(), error })?;
     Ok(Manifest::parse(&text, &file.display().to_string())?)
 }
 
@@ -230,11 +230,13 @@ async fn print_manifest(path: &Path, environment: &PluginEnvironment) -> Result<
     let mut text = String::new();
     let read = async {
         if let Some(stdout) = child.stdout.take() {
-            stdout.take(MAX_MANIFEST).read_to_string(&mut text).await?;
+            stdout.take(MOST_READ).read_to_string(&mut text).await?;
         }
         child.wait().await
     };
     match tokio::time::timeout(PRINT_TIMEOUT, read).await {
+        // It is refused as too large, however the process ended that could not write on.
+        _ if text.len() > Manifest::MAX_BYTES => Ok(text),
         Err(_) => Err(no_manifest(format!("did not end within {} s", PRINT_TIMEOUT.as_secs()))),
         Ok(Err(error)) => Err(no_manifest(format!("could not be read: {error}"))),
         Ok(Ok(status)) if !status.success() => Err(no_manifest(format!("failed ({status})"))),

@@ -30,7 +30,6 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// One kind of an ephemeral plugin, as a poller: one process a tick.
 pub struct EphemeralPollerProxy {
     kind: &'static str,
-    description: &'static str,
     plugin: PluginBinary,
     rights: Arc<PluginRights>,
     broker: Arc<dyn Broker>,
@@ -52,11 +51,9 @@ impl EphemeralPollerProxy {
     /// The proxy of `kind` of `plugin`.
     #[must_use]
     pub fn new(kind: &str, plugin: PluginBinary, broker: Arc<dyn Broker>, in_flight: InFlight) -> Self {
-        let description = interned(&plugin.manifest.plugin.description);
         let rights = Arc::new(plugin.rights());
         Self {
             kind: interned(kind),
-            description,
             plugin,
             rights,
             broker,
@@ -147,10 +144,6 @@ impl EphemeralPollerProxy {
 impl Poller for EphemeralPollerProxy {
     fn kind(&self) -> &'static str {
         self.kind
-    }
-
-    fn description(&self) -> &'static str {
-        self.description
     }
 
     async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {

@@ -26,7 +26,6 @@ const SUPERVISOR_SAYS: Duration = Duration::from_secs(3);
 /// One kind of a long-lived plugin, as a poller.
 pub struct PluginPollerProxy {
     kind: &'static str,
-    description: &'static str,
     plugin: String,
     topic: String,
     cancel_topic: String,
@@ -63,7 +62,6 @@ impl PluginPollerProxy {
         let timeout = section.map_or(60, |section| section.tick_timeout_secs);
         Self {
             kind: interned(kind),
-            description: interned(&manifest.plugin.description),
             plugin: manifest.plugin.id.clone(),
             topic: section.map(crate::manifest::PollerSection::tick_topic).unwrap_or_default(),
             cancel_topic: section.map(crate::manifest::PollerSection::cancel_topic).unwrap_or_default(),
@@ -134,10 +132,6 @@ pub(super) fn has_lost(why: &str) -> String {
 impl Poller for PluginPollerProxy {
     fn kind(&self) -> &'static str {
         self.kind
-    }
-
-    fn description(&self) -> &'static str {
-        self.description
     }
 
     async fn tick(&self, ctx: &PollContext) -> Result<TickAck, PollerError> {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::kinds::has_room_for;
 use super::{EphemeralPollerProxy, InFlight, PluginBinary, PluginLink, PluginPollerProxy};
 use crate::broker::Broker;
 use crate::contract::{Poller, Redact};
@@ -74,6 +75,14 @@ pub enum PollerRouteRegistrationError {
     /// The ticks of one would arrive among the topics of the other.
     #[error(transparent)]
     Prefix(#[from] PrefixOverlap),
+    /// This process has seen too many kinds, by reloads with ever new ones.
+    #[error("kind `{kind}` of plugin `{plugin}` is not taken: this daemon has seen too many kinds; restart it")]
+    TooManyKinds {
+        /// The kind.
+        kind: String,
+        /// The plugin.
+        plugin: String,
+    },
 }
 
 impl PluginPollerRouter {
@@ -184,6 +193,9 @@ impl PluginPollerRouter {
                         first: first.clone(),
                         second: id.clone(),
                     });
+                }
+                if !has_room_for(kind) {
+                    return Err(PollerRouteRegistrationError::TooManyKinds { kind: kind.clone(), plugin: id.clone() });
                 }
                 kinds.push(PluginKind {
                     kind: kind.clone(),

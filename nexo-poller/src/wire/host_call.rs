@@ -66,6 +66,9 @@ impl HostCall {
     /// # Errors
     /// [`RpcError`] with [`code::INVALID_REQUEST`] where there is no method.
     pub fn read(body: &Value) -> Result<Self, RpcError> {
+        if let Some(error) = RpcError::in_place_of(body) {
+            return Err(error);
+        }
         let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let method = text("method");
         if method.is_empty() {

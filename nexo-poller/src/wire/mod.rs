@@ -19,6 +19,7 @@
 
 mod cursor;
 mod debug;
+mod depth;
 mod envelope;
 mod host_answer;
 mod host_call;
@@ -32,8 +33,12 @@ mod tests;
 mod tick;
 mod tick_cancel;
 mod tick_reply;
+#[cfg(any(feature = "router", feature = "nats"))]
+mod unread;
 
 pub use self::cursor::{CursorEncodingError, decode_cursor, encode_cursor};
+pub use self::depth::MAX_DEPTH;
+pub(crate) use self::depth::{is_too_deep, too_deep};
 pub use self::envelope::{Event, Message, ReplyTo, open_native, open_request};
 pub use self::host_answer::{host_error_body, open_host_answer};
 pub use self::host_call::{HostCall, HostRequest};
@@ -46,6 +51,8 @@ pub use self::sent::{SentId, SentIds};
 pub use self::tick::{TickOrder, TickRequest};
 pub use self::tick_cancel::TickCancel;
 pub use self::tick_reply::TickReply;
+#[cfg(any(feature = "router", feature = "nats"))]
+pub(crate) use self::unread::{TooDeep, error_for};
 pub use crate::contract::{Pattern, PatternError, matches};
 
 /// The topics that daemons, plugins and channels have agreed on: the one place that spells them, and says which of them are

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{Event, SentId, SentIds, publish_id};
+use super::{Event, SentId, SentIds, is_too_deep, publish_id, too_deep};
 use crate::contract::{HostError, TickIdentity};
 
 /// Who publishes: what the ids of a tick's publishes are derived from.
@@ -41,9 +41,15 @@ impl<'t> Publisher<'t> {
 /// [`HostError::Payload`], without quoting it.
 pub fn payload_json(topic: &str, payload: &[u8]) -> Result<Value, HostError> {
     let mut value: Value = serde_json::from_slice(payload).map_err(|error| {
-        // The position only: serde's message may quote the payload.
+        // Where it is too deep to be read, and otherwise the position only: serde's message may quote the payload.
+        if error.to_string().starts_with("recursion limit") {
+            return HostError::payload(topic, too_deep());
+        }
         HostError::payload(topic, format!("it is not JSON (line {}, column {})", error.line(), error.column()))
     })?;
+    if is_too_deep(&value) {
+        return Err(HostError::payload(topic, too_deep()));
+    }
     // Whether keys keep their order depends on how the program was built; what goes out does not.
     value.sort_all_objects();
     Ok(value)

@@ -40,6 +40,12 @@ impl RpcError {
         }
     }
 
+    /// The error that came in place of the `request`, where whoever brought it could not read it: it says why.
+    #[must_use]
+    pub(crate) fn in_place_of(request: &Value) -> Option<Self> {
+        request.get("error").filter(|error| !error.is_null()).map(Self::read)
+    }
+
     /// The error object as JSON.
     #[must_use]
     pub fn to_value(&self) -> Value {

@@ -181,6 +181,21 @@ async fn a_job_over_its_budget_is_not_asked_for_until_midnight_and_others_are() 
     ask(&registry, "b").await.unwrap();
 }
 
+#[tokio::test]
+async fn an_answer_that_no_message_could_carry_is_refused_with_its_size_and_counted() {
+    for (size, fits) in [(512 * 1024, true), (512 * 1024 + 1, false)] {
+        let server = server(Exchange::post("/v1/chat/completions").json(&completion(&"x".repeat(size))));
+        let registry = registry(openai(&server));
+        let answer = ask(&registry, "a").await;
+        assert_eq!(answer.is_ok(), fits, "{size}");
+        if let Err(error) = answer {
+            assert_eq!(error.class(), ErrorClass::Permanent);
+            assert!(error.to_string().contains("answered 524289 bytes, over the limit of 524288"), "{error}");
+        }
+        assert!(metrics(&registry).contains("direction=\"output\"} 3"));
+    }
+}
+
 #[test]
 fn settings_show_no_key() {
     let shown = format!("{:?}", LlmSettings::new(LlmApi::OpenAi).with_api_key(KEY));

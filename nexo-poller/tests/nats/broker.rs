@@ -77,6 +77,35 @@ async fn a_message_over_the_servers_limit_is_refused_with_both_sizes() {
 }
 
 #[tokio::test]
+async fn a_call_or_an_answer_that_nests_too_deep_fails_at_once_with_that_reason() {
+    let server = NatsServer::start().unwrap();
+    let broker = connect(&server).await;
+    let deep = (0..300).fold(json!(1), |inner, _| json!([inner]));
+    let mut calls = broker.subscribe("daemon.rpc.jira", None).await.unwrap();
+    let mut heard = Vec::new();
+    for (asked, answered) in [(deep.clone(), json!(1)), (json!(1), deep)] {
+        let asking = broker.request(
+            "daemon.rpc.jira",
+            "jira",
+            json!({"method": "log", "params": asked}),
+            Duration::from_secs(20),
+        );
+        let answering = async {
+            let call = calls.next().await.unwrap();
+            let (body, to) = call.request();
+            let body = if body["error"].is_null() { json!({"result": answered}) } else { body.clone() };
+            broker.respond(&to.unwrap(), "daemon", body).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(asking, answering);
+        heard.push(answer.unwrap()["error"].clone());
+    }
+    for error in heard {
+        assert_eq!(error["code"], -32002);
+        assert!(error["message"].as_str().unwrap().contains("nests deeper than 100 levels"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_event_whose_id_no_header_can_hold_is_published_all_the_same() {
     let server = NatsServer::start().unwrap();
     let broker = connect(&server).await;

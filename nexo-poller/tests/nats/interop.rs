@@ -68,7 +68,7 @@ async fn daemons_of_others_can_tick_our_plugin() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_json_is_told_so_by_daemons_that_share_a_server_and_by_one_that_has_it_alone() {
+async fn a_call_that_cannot_be_read_gets_the_reason_from_daemons_that_share_a_server_and_by_one_that_has_it_alone() {
     let server = NatsServer::start().unwrap();
     let client = async_nats::connect(server.url()).await.unwrap();
     let broker = NatsBroker::connect(NatsOptions::new(&server.url()).unwrap().with_name("daemon")).await.unwrap();
@@ -81,9 +81,13 @@ async fn a_call_that_is_not_json_is_told_so_by_daemons_that_share_a_server_and_b
         while client.request(topic.clone(), "{}".into()).await.is_err() {
             tokio::task::yield_now().await;
         }
-        let answer = client.request(topic, "hello?".into()).await.unwrap();
+        let answer = client.request(topic.clone(), "hello?".into()).await.unwrap();
         let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
         assert_eq!(answer, json!({"error": {"code": -32700, "message": "the request is not JSON"}}), "{plugin}");
+        let deep = format!(r#"{{"method":"log","params":{}1{}}}"#, "[".repeat(300), "]".repeat(300));
+        let answer = client.request(topic, deep.into()).await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
+        assert_eq!(answer["error"]["code"], -32002, "{plugin}: JSON, and too deep: {answer}");
     }
 }
 

@@ -13,9 +13,6 @@ use tokio::runtime::Handle;
 use super::{built_in, homes};
 use crate::config::{NotRead, PollersFile, Problem, Settings, off_runtime, within};
 
-/// A manifest is a page of text.
-const MOST_MANIFEST: u64 = 256 * 1024;
-
 /// A directory of many plugins, some of which hang when they are asked for their manifest.
 const LOOKING: Duration = Duration::from_secs(180);
 
@@ -293,7 +290,7 @@ fn manifests(path: &Path) -> Result<Vec<Manifest>, PluginFault> {
         files.sort();
     }
     let read = |file: PathBuf| {
-        let text = read_regular_file(&file, MOST_MANIFEST).map_err(failed(&file))?;
+        let text = read_regular_file(&file, Manifest::MAX_BYTES as u64).map_err(failed(&file))?;
         Ok(Manifest::parse(&text, &file.display().to_string())?)
     };
     files.into_iter().map(read).collect()

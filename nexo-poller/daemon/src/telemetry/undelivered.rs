@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +16,9 @@ const MOST_TOPICS: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Undelivered {
     count: AtomicU64,
-    warned: Mutex<HashMap<String, Instant>>,
+    /// By a hash of the topic: a topic may be long.
+    warned: Mutex<HashMap<u64, Instant>>,
+    hashes: RandomState,
 }
 
 impl Undelivered {
@@ -42,8 +45,9 @@ impl Undelivered {
     }
 
     fn is_due(&self, topic: &str, now: Instant) -> bool {
+        let topic = self.hashes.hash_one(topic);
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.get(topic).is_some_and(|last| now.duration_since(*last) < SILENCE) {
+        if warned.get(&topic).is_some_and(|last| now.duration_since(*last) < SILENCE) {
             return false;
         }
         if warned.len() >= MOST_TOPICS {
@@ -52,7 +56,7 @@ impl Undelivered {
                 warned.clear();
             }
         }
-        warned.insert(topic.to_owned(), now);
+        warned.insert(topic, now);
         true
     }
 }

@@ -2,6 +2,7 @@ use std::io;
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::io::AsyncRead;
 
 use super::frame::FrameError;
@@ -12,7 +13,7 @@ use super::observer::BridgeObserver;
 use super::rpc::{Frame, FrameKind};
 use crate::contract::{Shown, check_topic};
 use crate::manifest::PluginRights;
-use crate::wire::{Event, TickReply, open_request, topics};
+use crate::wire::{Event, TickReply, TooDeep, error_for, open_request, too_deep, topics};
 
 /// Something that a child says and that somebody has to act on.
 pub(crate) enum FromChild {
@@ -95,12 +96,10 @@ impl Rules {
     /// One line; `None` where there is nothing to do about it.
     fn read(&self, line: &str) -> Option<FromChild> {
         match Frame::read(line) {
-            Some(FrameKind::Notification { method, params }) if method == PUBLISH => {
-                self.publish(Carried::read(params))
-            }
+            Some(FrameKind::Notification { method, params }) if method == PUBLISH => self.publish(params),
             // Nobody answers a child that runs one tick: its id is passed over.
             Some(FrameKind::Request { method, params, .. }) if self.one_tick && method == PUBLISH => {
-                self.publish(Carried::read(params))
+                self.publish(params)
             }
             Some(FrameKind::Request { id, method, .. }) if !self.one_tick => {
                 Some(FromChild::Request { id, method: method.into_owned() })
@@ -109,7 +108,8 @@ impl Rules {
             Some(FrameKind::Response { id, .. }) if !self.one_tick => Some(FromChild::Response { id }),
             Some(FrameKind::Response { .. }) | None => {
                 // A published child may leave out `result` around the fields of its answer: that is not a frame.
-                let answer = self.one_tick.then(|| serde_json::from_str(line).ok()).flatten().filter(TickReply::is_one);
+                let read = || serde_json::from_str(line).ok().or_else(|| error_for(line));
+                let answer = self.one_tick.then(read).flatten().filter(TickReply::is_one);
                 if answer.is_none() {
                     self.observer.bad_line(&self.plugin, &describe(None));
                 }
@@ -118,11 +118,20 @@ impl Rules {
         }
     }
 
-    fn publish(&self, event: Option<Event>) -> Option<FromChild> {
-        let Some(mut event) = event else {
-            self.observer.bad_line(&self.plugin, "a malformed `broker.publish`");
-            self.observer.lost(&self.plugin, "a `broker.publish` is malformed");
-            return None;
+    fn publish(&self, params: Option<&RawValue>) -> Option<FromChild> {
+        let mut event = match Carried::read(params).ok_or_else(|| Carried::read_too_deep(params)) {
+            Ok(event) => event,
+            // A call is answered with why, and an answer becomes that error: one call fails.
+            Err(Some(TooDeep { event, asks })) if asks || topics::is_inbox(&event.topic) => event,
+            Err(deep) => {
+                self.observer.bad_line(&self.plugin, "a malformed `broker.publish`");
+                let why = match deep {
+                    Some(deep) => format!("a message on `{}` cannot be read: {}", Shown(&deep.event.topic), too_deep()),
+                    None => "a `broker.publish` is malformed".to_owned(),
+                };
+                self.observer.lost(&self.plugin, &why);
+                return None;
+            }
         };
         if topics::is_inbox(&event.topic) && !self.owed.pay(&event.topic) {
             // Nobody waits for it (any more): no message to others is lost with it.

@@ -3,9 +3,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::wire::{random_id, topics};
 
-/// Questions of one plugin that may be open at once; of more, the oldest is forgotten: its answer is not handed over.
+/// Questions of one plugin that may be open at once; of more, the oldest is forgotten: its answer is not handed over. A topic has up
+/// to 255 bytes, so what is kept of one plugin is bounded to 1 MiB.
 const MAX_OPEN_QUESTIONS: usize = 4096;
-/// Inboxes that wait for an answer of one plugin, at the least; of more, the oldest are forgotten.
+/// Inboxes that wait for an answer of one plugin, at the least; of more, the oldest are forgotten. They take up to 2 MiB.
 const MAX_OWED: usize = 4096;
 
 /// The open questions of one plugin. It says where it wants each answer, and that is a word of its own: the broker knows another

@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 
 use crate::manifest::{Manifest, PluginSection};
 use crate::wire::Event;
+#[cfg(feature = "router")]
+use crate::wire::TooDeep;
 
 /// Daemon to child, a request: who are you?
 pub(super) const INITIALIZE: &str = "initialize";
@@ -81,6 +83,25 @@ impl Carried<'static> {
             event.topic = topic.into_owned();
         }
         (!event.topic.is_empty()).then_some(event)
+    }
+
+    /// The same of an event that nests too deep to be read.
+    #[cfg(feature = "router")]
+    pub(super) fn read_too_deep(params: Option<&RawValue>) -> Option<TooDeep> {
+        #[derive(Deserialize)]
+        struct Unread<'p> {
+            #[serde(default, borrow)]
+            topic: Cow<'p, str>,
+            #[serde(borrow)]
+            event: &'p RawValue,
+        }
+
+        let Unread { topic, event } = serde_json::from_str(params?.get()).ok()?;
+        let mut deep = TooDeep::read(event.get())?;
+        if !topic.is_empty() {
+            deep.event.topic = topic.into_owned();
+        }
+        (!deep.event.topic.is_empty()).then_some(deep)
     }
 }
 

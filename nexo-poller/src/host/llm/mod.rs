@@ -26,6 +26,9 @@ use crate::contract::{
     ErrorClass, HostError, LlmInvokeRequest, LlmInvokeResponse, LlmMessage, LlmRole, LlmUsage, TickIdentity,
 };
 
+/// The longest text of an answer, in bytes. It travels to a plugin in one message, which holds 1 MiB.
+const LONGEST_ANSWER: usize = 512 * 1024;
+
 /// Reaching a provider; its answer has the provider's own timeout.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -137,6 +140,19 @@ impl LlmRegistry {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner).add_tokens(&request.provider, used);
         let total = u64::from(used.input_tokens) + u64::from(used.output_tokens);
         self.spent.lock().unwrap_or_else(PoisonError::into_inner).add(now, (&request.provider, &tick.job_id), total);
+        // Counted all the same: it was paid for.
+        if content.len() > LONGEST_ANSWER {
+            return Err(refused(
+                ErrorClass::Permanent,
+                format!(
+                    "the model `{}` of the LLM provider `{}` answered {} bytes, over the limit of {LONGEST_ANSWER} (512 KiB): set \
+                     `max_tokens`",
+                    request.model,
+                    request.provider,
+                    content.len()
+                ),
+            ));
+        }
         Ok(LlmInvokeResponse { content, model_id, usage })
     }
 }

@@ -127,6 +127,47 @@ async fn garbage_a_huge_line_and_broken_text_are_survived_and_the_next_good_line
 }
 
 #[tokio::test]
+async fn json_that_nests_too_deep_fails_its_one_call_or_answer_and_a_message_of_it_does_not_go_out() {
+    let notes = Arc::new(Notes::default());
+    let broker = LocalBroker::new();
+    let mut calls = broker.subscribe("daemon.rpc.jira", None).await.unwrap();
+    let mut outbound = broker.subscribe("plugin.outbound.>", None).await.unwrap();
+    let (mut puppet, connecting) = puppet(&broker, options(&notes));
+    puppet.introduce().await;
+    let (_parent, _) = connecting.await.unwrap().unwrap();
+    let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
+    let publish = |topic: &str, payload: &str| {
+        let event = format!(r#"{{"id":"7","topic":"{topic}","source":"jira","payload":{payload}}}"#);
+        format!(r#"{{"method":"broker.publish","params":{{"topic":"{topic}","event":{event}}}}}"#) + "\n"
+    };
+
+    let call = format!(r#"{{"reply_to":"_inbox.jira.1","payload":{{"method":"log","params":{{"fields":{deep}}}}}}}"#);
+    puppet.write(&publish("daemon.rpc.jira", &call)).await;
+    let call = calls.next().await.unwrap();
+    let fault = call.fault().unwrap();
+    assert_eq!((fault.code, crate::wire::HostCall::read(call.request().0).unwrap_err()), (-32002, fault.clone()));
+    assert!(fault.message.contains("deeper than 100 levels"), "{fault}");
+    broker.respond(&call.request().1.unwrap(), "daemon", crate::wire::error_body(&fault)).await.unwrap();
+    assert_eq!(puppet.read().await["params"]["topic"], "_inbox.jira.1");
+
+    let asking = broker.request("plugin.poller.jira.tick", "daemon", json!({"method": "poll_tick"}), LONG);
+    let answering = async {
+        let tick = puppet.read().await;
+        let reply_to = tick["params"]["event"]["payload"]["reply_to"].as_str().unwrap().to_owned();
+        puppet.write(&publish(&reply_to, &format!(r#"{{"payload":{{"result":{{"metrics":{deep}}}}}}}"#))).await;
+    };
+    let (answer, ()) = tokio::join!(asking, answering);
+    assert_eq!(answer.unwrap()["error"]["code"], -32002);
+    assert_eq!(notes.all(), Vec::<String>::new());
+
+    puppet.write(&publish("plugin.outbound.a.b", &deep)).await;
+    puppet.write(&publish("plugin.outbound.a.b", "1")).await;
+    assert_eq!(outbound.next().await.unwrap().event.payload, json!(1));
+    let lost = "jira: lost: a message on `plugin.outbound.a.b` cannot be read: it nests deeper than 100 levels";
+    assert_eq!(notes.all(), ["jira: a malformed `broker.publish`", lost]);
+}
+
+#[tokio::test]
 async fn a_plugin_that_does_not_read_holds_nobody_up() {
     let notes = Arc::new(Notes::default());
     let broker = LocalBroker::new();

@@ -71,3 +71,16 @@ async fn no_hostile_topic_of_a_plugin_reaches_the_broker_and_what_is_said_of_it_
     let lost: Vec<String> = notes.all().into_iter().filter(|note| note.starts_with("jira: lost: ")).collect();
     assert!(lost.iter().all(|note| note.len() < 400 && !note.contains(char::is_control)), "{lost:?}");
 }
+
+#[tokio::test]
+async fn a_question_whose_answer_is_wanted_on_a_topic_that_is_too_long_is_kept_nowhere() {
+    let joined = joined().await;
+    let mut calls = joined.broker.subscribe("daemon.rpc.jira", None).await.unwrap();
+    for (length, id) in [(256, "long"), (255, "fits")] {
+        let topic = format!("_inbox.{}", "x".repeat(length - 7));
+        let call = Event::request("daemon.rpc.jira", "jira", &topic, json!({"method": "log", "id": id}));
+        joined.child.publish(call).await.unwrap();
+    }
+    assert_eq!(calls.next().await.unwrap().request().0["id"], "fits");
+    assert!(joined.notes.all()[0].starts_with("jira: not allowed: _inbox.xxx"));
+}
