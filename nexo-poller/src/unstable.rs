@@ -2,7 +2,7 @@
 
 pub use crate::broker::stdio::frame::{DEFAULT_MAX_LINE, FrameError, LineFramer};
 pub use crate::broker::stdio::rpc::{Frame, FrameKind};
-pub use crate::contract::redact::SECRET_WORDS;
+pub use crate::contract::secret_names::names_a_secret;
 #[cfg(feature = "router")]
 pub use crate::router::outsider::Outsider;
 #[cfg(feature = "router")]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use nexo_poller::unstable::SECRET_WORDS;
+use nexo_poller::unstable::names_a_secret;
 use serde_json::Value;
 
 use super::recording::{Exchange, Recording};
@@ -143,13 +143,14 @@ impl Scrub {
     }
 
     fn is_secret(&self, name: &str) -> bool {
+        let named = names_a_secret(name);
         let name = normal(name);
         // `pageToken`: the next page cannot be asked for without it.
         if name.contains("page") {
             return false;
         }
-        let mut words = SECRET_WORDS.iter().chain(&OF_RECORDINGS);
-        name == "key" || self.names.contains(&name) || words.any(|word| name.contains(word))
+        let of_recordings = OF_RECORDINGS.iter().any(|word| name.contains(word));
+        name == "key" || of_recordings || self.names.contains(&name) || named
     }
 }
 

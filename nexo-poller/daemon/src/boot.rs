@@ -31,7 +31,7 @@ use crate::plugins::running::Plugins;
 use crate::telemetry::feed::Feed;
 use crate::telemetry::logs;
 use crate::telemetry::recent::RecentTicks;
-use crate::telemetry::redactor::Redactor;
+use crate::telemetry::redactor::redactor;
 use crate::telemetry::undelivered::Undelivered;
 
 /// Ticks that are cancelled, and the plugins that run them, may take this long to end.
@@ -72,7 +72,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     }
     let outbound = OutboundBroker::new(LocalBroker::new(), Arc::clone(&undelivered), Arc::clone(&console));
     let outbound = Arc::new(outbound.with_world(shared.clone()));
-    let redactor = Arc::new(Redactor::default());
+    let redactor = Arc::clone(redactor());
     let llm = Arc::new(LlmRegistry::default());
     let services = HostServices::new(outbound, Arc::clone(&credentials) as _)
         .with_llm(Arc::clone(&llm) as _)
@@ -85,6 +85,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), BootError> {
     }
     let (feed, recent) = (Feed::default(), RecentTicks::default());
     let mut options = options_of(&settings);
+    options.redact = redactor.rule();
     options.observer = Some({
         let (observer, recent) = (feed.observer(), recent.clone());
         Observer::new(move |event| {

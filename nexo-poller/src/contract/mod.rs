@@ -9,6 +9,7 @@ mod ack;
 pub(crate) mod code;
 mod context;
 mod cursor_size;
+pub(crate) mod cursor_texts;
 mod deliver;
 mod describe;
 mod error;
@@ -20,12 +21,15 @@ mod identity;
 mod llm;
 mod message;
 mod name;
+pub(crate) mod one_line;
 #[cfg(test)]
 pub(crate) mod outbox;
 mod path;
 mod poller;
-pub(crate) mod redact;
+mod redact;
 pub(crate) mod reserved;
+#[cfg(feature = "unstable")]
+pub(crate) mod secret_names;
 mod topic;
 pub(crate) mod topics;
 

@@ -1,20 +1,30 @@
 use std::fmt;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::log_limits::Allowed;
 use super::{HostServices, credentials};
+use crate::contract::cursor_texts::CursorTexts;
+use crate::contract::one_line::{cut, one_line};
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, LogLevel, PollerHost, TickIdentity};
 use crate::wire::{Publisher, SentIds, code};
 
 /// The longest message of a poller that is logged, in bytes.
 const MAX_LOG_MESSAGE: usize = 4096;
 
+/// As much of it is looked through for secrets.
+const MAX_READ: usize = 64 * 1024;
+
 /// The host of one tick inside the daemon. A plugin's calls end here as well.
 pub struct InProcessHost {
     services: HostServices,
     tick: TickIdentity,
     sent: SentIds,
+    /// What hides the tick's cursor; made once something is said.
+    cursor: OnceLock<CursorTexts>,
 }
 
 /// Shows no cursor: it may hold a secret.
@@ -28,7 +38,31 @@ impl InProcessHost {
     /// A host for `tick`.
     #[must_use]
     pub fn new(services: HostServices, tick: TickIdentity) -> Self {
-        Self { services, tick, sent: SentIds::new() }
+        Self { services, tick, sent: SentIds::new(), cursor: OnceLock::new() }
+    }
+
+    /// What is shown of a text of the poller's: one line, without secrets, of at most [`MAX_LOG_MESSAGE`] bytes.
+    fn shown(&self, text: &str) -> String {
+        // Cut last: a secret that is halved would not be found any more.
+        let text = self.cursor().hide(self.services.redact.text(cut(text, MAX_READ)));
+        cut(&one_line(&text), MAX_LOG_MESSAGE).to_owned()
+    }
+
+    fn cursor(&self) -> &CursorTexts {
+        self.cursor.get_or_init(|| CursorTexts::of(self.tick.cursor_before.as_deref()))
+    }
+
+    fn tell_dropped(&self, dropped: u64) {
+        if dropped > 0 {
+            tracing::warn!(kind = &*self.tick.kind, "{dropped} lines dropped: the pollers of this kind log too much");
+        }
+    }
+}
+
+/// Nothing may follow that would tell of what was dropped.
+impl Drop for InProcessHost {
+    fn drop(&mut self) {
+        self.tell_dropped(self.services.log_limits.take_dropped(&self.tick.kind));
     }
 }
 
@@ -49,10 +83,16 @@ impl PollerHost for InProcessHost {
     async fn log(&self, level: LogLevel, message: String, fields: Value) -> Result<(), HostError> {
         let TickIdentity { kind, job_id, agent_id, .. } = &self.tick;
         let (kind, job_id, agent_id) = (&**kind, &**job_id, &**agent_id);
+        if !is_heard(level) {
+            return Ok(());
+        }
         let fields = if fields.is_null() { String::new() } else { fields.to_string() };
-        // Redacted first: a secret that the cut has halved would not be found any more.
-        let (message, fields) = (self.services.redact.text(&message), self.services.redact.text(&fields));
-        let (message, fields) = (shortened(&message), shortened(&fields));
+        let bytes = message.len().min(MAX_LOG_MESSAGE) + fields.len().min(MAX_LOG_MESSAGE);
+        match self.services.log_limits.check(kind, bytes, Instant::now()) {
+            Allowed::Yes { dropped } => self.tell_dropped(dropped),
+            Allowed::No => return Ok(()),
+        }
+        let (message, fields) = (self.shown(&message), self.shown(&fields));
         // tracing's levels are part of a call site, so each has its own.
         match level {
             LogLevel::Trace => tracing::trace!(job = job_id, kind, agent = agent_id, fields, "{message}"),
@@ -65,6 +105,9 @@ impl PollerHost for InProcessHost {
     }
 
     async fn metric_inc(&self, name: String, labels: Value) -> Result<(), HostError> {
+        // A name without its secret is not valid any more, and is refused.
+        let (name, labels) = (self.services.redact.text(&name), self.services.redact.json(&labels));
+        let labels = self.cursor().hide_in(labels);
         self.services.metrics.increment(&self.tick.kind, &self.tick.job_id, &name, &labels);
         Ok(())
     }
@@ -81,13 +124,15 @@ impl PollerHost for InProcessHost {
     }
 }
 
-/// At most [`MAX_LOG_MESSAGE`] bytes, cut between characters.
-fn shortened(text: &str) -> &str {
-    let mut end = text.len().min(MAX_LOG_MESSAGE);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+/// Whether anybody hears what a poller logs at `level`: what nobody hears costs nothing.
+fn is_heard(level: LogLevel) -> bool {
+    match level {
+        LogLevel::Trace => tracing::enabled!(tracing::Level::TRACE),
+        LogLevel::Debug => tracing::enabled!(tracing::Level::DEBUG),
+        LogLevel::Info => tracing::enabled!(tracing::Level::INFO),
+        LogLevel::Warn => tracing::enabled!(tracing::Level::WARN),
+        LogLevel::Error => tracing::enabled!(tracing::Level::ERROR),
     }
-    &text[..end]
 }
 
 #[cfg(test)]
@@ -103,13 +148,8 @@ mod tests {
     fn host(broker: &LocalBroker) -> InProcessHost {
         let mut telegram = serde_json::Map::new();
         telegram.insert("account_id".to_owned(), json!("bot_1"));
-        let services = HostServices {
-            broker: Arc::new(broker.clone()),
-            credentials: Arc::new(StaticCredentials::new().with("ana", "telegram", telegram)),
-            metrics: Arc::new(()),
-            llm: None,
-            redact: crate::contract::Redact::default(),
-        };
+        let credentials = StaticCredentials::new().with("ana", "telegram", telegram);
+        let services = HostServices::new(Arc::new(broker.clone()), Arc::new(credentials));
         InProcessHost::new(services, TickIdentity::new("jira", "ana_jira", "ana"))
     }
 

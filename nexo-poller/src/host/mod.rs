@@ -7,6 +7,7 @@ mod credentials;
 mod in_process;
 #[cfg(feature = "llm")]
 mod llm;
+mod log_limits;
 mod services;
 
 pub use self::credentials::{CONSOLE_CHANNEL, CredentialResolver, StaticCredentials};

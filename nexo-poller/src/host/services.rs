@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::CredentialResolver;
+use super::log_limits::LogLimits;
 use crate::broker::Broker;
 use crate::contract::{HostError, LlmInvokeRequest, LlmInvokeResponse, Redact, TickIdentity};
 
@@ -41,8 +42,10 @@ pub struct HostServices {
     pub metrics: Arc<dyn MetricSink>,
     /// Who answers `llm_invoke`, if anybody does.
     pub llm: Option<Arc<dyn LlmProvider>>,
-    /// Applied to what pollers log.
+    /// Applied to what pollers log and count.
     pub redact: Redact,
+    /// How much of it is logged.
+    pub(super) log_limits: Arc<LogLimits>,
 }
 
 impl HostServices {
@@ -50,7 +53,14 @@ impl HostServices {
     /// secret is known.
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>, credentials: Arc<dyn CredentialResolver>) -> Self {
-        Self { broker, credentials, metrics: Arc::new(()), llm: None, redact: Redact::default() }
+        Self {
+            broker,
+            credentials,
+            metrics: Arc::new(()),
+            llm: None,
+            redact: Redact::default(),
+            log_limits: Arc::default(),
+        }
     }
 
     /// Publishes go to `broker`.
@@ -74,7 +84,7 @@ impl HostServices {
         self
     }
 
-    /// Applies `redact` to what pollers log.
+    /// Applies `redact` to what pollers log and count.
     #[must_use]
     pub fn with_redact(mut self, redact: Redact) -> Self {
         self.redact = redact;

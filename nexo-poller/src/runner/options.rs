@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::observe::Observer;
 use super::policy::Rules;
 use super::sharing::Sharing;
+use crate::contract::Redact;
 
 /// How a runner behaves. [`Default`] is what `pollers.yaml` means when it says nothing.
 #[derive(Debug, Clone)]
@@ -53,6 +54,9 @@ pub struct RunnerOptions {
     pub seed: u64,
     /// Told of everything that happens to the jobs; usually nobody.
     pub observer: Option<Observer>,
+    /// Takes secrets out of what failed ticks and refused configs say, before anything of it is kept, logged or told. By default
+    /// it knows none.
+    pub redact: Redact,
 }
 
 impl Default for RunnerOptions {
@@ -79,6 +83,7 @@ impl Default for RunnerOptions {
             sharing: None,
             seed: random,
             observer: None,
+            redact: Redact::default(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) use self::off_runtime::{NotRead, off_runtime, within};
 pub(crate) use self::plugin_entry::PluginEntry;
 pub(crate) use self::pollers::{PollersFile, RefusedFile};
 pub(crate) use self::settings::{Settings, TOKEN_FILE};
-pub(crate) use self::yaml::{Place, Problem};
+pub(crate) use self::yaml::{Place, Problem, values_of_files};
 
 #[cfg(test)]
 mod include_tests;

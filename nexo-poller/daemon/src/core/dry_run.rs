@@ -133,7 +133,7 @@ async fn tick(
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (outcome, error, ack) = match ended {
         Some(Ok(Ok(ack))) => (RunOutcome::Ok, None, Some(ack)),
-        Some(Ok(Err(error))) => (outcome_of(error.class()), Some(redact.text(&error.to_string())), None),
+        Some(Ok(Err(error))) => (outcome_of(error.class()), Some(redact.failure(&error, before).to_string()), None),
         Some(Err(panicked)) => (RunOutcome::Transient, Some(format!("the poller {panicked}")), None),
         None => (RunOutcome::Transient, Some(format!("the tick did not end within {} s", limit.as_secs())), None),
     };

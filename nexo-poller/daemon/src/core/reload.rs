@@ -106,7 +106,8 @@ impl Daemon {
         self.warn_of_fixed_settings(&config.file.settings);
         let granted = config.plugins.granted();
         let configs = config.specs.iter().map(|job| &job.config).chain([&granted]);
-        self.redactor.learn(&config.secrets, configs, config.plugins.environments());
+        let addresses = config.file.settings.broker.iter().map(|broker| broker.url.as_str());
+        self.redactor.learn(&config.secrets, configs, addresses, config.plugins.environments());
         self.credentials.replace(config.secrets.accounts);
         // A new client reads the certificates that the system trusts.
         let (llm, models) = (Arc::clone(&self.llm), config.secrets.llm);

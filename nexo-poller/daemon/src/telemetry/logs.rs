@@ -8,12 +8,14 @@ use std::time::Duration;
 use clap::ValueEnum;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Registry;
-use tracing_subscriber::filter::ParseError;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use super::log_writer::Guarded;
 use super::pipe_writer::PipeWriter;
 use super::traces::{Traces, TracesError};
 
@@ -75,15 +77,21 @@ pub(crate) fn init(format: LogFormat, filter: &str, whose: Logging) -> Result<Tr
         Logging::OfCommand => (BoxMakeWriter::new(io::stderr), false),
         Logging::OfDaemon => (BoxMakeWriter::new(daemons_stderr()?), true),
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Guarded(writer)).with_ansi(colours);
     let lines = match format {
         LogFormat::Pretty => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let (layer, traces) = if traced { Traces::start()? } else { (None, Traces::default()) };
-    tracing_subscriber::registry().with(filter).with(lines).with(layer).try_init()?;
+    tracing_subscriber::registry().with(filter).with(filter_fn(is_shown)).with(lines).with(layer).try_init()?;
     traces.tell();
     Ok(traces)
+}
+
+/// Below `info`, clients of HTTP, brokers and language models write down whole requests and answers, which hold what nobody knows
+/// to be a secret. However loud the filter is, only our own crates are heard there.
+fn is_shown(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::INFO || metadata.target().starts_with("nexo_poller")
 }
 
 /// Writes a line to stderr beside the log, also where logging is turned down.

@@ -6,9 +6,11 @@
 
 pub(crate) mod counters;
 pub(crate) mod feed;
+mod log_writer;
 pub(crate) mod logs;
 pub(crate) mod pipe_writer;
 pub(crate) mod recent;
 pub(crate) mod redactor;
+mod secret_forms;
 pub(crate) mod traces;
 pub(crate) mod undelivered;

@@ -1,26 +1,25 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use nexo_poller::contract::Redact;
 use nexo_poller::host::LlmSettings;
-use nexo_poller::unstable::SECRET_WORDS;
-use percent_encoding::percent_decode_str;
+use nexo_poller::unstable::names_a_secret;
 use serde_json::Value;
 
+use super::secret_forms::{SHORTEST, add_forms};
 use crate::config::credentials::CredentialsFile;
+use crate::config::values_of_files;
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "(secret hidden)";
 
-/// A shorter value is no secret worth the name, and would be found inside ordinary words.
-const SHORTEST: usize = 6;
-
 /// Knows the secrets of this daemon and takes them out of what plugins write to stderr, log, and fail with.
 ///
-/// Secrets are what the credentials file holds (but for `account_id`), and what stands in configs, plugin environments and
-/// the daemon's own environment under a key that names a secret; passwords and secret parameters inside URLs as well.
+/// Secrets are what the credentials file holds (but for `account_id`), what was read by `${file:…}`, and what stands in configs,
+/// plugin environments and the daemon's own environment under a key that names a secret; passwords, names without a password and
+/// secret parameters inside URLs as well. Each is known in every form that [`add_forms`] makes of it.
 #[derive(Default)]
 pub(crate) struct Redactor {
     known: RwLock<Arc<Known>>,
@@ -35,7 +34,9 @@ struct Known {
 
 impl Known {
     fn of(secrets: BTreeSet<String>) -> Self {
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&secrets);
+        let mut forms = BTreeSet::new();
+        secrets.iter().for_each(|secret| add_forms(secret, &mut forms));
+        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
         Self { secrets, finder }
     }
 }
@@ -53,12 +54,14 @@ impl Redactor {
         &self,
         secrets: &CredentialsFile,
         configs: impl Iterator<Item = &'a Value>,
+        addresses: impl Iterator<Item = &'a str>,
         plugin_environments: impl Iterator<Item = (String, String)>,
     ) {
-        let mut found = BTreeSet::new();
+        let mut found = values_of_files();
+        addresses.for_each(|address| collect_from_url(address, &mut found));
         for fields in secrets.accounts.values() {
             for (_, value) in fields.iter().filter(|(key, _)| *key != "account_id") {
-                collect(value, true, &mut found);
+                collect_account(value, &mut found);
             }
         }
         found.extend(secrets.llm.values().filter_map(LlmSettings::secret).map(str::to_owned));
@@ -69,7 +72,7 @@ impl Redactor {
         let text = |text: OsString| text.to_string_lossy().into_owned();
         let own = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
         for (name, value) in own.chain(plugin_environments) {
-            collect(&Value::String(value), names_a_secret(&name), &mut found);
+            collect(&Value::String(value), is_secret(&name), &mut found);
         }
         self.keep(found);
     }
@@ -84,7 +87,7 @@ impl Redactor {
     }
 
     /// `text` without what it knows.
-    fn hide(&self, text: &str) -> String {
+    pub(super) fn hide(&self, text: &str) -> String {
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
         // More secrets than a search can be made for: then all of the text may be one.
         let Ok(finder) = &known.finder else { return HIDDEN.to_owned() };
@@ -103,50 +106,61 @@ impl Redactor {
     }
 }
 
+/// The redactor of this process. There is one, because its log has lines of whoever writes one.
+pub(crate) fn redactor() -> &'static Arc<Redactor> {
+    static REDACTOR: LazyLock<Arc<Redactor>> = LazyLock::new(Arc::default);
+    &REDACTOR
+}
+
+/// All of an account is secret; a number is one where it is long.
+fn collect_account(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Number(number) => drop(into.insert(number.to_string())),
+        Value::Array(items) => items.iter().for_each(|item| collect_account(item, into)),
+        Value::Object(fields) => fields.values().for_each(|value| collect_account(value, into)),
+        other => collect(other, true, into),
+    }
+}
+
 fn collect(value: &Value, secret: bool, into: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) if secret => {
-            into.insert(text.clone());
-            // "Bearer abc": the scheme is none.
-            into.extend(text.split_once(' ').map(|(_, rest)| rest.trim().to_owned()));
+        Value::String(text) => {
+            if secret {
+                into.insert(text.clone());
+                // "Bearer abc": the scheme is none.
+                into.extend(text.split_once(' ').map(|(_, rest)| rest.trim().to_owned()));
+            }
+            collect_from_url(text, into);
         }
-        Value::String(text) => collect_from_url(text, into),
         Value::Array(items) => items.iter().for_each(|item| collect(item, secret, into)),
         Value::Object(fields) => {
             for (key, value) in fields {
-                collect(value, secret || names_a_secret(key), into);
+                collect(value, secret || is_secret(key), into);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// `https://user:password@host/?api_key=…`: the password, and the parameters that name a secret. Not by a parser of URLs: that
-/// refuses lists of addresses and `jdbc:postgresql://…`, which hold passwords as well.
+/// `https://user:password@host/?api_key=…`: the password, a name that stands without one, and the parameters that name a secret.
+/// Not by a parser of URLs: that refuses lists of addresses and `jdbc:postgresql://…`, which hold passwords as well.
 fn collect_from_url(text: &str, into: &mut BTreeSet<String>) {
-    let Some((_, rest)) = text.split_once("://") else { return };
-    // Written in a URL, said as it is.
-    let mut found = |secret: &str| {
-        into.insert(secret.to_owned());
-        into.insert(percent_decode_str(secret).decode_utf8_lossy().into_owned());
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if let Some((user, _)) = authority.rsplit_once('@')
-        && let Some((_, password)) = user.split_once(':')
-    {
-        found(password);
-    }
-    let query = rest.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        if names_a_secret(name) {
-            found(value);
+    for rest in text.split("://").skip(1) {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if let Some((user, _)) = authority.rsplit_once('@') {
+            into.insert(user.split_once(':').map_or(user, |(_, password)| password).to_owned());
+        }
+        for (name, value) in rest.split(['?', '&', '#', ';']).skip(1).filter_map(|pair| pair.split_once('=')) {
+            if is_secret(name) {
+                into.insert(value.to_owned());
+            }
         }
     }
 }
 
-fn names_a_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase().replace('-', "_");
-    key == "key" || key.ends_with("_key") || SECRET_WORDS.iter().any(|word| key.contains(word))
+fn is_secret(name: &str) -> bool {
+    let key = name.to_ascii_lowercase().replace('-', "_");
+    key == "key" || key.ends_with("_key") || names_a_secret(name)
 }
 
 #[cfg(test)]
@@ -202,6 +216,38 @@ mod tests {
             hidden(&config, "canary-a-and-more canary-a-and p@sswörd p%40ssw%C3%B6rd"),
             "(secret hidden) (secret hidden)-and (secret hidden) (secret hidden)"
         );
+    }
+
+    #[test]
+    fn a_name_without_a_password_a_signature_and_each_of_several_addresses_are_known() {
+        let config = json!({
+            "clone": "https://canary-token@git.example.com/x",
+            "blob": "https://files.example.com/a?sv=1&sig=canary%2Fsigned&se=2#access_token=canary-fragment",
+            "X-Auth": "canary-header",
+            "url": "nats://ana:canary-one@a:4222,nats://ana:canary-two@b:4222",
+        });
+        let said = "canary-token canary/signed canary%2Fsigned canary-fragment canary-header canary-one canary-two";
+        assert!(!hidden(&config, said).contains("canary"), "{}", hidden(&config, said));
+        assert!(hidden(&config, "git.example.com sv=1 ana").contains("git.example.com sv=1 ana"));
+    }
+
+    #[test]
+    fn a_line_costs_the_same_however_many_secrets_there_are() {
+        let line = "an ordinary line of a log, with nothing in it that is a secret; ".repeat(16);
+        let cost = |secrets: usize| {
+            let redactor = Redactor::default();
+            redactor.keep((0..secrets).map(|n| format!("canary-{n:08}-{:x}", n * 7_919)).collect());
+            let started = std::time::Instant::now();
+            let lines = 2_000;
+            for _ in 0..lines {
+                assert_eq!(redactor.hide(&line).len(), line.len());
+            }
+            started.elapsed() / lines
+        };
+        let (few, many) = (cost(10), cost(10_000));
+        println!("a line of 1 KiB: {few:?} with 10 secrets, {many:?} with 10,000");
+        // A thousand times as many: a search for each would take a thousand times as long.
+        assert!(many < few * 50 + std::time::Duration::from_micros(50), "{few:?} and {many:?}");
     }
 
     #[test]

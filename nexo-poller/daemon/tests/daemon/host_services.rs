@@ -121,3 +121,23 @@ fn the_file_of_jobs_takes_variables_and_one_that_is_not_set_leaves_out_its_job_o
     assert_eq!(home.run(&["run", "good"]).code, Some(0));
     daemon.stop();
 }
+
+#[test]
+fn a_poller_that_floods_the_log_is_counted_and_forges_no_line() {
+    let home = Home::with_jobs(&[&format!("id: flood, kind: chatty, {HOURLY}, config: {{ do: log_flood }}")]);
+    let mut daemon = home.boot();
+    assert_eq!(home.run(&["run", "flood"]).code, Some(5));
+    daemon.signal("TERM");
+    daemon.ended();
+    let log = &daemon.heard_log;
+    let logged = log.lines().filter(|line| line.contains("INFO") && line.contains("flood\\n")).count();
+    let dropped: usize = log
+        .lines()
+        .filter_map(|line| line.split_once(" lines dropped")?.0.rsplit(' ').next()?.parse::<usize>().ok())
+        .sum();
+    println!("2,000 lines: {logged} logged, {dropped} dropped and counted");
+    assert_eq!(logged + dropped, 2_000, "{log}");
+    assert!(logged < 2_000, "{logged}");
+    assert!(!log.lines().any(|line| line.trim_start().starts_with("2026-01-01")), "{log}");
+    assert!(!log.contains("\u{1b}[2K") && !log.contains('\u{202e}'), "{log}");
+}

@@ -196,6 +196,7 @@ impl Run {
         for generation in 1.. {
             let started = Instant::now();
             let End::Failed(why) = self.live(generation).await else { break };
+            let why = self.redact.text(&why);
             failures = self.options.restart.failures(failures, started.elapsed());
             let delay = self.options.restart.delay(failures);
             let id = self.shared.id();

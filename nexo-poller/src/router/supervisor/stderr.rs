@@ -20,22 +20,31 @@ const LINES_PER_SECOND: u32 = 100;
 
 /// The last lines of a plugin's stderr. Clones are one tail.
 #[derive(Debug, Clone, Default)]
-pub(in crate::router) struct StderrTail(Arc<Mutex<VecDeque<String>>>);
+pub(in crate::router) struct StderrTail(Arc<Mutex<Tail>>);
+
+/// The lines as they came: most are never looked at, and what hides secrets costs more than reading them.
+#[derive(Debug, Default)]
+struct Tail {
+    lines: VecDeque<String>,
+    redact: Redact,
+}
 
 impl StderrTail {
     /// Oldest first.
     pub(in crate::router) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.lines.iter().map(|line| tail.redact.line(line)).collect()
     }
 
     /// The last line, as the end of a sentence.
     pub(in crate::router) fn last_as_clause(&self) -> String {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.back().map(|line| format!("; its last line of stderr: {line}")).unwrap_or_default()
+        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = tail.lines.back().map(|line| format!("; its last line of stderr: {}", tail.redact.line(line)));
+        last.unwrap_or_default()
     }
 
     fn push(&self, line: String) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = &mut self.0.lock().unwrap_or_else(PoisonError::into_inner).lines;
         if lines.len() == REMEMBERED {
             lines.pop_front();
         }
@@ -72,6 +81,7 @@ impl Drop for StderrReader {
 /// Reads a plugin's stderr to its end, whatever it writes: a pipe that nobody empties would stop the plugin. At most a
 /// hundred lines a second reach the log; the rest is counted.
 async fn drain(mut stderr: impl AsyncRead + Unpin, plugin: String, tail: StderrTail, redact: Redact) {
+    tail.0.lock().unwrap_or_else(PoisonError::into_inner).redact = redact.clone();
     let mut framer = LineFramer::new(MAX_LINE);
     let mut limit = RateLimit::new(LINES_PER_SECOND, Duration::from_secs(1));
     let mut chunk = vec![0; 16 * 1024];
@@ -100,14 +110,13 @@ async fn drain(mut stderr: impl AsyncRead + Unpin, plugin: String, tail: StderrT
 
 fn report(plugin: &str, line: &str, tail: &StderrTail, redact: &Redact, limit: &mut RateLimit) {
     let verdict = limit.check(Instant::now());
-    let line = redact.text(line);
     if let Verdict::Pass { held_back } = verdict {
         if held_back > 0 {
             tracing::warn!(plugin, held_back, "the plugin floods its stderr; lines were left out");
         }
-        tracing::info!(plugin, "{line}");
+        tracing::info!(plugin, "{}", redact.line(line));
     }
-    tail.push(line);
+    tail.push(line.to_owned());
 }
 
 #[cfg(test)]

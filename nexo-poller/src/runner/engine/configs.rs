@@ -5,7 +5,7 @@ use super::core::Engine;
 use super::index::JobIndex;
 use super::job::Stage;
 use super::queue::Place;
-use crate::contract::Poller;
+use crate::contract::{Poller, Redact};
 use crate::runner::error::RunnerError;
 use crate::runner::policy::{self, Change};
 use crate::store::{Pause, PauseCause};
@@ -30,7 +30,7 @@ impl Engine {
         if job.accepted_by == generation {
             return Ok(());
         }
-        validate(registered.poller.as_ref(), &job.config)?;
+        validate(registered.poller.as_ref(), &job.config, &self.options.redact)?;
         job.accepted_by = generation;
         Ok(())
     }
@@ -64,12 +64,12 @@ impl Engine {
 }
 
 /// Whether `poller` takes this config; a panic counts as a no.
-pub(super) fn validate(poller: &dyn Poller, config: &str) -> Result<(), String> {
+pub(super) fn validate(poller: &dyn Poller, config: &str, redact: &Redact) -> Result<(), String> {
     let value = serde_json::from_str(config).map_err(|error| error.to_string())?;
     // It runs on the engine's own task, and all jobs with it.
     match catch_now(|| poller.validate(&value)) {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(policy::message_of(&error)),
+        Ok(Err(error)) => Err(policy::message_of(&redact.failure(&error, None))),
         Err(panicked) => Err(format!("the poller {panicked} while it checked the config")),
     }
 }

@@ -56,6 +56,7 @@ impl Engine {
             return busy(id, &format!("{} ticks of kind `{}` run already", kind.places_taken(), kind.name()));
         }
         // Whatever the scheduled runs have found: whoever asks has perhaps just fixed what the config refers to.
-        validate(registered.poller.as_ref(), &job.config).map_err(|reason| RunnerError::Quarantined { id, reason })
+        validate(registered.poller.as_ref(), &job.config, &self.options.redact)
+            .map_err(|reason| RunnerError::Quarantined { id, reason })
     }
 }

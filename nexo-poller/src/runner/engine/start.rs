@@ -65,6 +65,7 @@ impl Engine {
                 hosts,
                 config,
                 now,
+                redact: self.options.redact.clone(),
                 interval_hint: following.map_or(Duration::ZERO, |next| next.since(now)),
                 ended,
             };

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
-use crate::contract::{Poller, PollerError, TickAck, TickIdentity};
+use crate::contract::{Poller, PollerError, Redact, TickAck, TickIdentity};
 use crate::runner::hosts::HostProvider;
 use crate::store::UnixMs;
 use crate::tick::{AuthorTick, Panicked, PublishList, TickGate};
@@ -39,6 +39,7 @@ pub(super) struct TickOrder {
     pub(super) interval_hint: Duration,
     pub(super) publish: PublishList,
     pub(super) runs_elsewhere: bool,
+    pub(super) redact: Redact,
     pub(super) ended: mpsc::UnboundedSender<Ended>,
 }
 
@@ -106,7 +107,8 @@ impl TickOrder {
             outcome = tracing::field::Empty,
         );
         let mut report = Report { run: self.run, result: TickResult::Dropped, ended: self.ended };
-        let hosts = self.hosts;
+        let (hosts, redact) = (self.hosts, self.redact);
+        let cursor = self.identity.cursor_before.clone();
         let tick = AuthorTick {
             poller: self.poller,
             identity: self.identity,
@@ -119,7 +121,8 @@ impl TickOrder {
         };
         // Each layer of futures that takes the tick by value copies it once more, a hundred thousand times a second.
         report.result = match tick.run(gate, |tick| hosts.host_for(tick)).instrument(span.clone()).await {
-            Ok(returned) => TickResult::Returned(returned),
+            // Whoever ran it, here or in a plugin: what it says of its failure is nobody's secret from here on.
+            Ok(returned) => TickResult::Returned(returned.map_err(|error| redact.failure(&error, cursor.as_deref()))),
             Err(panicked) => TickResult::Panicked(panicked),
         };
         span.record("outcome", report.result.as_str());
@@ -183,6 +186,7 @@ mod tests {
             interval_hint: Duration::ZERO,
             publish: PublishList::everything(),
             runs_elsewhere: false,
+            redact: Redact::default(),
             ended,
         };
         let task = order.start();

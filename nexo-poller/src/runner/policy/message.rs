@@ -1,6 +1,7 @@
 //! What is kept of a failure's words.
 
 use crate::contract::PollerError;
+use crate::contract::one_line::cut;
 
 /// The longest message that is kept of a failure, in bytes.
 const MAX_MESSAGE: usize = 1000;
@@ -13,8 +14,7 @@ pub(crate) fn message_of(error: &PollerError) -> String {
 /// Cuts a message to what is kept, at a character's end.
 pub(crate) fn shorten(mut message: String) -> String {
     if message.len() > MAX_MESSAGE {
-        let end = (0..=MAX_MESSAGE).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
-        message.truncate(end);
+        message.truncate(cut(&message, MAX_MESSAGE).len());
         message.push('…');
     }
     message

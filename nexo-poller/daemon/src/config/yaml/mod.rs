@@ -17,6 +17,6 @@ pub(crate) use self::entries::entries;
 pub(crate) use self::node::{At, Key, Node, Yaml};
 pub(crate) use self::parse::parse;
 pub(crate) use self::problem::{Place, Problem};
-pub(crate) use self::references::{Kept, NotGiven, References};
+pub(crate) use self::references::{Kept, NotGiven, References, values_of_files};
 pub(crate) use self::suggest::closest;
 pub(crate) use self::table::{Sink, Table};

@@ -1,6 +1,8 @@
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::config::yaml::{At, Node, Place, Sink, Yaml};
 
@@ -154,10 +156,21 @@ impl<'r> References<'r> {
                     refused @ NotGiven::Refused(_) => refused.into(),
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
-                Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+                let text = text.strip_suffix('\r').unwrap_or(text).to_owned();
+                VALUES_OF_FILES.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone());
+                Ok(text)
             }
         }
     }
+}
+
+/// What this process has read by `${file:…}`: whoever keeps a value in a file of its own means it to be a secret, whatever the key
+/// is called that it stands under.
+static VALUES_OF_FILES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// What this process has read by `${file:…}`.
+pub(crate) fn values_of_files() -> BTreeSet<String> {
+    VALUES_OF_FILES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 #[cfg(test)]
