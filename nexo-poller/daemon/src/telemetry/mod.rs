@@ -5,6 +5,7 @@
 //! May not enter: decisions. Nothing here changes what the daemon does.
 
 pub(crate) mod counters;
+mod encoded;
 pub(crate) mod feed;
 mod log_writer;
 pub(crate) mod logs;

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
@@ -8,6 +9,7 @@ use nexo_poller::host::LlmSettings;
 use nexo_poller::unstable::names_a_secret;
 use serde_json::Value;
 
+use super::encoded::views;
 use super::secret_forms::{SHORTEST, add_forms};
 use crate::config::credentials::CredentialsFile;
 use crate::config::values_of_files;
@@ -19,7 +21,7 @@ const HIDDEN: &str = "(secret hidden)";
 ///
 /// Secrets are what the credentials file holds (but for `account_id`), what was read by `${file:…}`, and what stands in configs,
 /// plugin environments and the daemon's own environment under a key that names a secret; passwords, names without a password and
-/// secret parameters inside URLs as well. Each is known in every form that [`add_forms`] makes of it.
+/// secret parameters inside URLs as well. Each is known in the forms of [`add_forms`] and in the encodings that [`views`] reads.
 #[derive(Default)]
 pub(crate) struct Redactor {
     known: RwLock<Arc<Known>>,
@@ -86,17 +88,19 @@ impl Redactor {
         }
     }
 
-    /// `text` without what it knows.
+    /// `text` without what it knows, written as it is or encoded.
     pub(super) fn hide(&self, text: &str) -> String {
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
         // More secrets than a search can be made for: then all of the text may be one.
         let Ok(finder) = &known.finder else { return HIDDEN.to_owned() };
-        let mut hidden = String::with_capacity(text.len());
-        finder.replace_all_with(text, &mut hidden, |_, _, hidden| {
-            hidden.push_str(HIDDEN);
-            true
-        });
-        hidden
+        if finder.patterns_len() == 0 {
+            return text.to_owned();
+        }
+        let mut found: Vec<Range<usize>> = finder.find_iter(text).map(|found| found.range()).collect();
+        for view in views(text) {
+            found.extend(finder.find_iter(&view.bytes).map(|found| view.place(&found.range())));
+        }
+        without(text, found)
     }
 
     /// As what plugins and hosts apply.
@@ -104,6 +108,21 @@ impl Redactor {
         let redactor = Arc::clone(self);
         Redact::new(move |text| redactor.hide(text))
     }
+}
+
+/// `text` with something else in each of these places.
+fn without(text: &str, mut places: Vec<Range<usize>>) -> String {
+    places.sort_unstable_by_key(|place| (place.start, std::cmp::Reverse(place.end)));
+    let (mut rest, mut done) = (Vec::with_capacity(text.len()), 0);
+    for place in places {
+        if place.start >= done {
+            rest.extend_from_slice(&text.as_bytes()[done..place.start]);
+            rest.extend_from_slice(HIDDEN.as_bytes());
+        }
+        done = done.max(place.end);
+    }
+    rest.extend_from_slice(&text.as_bytes()[done..]);
+    String::from_utf8_lossy(&rest).into_owned()
 }
 
 /// The redactor of this process. There is one, because its log has lines of whoever writes one.
@@ -165,6 +184,8 @@ fn is_secret(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use serde_json::json;
 
     use super::*;
@@ -232,6 +253,26 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_found_in_base64_wherever_it_begins_and_percent_encoded_in_any_spelling() {
+        for secret in ["hunter2", "swordfish", "p\u{e4}ss/w\u{f6}rd?+~ \"x\"", "0123456789abcdef"] {
+            let config = json!({ "token": secret });
+            for user in ["", "a", "an", "ana", "ana:", "someone-else:"] {
+                for after in ["", "x", "xy", "\n"] {
+                    let whole = format!("{user}{secret}{after}");
+                    for encoded in [STANDARD.encode(&whole), URL_SAFE_NO_PAD.encode(&whole)] {
+                        assert!(hidden(&config, &format!("Basic {encoded}")).contains(HIDDEN), "{whole}: {encoded}");
+                    }
+                }
+            }
+            let all: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let some = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
+            for encoded in [all.to_uppercase(), all, some.replace("%20", "+"), some] {
+                assert_eq!(hidden(&config, &format!("?q={encoded}&x=1")), format!("?q={HIDDEN}&x=1"), "{encoded}");
+            }
+        }
+    }
+
+    #[test]
     fn a_line_costs_the_same_however_many_secrets_there_are() {
         let line = "an ordinary line of a log, with nothing in it that is a secret; ".repeat(16);
         let cost = |secrets: usize| {
@@ -246,6 +287,8 @@ mod tests {
         };
         let (few, many) = (cost(10), cost(10_000));
         println!("a line of 1 KiB: {few:?} with 10 secrets, {many:?} with 10,000");
+        let known = Known::of((0..10_000).map(|n| format!("sk-{:032x}", n * 7_919_u128.pow(8))).collect());
+        println!("10,000 secrets take {} KiB", known.finder.map_or(0, |finder| finder.memory_usage()) >> 10);
         // A thousand times as many: a search for each would take a thousand times as long.
         assert!(many < few * 50 + std::time::Duration::from_micros(50), "{few:?} and {many:?}");
     }
