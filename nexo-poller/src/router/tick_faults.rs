@@ -35,7 +35,19 @@ impl BridgeObserver for TickFaults {
     }
 
     fn lost(&self, plugin: &str, why: &str) {
-        self.log.lost(plugin, "its tick", why);
+        let why = self.log.lost(plugin, "its tick", why);
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_reason_why_a_message_was_lost_no_more_is_kept_than_a_person_reads() {
+        let faults = TickFaults::new(Arc::default());
+        faults.lost("jira", &"x".repeat(1 << 20));
+        assert_eq!(faults.take_lost().unwrap().len(), 1_000);
     }
 }

@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::rate::{RateLimit, Verdict};
 use crate::broker::stdio::BridgeObserver;
+use crate::contract::one_line::cut;
 use crate::router::InFlight;
 use crate::wire::Event;
+
+/// The most that is told and kept of why a message was lost, in bytes.
+const LONGEST_REASON: usize = 1_000;
 
 /// Counts what the processes of one plugin do wrong, and logs it at a rate that a person can read.
 pub(in crate::router) struct FaultLog {
@@ -47,10 +51,13 @@ impl FaultLog {
         self.warn(plugin, format_args!("a message on `{topic}` was dropped: the plugin does not read its stdin"));
     }
 
-    /// `ticks`: those that are repeated because of it.
-    pub(in crate::router) fn lost(&self, plugin: &str, ticks: &str, why: &str) {
+    /// `ticks`: those that are repeated because of it. Returns as much of `why` as may be kept for them: a topic in it may be as long
+    /// as a line.
+    pub(in crate::router) fn lost<'w>(&self, plugin: &str, ticks: &str, why: &'w str) -> &'w str {
+        let why = cut(why, LONGEST_REASON);
         self.lost.fetch_add(1, Ordering::Relaxed);
         self.warn(plugin, format_args!("a message of the plugin was dropped, so {ticks} will be repeated: {why}"));
+        why
     }
 
     /// A plugin that prints without end must not cost a sentence a line: what is held back is not even put into words.
@@ -89,11 +96,12 @@ impl BridgeObserver for Faults {
     }
 
     fn lost(&self, plugin: &str, why: &str) {
+        let why = self.log.lost(plugin, "its running ticks", why);
         self.in_flight.lose(plugin, why);
-        self.log.lost(plugin, "its running ticks", why);
     }
 
     fn lost_message(&self, plugin: &str, message: &Event, why: &str) {
+        let why = cut(why, LONGEST_REASON);
         let Some(job) = self.in_flight.lose_message(plugin, message, why) else { return self.lost(plugin, why) };
         self.log.lost(plugin, &format!("the tick of job `{job}`"), why);
     }
