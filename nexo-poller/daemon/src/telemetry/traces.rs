@@ -85,9 +85,10 @@ impl Traces {
     }
 }
 
-#[cfg(feature = "otel")]
+/// In every build, so that whoever ends them can do it in the same way.
 impl Drop for Traces {
     fn drop(&mut self) {
+        #[cfg(feature = "otel")]
         if let Some(Err(error)) = self.provider.as_ref().map(opentelemetry_sdk::trace::SdkTracerProvider::shutdown) {
             tracing::warn!(%error, "the last spans did not reach the collector");
         }
