@@ -142,7 +142,7 @@ impl fmt::Debug for PollContext {
 #[cfg(test)]
 mod tests {
     use crate::contract::ErrorClass;
-    use crate::contract::outbox::Outbox;
+    use crate::contract::recording_host::RecordingHost;
     use crate::prelude::*;
 
     #[derive(Deserialize)]
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn ana(account: Value) -> PollContext {
-        Outbox::new(Ok(account)).tick()
+        RecordingHost::new(Ok(account)).tick()
     }
 
     #[tokio::test]
@@ -183,7 +183,7 @@ mod tests {
     #[tokio::test]
     async fn an_agent_without_an_account_is_told_apart_from_one_whose_account_does_not_fit() {
         let missing = HostError::CredentialsMissing { channel: "stripe".into(), reason: "none".into() };
-        let error = Outbox::new(Err(missing)).tick().credentials::<Account>("stripe").await.err().unwrap();
+        let error = RecordingHost::new(Err(missing)).tick().credentials::<Account>("stripe").await.err().unwrap();
         assert!(matches!(error, PollerError::CredentialsMissing { .. }), "{error}");
     }
 }

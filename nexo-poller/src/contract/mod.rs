@@ -22,10 +22,10 @@ mod llm;
 mod message;
 mod name;
 pub(crate) mod one_line;
-#[cfg(test)]
-pub(crate) mod outbox;
 mod path;
 mod poller;
+#[cfg(test)]
+pub(crate) mod recording_host;
 mod redact;
 pub(crate) mod reserved;
 #[cfg(feature = "unstable")]

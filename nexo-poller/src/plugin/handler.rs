@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::ticks::{Kind, TickGrace, TickRunner};
+use super::ticks::{ServedKind, TickGrace, TickRunner};
 use crate::manifest::{Declaration, DeclarationConflict, DeclaredPoller, Manifest, manifest_of};
 use crate::tick::PublishList;
 
@@ -23,7 +23,7 @@ use crate::tick::PublishList;
 /// A [`Poller`](crate::contract::Poller) that is written by hand is added as a [`DeclaredPoller`].
 #[derive(Default)]
 pub struct PollerHandler {
-    kinds: Vec<Kind>,
+    kinds: Vec<ServedKind>,
 }
 
 impl fmt::Debug for PollerHandler {
@@ -48,7 +48,7 @@ impl PollerHandler {
         if declaration.description.is_empty() {
             declaration.description = poller.description();
         }
-        self.kinds.push(Kind { declaration, poller: Arc::new(poller), schema: P::config_schema });
+        self.kinds.push(ServedKind { declaration, poller: Arc::new(poller), schema: P::config_schema });
         self
     }
 
@@ -57,7 +57,7 @@ impl PollerHandler {
     /// # Errors
     /// [`DeclarationConflict`] where the pollers cannot share one plugin.
     pub fn manifest(&self) -> Result<Manifest, DeclarationConflict> {
-        for Kind { declaration, poller, .. } in &self.kinds {
+        for ServedKind { declaration, poller, .. } in &self.kinds {
             if poller.kind() != declaration.kind {
                 return Err(DeclarationConflict::OtherKind {
                     kind: poller.kind().to_owned(),
@@ -78,7 +78,7 @@ impl PollerHandler {
         TickRunner::new(self.kinds.clone(), PublishList::of(publish), authors, grace)
     }
 
-    pub(super) fn kinds(&self) -> &[Kind] {
+    pub(super) fn kinds(&self) -> &[ServedKind] {
         &self.kinds
     }
 }

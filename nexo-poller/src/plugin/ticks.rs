@@ -18,13 +18,13 @@ use crate::wire::{RpcError, TickCancel, TickOrder, TickReply, code};
 
 /// One kind that a plugin serves.
 #[derive(Clone)]
-pub(super) struct Kind {
+pub(super) struct ServedKind {
     pub(super) declaration: Declaration,
     pub(super) poller: Arc<dyn Poller>,
     pub(super) schema: fn() -> Option<Schema>,
 }
 
-impl Kind {
+impl ServedKind {
     /// How many ticks of this kind may run at once.
     pub(super) fn max_concurrent_ticks(&self) -> usize {
         let declared = self.declaration.max_concurrent_ticks;
@@ -68,7 +68,7 @@ impl Default for TickGrace {
 /// A tick that ignores its `cancel` token is abandoned: its task is aborted and its host is closed. Its slot stays
 /// taken until its code really ends, so that a poller that blocks cannot pile up threads.
 pub struct TickRunner {
-    kinds: Vec<(Kind, Arc<Semaphore>)>,
+    kinds: Vec<(ServedKind, Arc<Semaphore>)>,
     /// What the ticks of all kinds may publish on: the list in the manifest is the plugin's.
     publish: PublishList,
     authors: Handle,
@@ -87,8 +87,8 @@ impl fmt::Debug for TickRunner {
 }
 
 impl TickRunner {
-    pub(super) fn new(kinds: Vec<Kind>, publish: PublishList, authors: Handle, grace: TickGrace) -> Self {
-        let with_slots = |kind: Kind| {
+    pub(super) fn new(kinds: Vec<ServedKind>, publish: PublishList, authors: Handle, grace: TickGrace) -> Self {
+        let with_slots = |kind: ServedKind| {
             let slots = Arc::new(Semaphore::new(kind.max_concurrent_ticks()));
             (kind, slots)
         };
@@ -134,8 +134,8 @@ impl TickRunner {
     /// where the job's tick before this one has not ended.
     pub async fn run(&self, order: TickOrder, host: Arc<dyn PollerHost>) -> Result<TickAck, PollerError> {
         let (kind, slots) = self.find(&order)?;
-        let patience = kind.tick_timeout();
-        let deadline = Instant::now() + patience;
+        let tick_timeout = kind.tick_timeout();
+        let deadline = Instant::now() + tick_timeout;
         let job_id = order.job_id.clone();
         let identity = identity_of(&order);
         // Cancelled with all others by a shutdown, or alone.
@@ -169,13 +169,13 @@ impl TickRunner {
             None => Err(PollerError::transient(format!(
                 "job `{job_id}`: its tick did not end within {} s, ignored its cancel token for another {} ms, and was \
                  abandoned; raise tick_timeout_secs of #[poller] if the source is slow",
-                patience.as_secs(),
+                tick_timeout.as_secs(),
                 self.grace.deadline.as_millis()
             ))),
         }
     }
 
-    fn find(&self, order: &TickOrder) -> Result<&(Kind, Arc<Semaphore>), RpcError> {
+    fn find(&self, order: &TickOrder) -> Result<&(ServedKind, Arc<Semaphore>), RpcError> {
         self.kinds.iter().find(|(kind, _)| kind.declaration.kind == order.kind).ok_or_else(|| {
             let served: Vec<_> = self.kinds.iter().map(|(kind, _)| format!("`{}`", kind.declaration.kind)).collect();
             RpcError {
@@ -193,7 +193,7 @@ impl TickRunner {
 
     async fn slot(
         &self,
-        kind: &Kind,
+        kind: &ServedKind,
         slots: &Arc<Semaphore>,
         job_id: &str,
         deadline: Instant,
@@ -226,7 +226,7 @@ impl TickRunner {
 
     fn start(
         &self,
-        kind: &Kind,
+        kind: &ServedKind,
         identity: TickIdentity,
         order: TickOrder,
         host: Arc<dyn PollerHost>,

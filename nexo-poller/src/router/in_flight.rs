@@ -10,7 +10,7 @@ use crate::wire::{Event, HostCall, RpcError, code, copy_id, publish_id};
 /// one table.
 #[derive(Clone, Default)]
 pub struct InFlight {
-    ticks: Arc<Mutex<HashMap<(String, String), Running>>>,
+    ticks: Arc<Mutex<HashMap<(String, String), RunningTick>>>,
     next: Arc<AtomicU64>,
 }
 
@@ -20,7 +20,7 @@ impl fmt::Debug for InFlight {
     }
 }
 
-struct Running {
+struct RunningTick {
     number: u64,
     agent_id: String,
     host: Arc<dyn PollerHost>,
@@ -34,7 +34,7 @@ struct Running {
 /// A tick rarely publishes the same content more often than this; of one that does, the message may be any tick's.
 const MOST_COPIES: u32 = 16;
 
-impl Running {
+impl RunningTick {
     /// Whether `message` has an id that this tick of `job` gives to its messages.
     fn has_sent(&self, job: &str, message: &Event) -> bool {
         let first = publish_id(self.kind, job, &message.topic, &message.payload, self.cursor.as_deref());
@@ -54,7 +54,7 @@ impl InFlight {
     pub(super) fn enter(&self, plugin: &str, ctx: &PollContext) -> Place {
         let key = (plugin.to_owned(), ctx.job_id.clone());
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let running = Running {
+        let running = RunningTick {
             number,
             agent_id: ctx.agent_id.clone(),
             host: Arc::clone(&ctx.host),
@@ -142,14 +142,14 @@ mod tests {
 
     use super::*;
     use crate::contract::TickIdentity;
-    use crate::contract::outbox::Outbox;
+    use crate::contract::recording_host::RecordingHost;
     use crate::wire::{Publisher, SentIds};
 
     #[test]
     fn a_message_that_was_lost_is_that_of_the_tick_which_has_sent_it_where_its_id_tells() {
         let table = InFlight::default();
         let enter = |job: &str| {
-            let mut ctx = PollContext::new("jira", job, "ana", Outbox::new(Ok(serde_json::Value::Null)));
+            let mut ctx = PollContext::new("jira", job, "ana", RecordingHost::new(Ok(serde_json::Value::Null)));
             ctx.cursor = Some(vec![7]);
             table.enter("jira", &ctx)
         };

@@ -95,7 +95,7 @@ impl Trust {
         let mut ahead = parts(&whole);
         let mut links = 0;
         let mut metadata = std::fs::metadata(&at).map_err(|error| failed(&at, error))?;
-        self.judge(&at, &metadata, ahead.is_empty())?;
+        self.verify(&at, &metadata, ahead.is_empty())?;
         while let Some(part) = ahead.pop_front() {
             if part == ".." {
                 at.pop();
@@ -104,7 +104,7 @@ impl Trust {
             let next = at.join(part);
             metadata = std::fs::symlink_metadata(&next).map_err(|error| failed(&next, error))?;
             if !metadata.is_symlink() {
-                self.judge(&next, &metadata, ahead.is_empty())?;
+                self.verify(&next, &metadata, ahead.is_empty())?;
                 at = next;
                 continue;
             }
@@ -112,7 +112,7 @@ impl Trust {
             if links > MOST_LINKS {
                 return Err(failed(&next, io::Error::from(io::ErrorKind::TooManyLinks)));
             }
-            self.judge(&next, &metadata, false)?;
+            self.verify(&next, &metadata, false)?;
             let target = std::fs::read_link(&next).map_err(|error| failed(&next, error))?;
             if target.is_absolute() {
                 at = PathBuf::from("/");
@@ -124,7 +124,7 @@ impl Trust {
         Ok(())
     }
 
-    fn judge(self, path: &Path, metadata: &Metadata, last: bool) -> Result<(), UntrustedPath> {
+    fn verify(self, path: &Path, metadata: &Metadata, last: bool) -> Result<(), UntrustedPath> {
         let (owner, group) = (metadata.uid(), metadata.gid());
         // Nobody writes into a link: its mode says nothing.
         let mode = if metadata.is_symlink() { 0 } else { metadata.mode() & 0o7777 };
@@ -227,11 +227,11 @@ mod tests {
         let metadata = std::fs::metadata(&binary).unwrap();
         let (owner, group) = (metadata.uid(), metadata.gid());
         let as_us = Trust { user: owner, group };
-        as_us.judge(&binary, &metadata, true).unwrap();
+        as_us.verify(&binary, &metadata, true).unwrap();
         // Group 0 is root's; who runs the tests may be root.
-        let elsewhere = Trust { user: owner, group: group + 1 }.judge(&binary, &metadata, true);
+        let elsewhere = Trust { user: owner, group: group + 1 }.verify(&binary, &metadata, true);
         assert_eq!(elsewhere.is_ok(), group == 0, "{elsewhere:?}");
-        let stranger = Trust { user: owner + 1, group }.judge(&binary, &metadata, true);
+        let stranger = Trust { user: owner + 1, group }.verify(&binary, &metadata, true);
         assert_eq!(stranger.is_ok(), owner == 0, "{stranger:?}");
     }
 }

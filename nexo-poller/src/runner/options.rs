@@ -52,7 +52,7 @@ pub struct RunnerOptions {
     pub sharing: Option<Arc<Sharing>>,
     /// Seeds the backoff's jitter; the default is random.
     pub seed: u64,
-    /// Told of everything that happens to the jobs; usually nobody.
+    /// Receives every event of the jobs. Default: none.
     pub observer: Option<Observer>,
     /// Takes secrets out of what failed ticks and refused configs say, before anything of it is kept, logged or told. By default
     /// it knows none.

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{AuthorTick, Panicked, PublishList, TickGate, catch_now, watch};
-use crate::contract::outbox::Outbox;
+use crate::contract::recording_host::RecordingHost;
 use crate::contract::{ErrorClass, MAX_CURSOR, TickIdentity};
 use crate::prelude::*;
 
@@ -73,12 +73,12 @@ fn gate() -> TickGate {
     TickGate::new(CancellationToken::new())
 }
 
-async fn run(config: &str, host: &Arc<Outbox>) -> Result<Result<TickAck, PollerError>, Panicked> {
+async fn run(config: &str, host: &Arc<RecordingHost>) -> Result<Result<TickAck, PollerError>, Panicked> {
     tick(config).0.run(gate(), |_| Arc::clone(host) as _).await
 }
 
-fn outbox() -> Arc<Outbox> {
-    Outbox::new(Ok(json!({"account_id": "bot_1"})))
+fn outbox() -> Arc<RecordingHost> {
+    RecordingHost::new(Ok(json!({"account_id": "bot_1"})))
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn an_account_is_asked_for_once_a_tick_and_again_in_the_next() {
     run("deliver", &host).await.unwrap().unwrap();
     assert_eq!(*host.asked.lock().unwrap(), ["telegram", "email", "telegram", "email"]);
 
-    let none = Outbox::new(Ok(json!({})));
+    let none = RecordingHost::new(Ok(json!({})));
     run("deliver twice though it fails", &none).await.unwrap().unwrap_err();
     assert_eq!(none.asked.lock().unwrap().len(), 2, "what failed is asked for again");
 }

@@ -25,7 +25,7 @@ async fn two_connections_to_one_server_keep_every_rule() {
 async fn subscriptions_outlive_a_restart_of_the_server_and_a_lost_server_is_said_not_waited_for() {
     let mut server = NatsServer::start().unwrap();
     let broker = connect(&server).await;
-    let hasty = NatsOptions::new(&server.url()).unwrap().with_patience(Duration::from_millis(300));
+    let hasty = NatsOptions::new(&server.url()).unwrap().with_reconnect_timeout(Duration::from_millis(300));
     let hasty = NatsBroker::connect(hasty).await.unwrap();
     let mut heard = broker.subscribe("plugin.outbound.>", None).await.unwrap();
     server.kill();
@@ -42,7 +42,7 @@ async fn subscriptions_outlive_a_restart_of_the_server_and_a_lost_server_is_said
     let asked = hasty.request("plugin.poller.x.tick", "t", json!({}), Duration::from_secs(30)).await;
     assert!(matches!(asked, Err(BrokerError::Closed { .. })), "{asked:?}");
     server.restart().unwrap();
-    // Published with the patience of the default: it waits for the server that is coming back.
+    // Published with the default reconnect timeout: it waits for the server that is coming back.
     broker.publish(Event::new("plugin.outbound.a", "t", json!("back"))).await.unwrap();
     loop {
         let delivery = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();

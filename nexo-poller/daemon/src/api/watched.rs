@@ -13,15 +13,15 @@ use super::places::Place;
 pub(super) struct Watched<S> {
     stream: S,
     place: Arc<Place>,
-    patience: Duration,
+    limit: Duration,
     /// Runs while nothing of what is to be written is taken.
     stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Watched<S> {
-    /// `stream`, whose caller may leave what is written to it for `patience`.
-    pub(super) fn new(stream: S, place: Arc<Place>, patience: Duration) -> Self {
-        Self { stream, place, patience, stuck: None }
+    /// `stream`, whose caller may leave what is written to it for `limit`.
+    pub(super) fn new(stream: S, place: Arc<Place>, limit: Duration) -> Self {
+        Self { stream, place, limit, stuck: None }
     }
 
     /// `written`, or an error where the caller has taken nothing for too long.
@@ -31,8 +31,8 @@ impl<S> Watched<S> {
             self.place.moves();
             return written;
         }
-        let patience = self.patience;
-        let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let limit = self.limit;
+        let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stuck.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the caller takes nothing of the answer")))
     }

@@ -49,7 +49,7 @@ pub(super) fn check_address(url: &str) -> Result<(), ClientError> {
     } else {
         return Ok(());
     };
-    Err(ClientError::new(Exit::Usage, format!("`{url}` is no URL for --admin-url (NEXO_POLLER_ADMIN_URL): {why}")))
+    Err(ClientError::new(Exit::Usage, format!("`{url}` is not a URL for --admin-url (NEXO_POLLER_ADMIN_URL): {why}")))
 }
 
 /// A client that trusts the authority in the PEM file `ca` as well.

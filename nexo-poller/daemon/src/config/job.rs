@@ -133,7 +133,7 @@ fn read_name(key: &Key<Required<Text>>, table: &mut Table<'_>, sink: &mut Sink<'
     if key.takes(&name) {
         return Some((name, place));
     }
-    sink.add(place, format!("`{}` is no name: {NAME_RULE}", key.name));
+    sink.add(place, format!("`{}` is not a valid name: {NAME_RULE}", key.name));
     None
 }
 

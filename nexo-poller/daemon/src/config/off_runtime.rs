@@ -33,12 +33,12 @@ pub(crate) async fn off_runtime<T: Send + 'static>(
     within(PATIENCE, what, work).await
 }
 
-/// As [`off_runtime`], for work that may take as long as `patience`.
+/// As [`off_runtime`], for work that may take as long as `limit`.
 ///
 /// # Errors
 /// As [`off_runtime`].
 pub(crate) async fn within<T: Send + 'static>(
-    patience: Duration,
+    limit: Duration,
     what: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, NotRead> {
@@ -51,7 +51,7 @@ pub(crate) async fn within<T: Send + 'static>(
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| NotRead::Ended { what })
     };
-    tokio::time::timeout(patience, done).await.unwrap_or(Err(NotRead::Hangs { what, after: patience }))
+    tokio::time::timeout(limit, done).await.unwrap_or(Err(NotRead::Hangs { what, after: limit }))
 }
 
 #[cfg(test)]

@@ -99,15 +99,21 @@ fn a_bad_job_is_left_out_with_its_place_and_its_siblings_load() {
 #[test]
 fn names_that_cannot_be_seen_as_what_they_are_are_refused_and_nothing_of_them_reaches_a_terminal() {
     for (job, wrong) in [
-        (r#"{id: a, kind: rss, agent: "ana\0", schedule: {every: 5m}}"#, "`agent` is no name: a name has 1 to 200"),
-        (r#"{id: a, kind: rss, agent: "a\u202Eb", schedule: {every: 5m}}"#, "`agent` is no name: a name has 1 to 200"),
+        (
+            r#"{id: a, kind: rss, agent: "ana\0", schedule: {every: 5m}}"#,
+            "`agent` is not a valid name: a name has 1 to 200",
+        ),
+        (
+            r#"{id: a, kind: rss, agent: "a\u202Eb", schedule: {every: 5m}}"#,
+            "`agent` is not a valid name: a name has 1 to 200",
+        ),
         (
             r#"{id: a, kind: rss, agent: "a\nERROR b", schedule: {every: 5m}}"#,
-            "`agent` is no name: a name has 1 to 200",
+            "`agent` is not a valid name: a name has 1 to 200",
         ),
         (
             r#"{id: a, kind: rss, agent: a, schedule: {every: 5m}, failure_to: {channel: "\e[2J", to: b}}"#,
-            "`channel` is no name",
+            "`channel` is not a valid name",
         ),
         (r#"{id: "a\e[2J\nb", kind: rss, agent: a, schedule: {every: 5m}}"#, "`id` must have"),
         (r#"{id: a, kind: "r\e[2Jss", agent: a, schedule: {every: 5m}}"#, "kind"),

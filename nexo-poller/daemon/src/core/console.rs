@@ -78,9 +78,9 @@ impl Console {
         Ok(())
     }
 
-    /// Waits until everything was read, for as long as `patience`.
-    pub(crate) async fn flushed(&self, patience: Duration) {
-        self.stdout.flushed(patience).await;
+    /// Waits until everything was read, for as long as `limit`.
+    pub(crate) async fn flushed(&self, limit: Duration) {
+        self.stdout.flushed(limit).await;
     }
 }
 

@@ -46,13 +46,13 @@ impl LoadedConfig {
         let text = off_runtime("the configuration", move || PollersFile::text_of(&path)).await?;
         let (path, text) = (config.to_owned(), text.map_err(LoadError::File)?);
         // A million jobs take their time, which is no file system's fault.
-        let patience = UNDERSTANDING + Duration::from_secs(text.len() as u64 / MEBIBYTE);
+        let limit = UNDERSTANDING + Duration::from_secs(text.len() as u64 / MEBIBYTE);
         let read = move || {
             let file = PollersFile::parse(&text, &path)?;
             let secrets = file.settings.credentials.as_deref().map(credentials::load).transpose()?;
             Ok((file, secrets.unwrap_or_default()))
         };
-        let (file, secrets) = within(patience, "the configuration", read).await?.map_err(LoadError::File)?;
+        let (file, secrets) = within(limit, "the configuration", read).await?.map_err(LoadError::File)?;
         let plugins = PluginSet::discover(&file.settings).await?;
         let (mut specs, problems) = specs_of(&file, &plugins.kinds());
         if !file.settings.enabled {

@@ -34,7 +34,7 @@ pub(crate) struct Plugins {
     registry: PollerRegistry,
     services: HostServices,
     counters: Arc<Counters>,
-    running: Mutex<BTreeMap<String, Running>>,
+    running: Mutex<BTreeMap<String, RunningPlugin>>,
     /// Tasks that offer a plugin's kinds once it has come up.
     offering: Mutex<JoinSet<()>>,
     /// Those that serve over the broker of many machines, where there is one.
@@ -42,7 +42,7 @@ pub(crate) struct Plugins {
     homes: PluginHomes,
 }
 
-struct Running {
+struct RunningPlugin {
     binary: PluginBinary,
     file: Option<FileMark>,
     kinds: Vec<String>,
@@ -52,7 +52,7 @@ struct Running {
     gone: Arc<Mutex<bool>>,
 }
 
-impl Running {
+impl RunningPlugin {
     fn report(&self) -> PluginReport {
         let status = self.supervisor.as_ref().map(Supervisor::status);
         PluginReport::of(&self.binary.manifest.plugin, &self.kinds, status)
@@ -155,7 +155,7 @@ impl Plugins {
             .then(|| Supervisor::start(binary.clone(), &self.router, SupervisorOptions::default()));
         let settled = supervisor.as_ref().map(Supervisor::settled);
         let (registry, gone) = (self.registry.clone(), Arc::new(Mutex::new(false)));
-        let running = Running { binary: binary.clone(), file, kinds: names, supervisor, gone: Arc::clone(&gone) };
+        let running = RunningPlugin { binary: binary.clone(), file, kinds: names, supervisor, gone: Arc::clone(&gone) };
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, running);
         // Its jobs wait until it is up, or has failed: then they report why.
         let offer = async move {
@@ -244,7 +244,7 @@ impl Plugins {
 
     pub(crate) fn report(&self) -> Vec<PluginReport> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let reports = running.values().map(Running::report);
+        let reports = running.values().map(RunningPlugin::report);
         reports.chain(self.remote.iter().flat_map(RemotePlugins::report)).collect()
     }
 
@@ -267,7 +267,7 @@ impl Plugins {
     }
 }
 
-async fn stop(running: Running, grace: Duration) {
+async fn stop(running: RunningPlugin, grace: Duration) {
     if let Some(supervisor) = running.supervisor {
         supervisor.shutdown(grace).await;
     }

@@ -73,27 +73,27 @@ impl PipeWriter {
     /// Hands over `bytes` once there is room. Nothing is written where this is given up before.
     ///
     /// # Errors
-    /// [`Stuck`] where the reader takes nothing for as long as `patience`.
-    pub(crate) async fn write(&self, bytes: Vec<u8>, patience: Duration) -> Result<(), Stuck> {
+    /// [`Stuck`] where the reader takes nothing for as long as `limit`.
+    pub(crate) async fn write(&self, bytes: Vec<u8>, limit: Duration) -> Result<(), Stuck> {
         let mut room = std::pin::pin!(Arc::clone(&self.shared.room).acquire_many_owned(self.shared.cost(&bytes)));
         loop {
-            let deadline = self.shared.moved() + patience;
+            let deadline = self.shared.moved() + limit;
             match tokio::time::timeout_at(deadline.into(), &mut room).await {
                 Ok(Ok(room)) => {
                     self.hand_over(bytes, room);
                     return Ok(());
                 }
                 Ok(Err(_)) => return Err(Stuck),
-                Err(_) if self.shared.moved() + patience <= Instant::now() => return Err(Stuck),
+                Err(_) if self.shared.moved() + limit <= Instant::now() => return Err(Stuck),
                 // It moves, if slowly.
                 Err(_) => {}
             }
         }
     }
 
-    /// Waits until everything was taken, for as long as `patience`.
-    pub(crate) async fn flushed(&self, patience: Duration) {
-        let _ = tokio::time::timeout(patience, self.shared.room.acquire_many(self.shared.capacity)).await;
+    /// Waits until everything was taken, for as long as `limit`.
+    pub(crate) async fn flushed(&self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, self.shared.room.acquire_many(self.shared.capacity)).await;
     }
 
     /// How many lines were dropped.
@@ -206,12 +206,12 @@ mod tests {
     async fn a_line_is_held_back_until_there_is_room_and_given_up_where_nobody_reads() {
         let (reader, pipe) = full_pipe();
         let writer = PipeWriter::start(pipe, 10, |_| {}).unwrap();
-        let patience = Duration::from_millis(50);
-        writer.write(b"first one\n".to_vec(), patience).await.unwrap();
-        assert!(writer.write(b"second\n".to_vec(), patience).await.is_err());
+        let limit = Duration::from_millis(50);
+        writer.write(b"first one\n".to_vec(), limit).await.unwrap();
+        assert!(writer.write(b"second\n".to_vec(), limit).await.is_err());
         let began = Instant::now();
-        writer.flushed(patience).await;
-        assert!(began.elapsed() >= patience, "nobody has read");
+        writer.flushed(limit).await;
+        assert!(began.elapsed() >= limit, "nobody has read");
         let third = {
             let writer = writer.clone();
             tokio::spawn(async move { writer.write(b"third\n".to_vec(), Duration::from_secs(10)).await })

@@ -56,7 +56,8 @@ async fn a_plugin_can_do_its_work_and_nothing_of_anybody_elses() {
     let said = home.run(&["cursor", "counts"]);
     assert!(said.code == Some(0) && !said.stdout.contains("cannot be shown"), "{said:?}");
 
-    let options = NatsOptions::new(&url("other")).unwrap().with_name("other").with_patience(Duration::from_secs(2));
+    let options =
+        NatsOptions::new(&url("other")).unwrap().with_name("other").with_reconnect_timeout(Duration::from_secs(2));
     let other = NatsBroker::connect(options).await.unwrap();
     other.publish(Event::new("plugin.outbound.other.a", "other", json!({}))).await.unwrap();
     for topic in [

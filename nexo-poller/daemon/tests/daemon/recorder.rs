@@ -64,12 +64,12 @@ impl Recorder {
     }
 
     /// Waits until what was written satisfies `done`.
-    pub(crate) fn wait_until(&mut self, what: &str, patience: Duration, done: impl Fn(&[Write]) -> bool) {
-        let deadline = Instant::now() + patience;
+    pub(crate) fn wait_until(&mut self, what: &str, limit: Duration, done: impl Fn(&[Write]) -> bool) {
+        let deadline = Instant::now() + limit;
         while !done(&self.all) {
             let Ok(write) = self.writes.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
                 let last: BTreeMap<_, _> = self.all.iter().map(|write| (&write.job, write)).collect();
-                panic!("{what} did not come within {patience:?}; last writes: {last:#?}");
+                panic!("{what} did not come within {limit:?}; last writes: {last:#?}");
             };
             self.all.push(write);
         }

@@ -28,14 +28,14 @@ const LONGEST_DELAY: Duration = Duration::from_secs(2);
 /// A connection to NATS. Cheap to clone; all clones are one connection.
 ///
 /// A connection that is lost is tried again until it is back, and all subscriptions with it. Meanwhile a publish or a
-/// request waits a little ([`NatsOptions::patience`]) and then fails with [`BrokerError::Closed`], which a tick reports as
+/// request waits a little ([`NatsOptions::reconnect_timeout`]) and then fails with [`BrokerError::Closed`], which a tick reports as
 /// transient. A request whose answer is on its way is not given up before its deadline: its tick may still run.
 #[derive(Clone)]
 pub struct NatsBroker {
     pub(super) client: Client,
     pub(super) link: Arc<Link>,
     pub(super) inbox: Inbox,
-    pub(super) patience: Duration,
+    pub(super) reconnect_timeout: Duration,
     stored: Arc<[Pattern]>,
 }
 
@@ -80,7 +80,7 @@ impl NatsBroker {
         };
         link.learn(&async_nats::Event::Connected);
         let inbox = Inbox::open(&client, &options.name).await.map_err(|_| link.lost())?;
-        let broker = Self { client, link, inbox, patience: options.patience, stored: stored.into() };
+        let broker = Self { client, link, inbox, reconnect_timeout: options.reconnect_timeout, stored: stored.into() };
         broker.taken(topics::INBOX).await?;
         Ok(broker)
     }
@@ -119,7 +119,7 @@ impl Broker for NatsBroker {
     async fn publish(&self, event: Event) -> Result<(), BrokerError> {
         check_topic(&event.topic)?;
         let payload = self.encoded(&event.topic, &event, HEADERS)?;
-        self.link.up(self.patience).await?;
+        self.link.up(self.reconnect_timeout).await?;
         if self.is_stored(&event.topic) {
             self.publish_stored(&event.topic, &event.id, payload).await
         } else {
@@ -129,7 +129,7 @@ impl Broker for NatsBroker {
 
     async fn subscribe(&self, pattern: &str, queue_group: Option<&str>) -> Result<Subscription, BrokerError> {
         let pattern: Pattern = pattern.parse()?;
-        self.link.up(self.patience).await?;
+        self.link.up(self.reconnect_timeout).await?;
         let subject = pattern.as_str().to_owned();
         let subscriber = match queue_group {
             Some(group) => self.client.queue_subscribe(subject, group.to_owned()).await,
@@ -145,7 +145,7 @@ impl Broker for NatsBroker {
         let until = Instant::now() + timeout;
         let mut place = self.inbox.place();
         let payload = self.encoded(topic, &Event::request(topic, source, place.subject(), body), 0)?;
-        self.link.up(self.patience.min(timeout)).await?;
+        self.link.up(self.reconnect_timeout.min(timeout)).await?;
         let reply = place.subject().to_owned();
         self.client.publish_with_reply(topic.to_owned(), reply, payload).await.map_err(|_| self.link.lost())?;
         match timeout_at(until, place.arrival()).await {

@@ -108,14 +108,14 @@ impl Link {
         }
     }
 
-    /// Waits until the server can be reached, for `patience` at most.
-    pub(super) async fn up(&self, patience: Duration) -> Result<(), BrokerError> {
+    /// Waits until the server can be reached, for `reconnect_timeout` at most.
+    pub(super) async fn up(&self, reconnect_timeout: Duration) -> Result<(), BrokerError> {
         if self.up_since().is_some() {
             return Ok(());
         }
         let mut state = self.state.subscribe();
         let settled = state.wait_for(|state| !matches!(state, State::Down(_)));
-        match tokio::time::timeout(patience, settled).await {
+        match tokio::time::timeout(reconnect_timeout, settled).await {
             Ok(Ok(state)) if matches!(*state, State::Up(_)) => Ok(()),
             Ok(_) => Err(BrokerError::Closed { reason: format!("the connection to {} was closed", self.servers) }),
             Err(_) => Err(self.lost()),

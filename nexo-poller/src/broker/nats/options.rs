@@ -21,7 +21,7 @@ pub struct NatsOptions {
     /// How long the first connection is tried before it is given up.
     pub connect_timeout: Duration,
     /// How long a publish or a request waits for a connection that is lost before it fails.
-    pub patience: Duration,
+    pub reconnect_timeout: Duration,
     /// Topics whose publishes are kept by a JetStream stream: a publish there has worked once the stream has it.
     pub stored: Vec<String>,
 }
@@ -40,7 +40,7 @@ impl NatsOptions {
             ca: None,
             certificate: None,
             connect_timeout: Duration::from_secs(10),
-            patience: Duration::from_secs(5),
+            reconnect_timeout: Duration::from_secs(5),
             stored: Vec::new(),
         })
     }
@@ -95,10 +95,10 @@ impl NatsOptions {
         self
     }
 
-    /// The same with another patience.
+    /// The same with another reconnect timeout.
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_reconnect_timeout(mut self, reconnect_timeout: Duration) -> Self {
+        self.reconnect_timeout = reconnect_timeout;
         self
     }
 

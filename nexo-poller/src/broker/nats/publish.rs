@@ -26,11 +26,11 @@ const ANSWER_WORTH: Duration = Duration::from_secs(60);
 #[derive(Deserialize)]
 struct Stored {
     stream: Option<String>,
-    error: Option<Refused>,
+    error: Option<ServerError>,
 }
 
 #[derive(Deserialize)]
-struct Refused {
+struct ServerError {
     #[serde(default)]
     description: String,
 }
@@ -68,7 +68,7 @@ impl NatsBroker {
         let mut place = self.inbox.place();
         let sent = self.client.publish(place.subject().to_owned(), Bytes::new()).await;
         sent.map_err(|_| self.link.lost())?;
-        if !matches!(timeout(self.patience, place.arrival()).await, Ok(Some(_))) {
+        if !matches!(timeout(self.reconnect_timeout, place.arrival()).await, Ok(Some(_))) {
             return Err(self.unconfirmed(topic));
         }
         // A refusal came before, on a way of its own through the client: it is let pass.
@@ -88,7 +88,7 @@ impl NatsBroker {
         let sent = self.client.publish_with_reply_and_headers(topic.to_owned(), reply, headers, payload).await;
         sent.map_err(|_| self.link.lost())?;
         let refuse = |why: &str| BrokerError::Closed { reason: format!("no stream keeps `{topic}`: {why}") };
-        match timeout(self.patience, place.arrival()).await {
+        match timeout(self.reconnect_timeout, place.arrival()).await {
             Ok(Some(Arrival::Message(answer))) => match serde_json::from_slice(&answer.payload) {
                 Ok(Stored { error: None, stream: Some(_) }) => Ok(()),
                 Ok(Stored { error: Some(refused), .. }) => Err(refuse(&refused.description)),
@@ -129,7 +129,7 @@ impl NatsBroker {
     fn unconfirmed(&self, topic: &str) -> BrokerError {
         match self.link.up_since() {
             None => self.link.lost(),
-            Some(_) => BrokerError::Timeout { topic: topic.to_owned(), after: self.patience },
+            Some(_) => BrokerError::Timeout { topic: topic.to_owned(), after: self.reconnect_timeout },
         }
     }
 }

@@ -1,6 +1,6 @@
 use crate::wire::Event;
 
-/// Told of what a plugin does wrong; each is survived.
+/// Receives what a plugin does wrong; the bridge survives each fault.
 pub trait BridgeObserver: Send + Sync + 'static {
     /// A line of its stdout was no protocol: garbage, too long, not text. `what` never quotes it.
     fn bad_line(&self, plugin: &str, what: &str) {

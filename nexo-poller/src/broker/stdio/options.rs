@@ -23,7 +23,7 @@ pub struct ParentOptions {
     pub handshake_timeout: Duration,
     /// The longest line that is accepted from the child.
     pub max_line: usize,
-    /// Told of everything that the child does wrong.
+    /// Receives everything that the child does wrong.
     pub observer: Arc<dyn BridgeObserver>,
 }
 

@@ -1,9 +1,9 @@
 use crate::contract::ErrorClass;
-use crate::contract::outbox::Outbox;
+use crate::contract::recording_host::RecordingHost;
 use crate::prelude::*;
 
 async fn send(deliver: Value, account: Result<Value, HostError>) -> Result<Vec<(String, Value)>, PollerError> {
-    let host = Outbox::new(account);
+    let host = RecordingHost::new(account);
     let deliver: Deliver = serde_json::from_value(deliver).unwrap();
     deliver.send(&host.tick(), "hello").await?;
     let sent = host.sent.lock().unwrap().clone();
@@ -32,7 +32,7 @@ async fn an_account_or_channel_that_would_change_the_topic_is_refused() {
     }
     let long = "x".repeat(1000);
     for channel in ["", "a b", ">", "x.*", "a\0b", "a\nb", "a\u{202e}b", "a\u{200b}b", &long] {
-        let host = Outbox::new(Ok(json!({"account_id": "a"})));
+        let host = RecordingHost::new(Ok(json!({"account_id": "a"})));
         let error = Deliver::new(channel, "12").send(&host.tick(), "hello").await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::Permanent, "channel {channel:?}");
         let read = serde_json::from_value::<Deliver>(json!({"channel": channel, "to": "12"}));

@@ -72,7 +72,7 @@ impl<T> Deref for State<T> {
     }
 }
 
-type Slot = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
+type WarmCell = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
 
 /// Every warm value of this process.
 static PROCESS: LazyLock<WarmStates> = LazyLock::new(WarmStates::default);
@@ -85,7 +85,7 @@ tokio::task_local! {
 /// The warm values of one process, by type. A test that plays several processes in one, or a process that dies and is
 /// started again, gives each its own.
 #[derive(Clone, Default)]
-pub struct WarmStates(Arc<Mutex<HashMap<TypeId, Slot>>>);
+pub struct WarmStates(Arc<Mutex<HashMap<TypeId, WarmCell>>>);
 
 impl WarmStates {
     /// Runs `work`, a tick as a rule, as if in a process whose warm values these are.

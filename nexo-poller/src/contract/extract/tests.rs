@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::contract::outbox::Outbox;
+use crate::contract::recording_host::RecordingHost;
 use crate::contract::{ErrorClass, WarmStates};
 use crate::prelude::*;
 
@@ -19,7 +19,7 @@ fn ctx(config: Value, cursor: Option<&[u8]>) -> PollContext {
         now: Utc::now(),
         interval_hint: Duration::from_secs(60),
         cancel: CancellationToken::new(),
-        host: Outbox::new(Err(HostError::unavailable("none"))),
+        host: RecordingHost::new(Err(HostError::unavailable("none"))),
     }
 }
 

@@ -1,9 +1,9 @@
 use super::failure::Failure;
 use crate::plugin::PollerHandler;
-use crate::plugin::ticks::Kind;
+use crate::plugin::ticks::ServedKind;
 
 /// The kind that `--kind` names; it may be left out where there is only one.
-pub(super) fn kind<'h>(handler: &'h PollerHandler, wanted: Option<&str>) -> Result<&'h Kind, Failure> {
+pub(super) fn kind<'h>(handler: &'h PollerHandler, wanted: Option<&str>) -> Result<&'h ServedKind, Failure> {
     let names = || handler.kinds().iter().map(|kind| kind.declaration.kind).collect::<Vec<_>>().join(", ");
     match (wanted, handler.kinds()) {
         (None, [only]) => Ok(only),

@@ -23,7 +23,7 @@ pub(super) struct ConsoleHost {
     effects: Mutex<Vec<Effect>>,
 }
 
-/// Told of each effect as it happens.
+/// Receives each effect as it happens.
 pub(super) type Watch = Arc<dyn Fn(&Effect) + Send + Sync>;
 
 impl ConsoleHost {

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use super::failure::Failure;
 use super::show;
 use crate::plugin::runtimes::Runtimes;
-use crate::plugin::ticks::Kind;
+use crate::plugin::ticks::ServedKind;
 use crate::plugin::{PollerHandler, TickGrace, descriptors, ephemeral, stdio};
 use crate::tick::hide_messages;
 
@@ -37,7 +37,7 @@ pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
         .map_err(|error| Failure::other(format!("stdin cannot be set aside: {error}")))?;
     hide_messages();
     // An ephemeral process runs one tick, and its life is what that tick costs: no thread more than it needs.
-    let slots = if ephemeral { 1 } else { handler.kinds().iter().map(Kind::max_concurrent_ticks).sum() };
+    let slots = if ephemeral { 1 } else { handler.kinds().iter().map(ServedKind::max_concurrent_ticks).sum() };
     let runtimes =
         Runtimes::start(slots).map_err(|error| Failure::other(format!("threads cannot be started: {error}")))?;
     let ticks = handler.ticks(runtimes.authors(), TickGrace::default());
@@ -56,7 +56,7 @@ pub(super) fn serve(handler: &PollerHandler, out: File) -> Result<(), Failure> {
 fn serve_over_nats(handler: &PollerHandler, url: &str, out: File) -> Result<(), Failure> {
     let manifest = handler.manifest()?;
     hide_messages();
-    let slots = handler.kinds().iter().map(Kind::max_concurrent_ticks).sum();
+    let slots = handler.kinds().iter().map(ServedKind::max_concurrent_ticks).sum();
     let runtimes =
         Runtimes::start(slots).map_err(|error| Failure::other(format!("threads cannot be started: {error}")))?;
     let input = descriptors::stdin_is_a_pipe()

@@ -12,12 +12,12 @@ use crate::plugin::PollerHandler;
 #[derive(Serialize)]
 struct Verdict<'v> {
     valid: bool,
-    errors: Vec<Mistake<'v>>,
+    errors: Vec<ConfigProblem<'v>>,
 }
 
 /// One thing that is wrong with a config.
 #[derive(Serialize)]
-struct Mistake<'v> {
+struct ConfigProblem<'v> {
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'v str>,
     message: &'v str,
@@ -45,7 +45,7 @@ pub(super) fn validate(
         Err(failure) => (None, failure),
     };
     if let Some(message) = failure.of_config().filter(|_| json) {
-        print(&Verdict { valid: false, errors: vec![Mistake { path: path.as_deref(), message }] }, &mut out)?;
+        print(&Verdict { valid: false, errors: vec![ConfigProblem { path: path.as_deref(), message }] }, &mut out)?;
         return Err(Failure::of_tick(ErrorClass::Config));
     }
     Err(failure)

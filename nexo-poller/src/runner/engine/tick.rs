@@ -146,7 +146,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;
-    use crate::contract::outbox::Outbox;
+    use crate::contract::recording_host::RecordingHost;
     use crate::prelude::*;
 
     /// Blocks its thread until it is told to go on, and tells what its publish came to then.
@@ -174,7 +174,7 @@ mod tests {
     async fn a_tick_that_blocks_its_thread_publishes_nothing_once_it_is_abandoned() {
         let ((begun, begins), (go, go_on), (published, publishes)) = (channel(), channel(), channel());
         let (ended, _ends) = mpsc::unbounded_channel();
-        let host = Outbox::new(Ok(Value::Null));
+        let host = RecordingHost::new(Ok(Value::Null));
         let order = TickOrder {
             run: 0,
             poller: Arc::new(Blocks { go_on: Mutex::new(go_on), begun, published }),

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use crate::prelude::*;
 
-pub(crate) struct Outbox {
+pub(crate) struct RecordingHost {
     account: Result<Value, HostError>,
     /// For which channels it was asked.
     pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) sent: Mutex<Vec<(String, Value)>>,
 }
 
-impl Outbox {
+impl RecordingHost {
     pub(crate) fn new(account: Result<Value, HostError>) -> Arc<Self> {
         Arc::new(Self { account, asked: Mutex::default(), sent: Mutex::default() })
     }
@@ -34,7 +34,7 @@ impl Outbox {
 }
 
 #[async_trait]
-impl PollerHost for Outbox {
+impl PollerHost for RecordingHost {
     async fn broker_publish(&self, topic: String, payload: Vec<u8>) -> Result<(), HostError> {
         self.sent.lock().unwrap().push((topic, serde_json::from_slice(&payload).unwrap()));
         Ok(())
